@@ -1,0 +1,106 @@
+//! The audit trail: appended inside the commit that it tells of, read back in pages.
+
+use access_model::audit::{AuditRecord, SealedRecord};
+use access_model::{Id, Timestamp};
+use access_store::{Commit, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::page::{Page, PageRequest, cursor};
+use crate::records;
+
+/// The action of reading it.
+pub const ACTION_LIST: &str = "audit.list";
+/// Records looked at for one page, whatever the filter lets through.
+const LOOKED_AT: usize = 2_000;
+
+/// Appends a record to the log of its organization, inside `commit`.
+pub(crate) fn append(commit: &mut Commit, record: &AuditRecord) -> Result<(), Error> {
+    let sealed = SealedRecord::seal(record).map_err(Error::internal)?;
+    let json = serde_json::to_vec(&sealed).map_err(Error::internal)?;
+    commit.appends.push((records::audit_of(record.organization.as_ref()), json.into()));
+    Ok(())
+}
+
+/// Which records are asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct AuditFilter {
+    /// Of this action.
+    pub action: Option<String>,
+    /// By the credential with this public id.
+    pub actor: Option<String>,
+    /// At this instant or later.
+    pub since: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+}
+
+/// A record as it is shown.
+#[derive(Debug, Serialize)]
+pub struct AuditView {
+    /// Its number in the organization's log, from 1, without a gap.
+    pub sequence: u64,
+    /// SHA-256 of the record's bytes as they lie in the store.
+    pub sha256: String,
+    /// The record.
+    #[serde(flatten)]
+    pub record: AuditRecord,
+}
+
+impl Authority {
+    /// The records of the permit's workspace, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a limit or cursor; [`Error::Internal`] when a record is not what was hashed.
+    pub async fn list_audit(
+        &self,
+        permit: &Permit,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditView>, Error> {
+        permit.covers(ACTION_LIST)?;
+        let workspace = &permit.workspace()?.record;
+        let log = records::audit_of(Some(&workspace.organization));
+        let list = format!("{log}/{}", workspace.id);
+        let limit = page.limit()?;
+        let mut before: Option<u64> = page.position(&self.keyring, &list)?;
+        let mut items = Vec::new();
+        let mut looked_at = 0;
+        loop {
+            let entries = self.store.log(workspace.organization.home(), &log, before, limit.min(LOOKED_AT)).await?;
+            let is_last = entries.len() < limit.min(LOOKED_AT);
+            for entry in entries {
+                if items.len() == limit || looked_at == LOOKED_AT {
+                    return Ok(Page {
+                        items,
+                        next_cursor: before.map(|at| cursor(&self.keyring, &list, &at)).transpose()?,
+                    });
+                }
+                looked_at += 1;
+                before = Some(entry.sequence);
+                let corrupt =
+                    || Error::internal(format!("record {} of `{log}` is not what was hashed", entry.sequence));
+                let sealed: SealedRecord = serde_json::from_slice(&entry.value).map_err(|_| corrupt())?;
+                let record = sealed.open().ok_or_else(corrupt)?;
+                if filter.admits(&record, &workspace.id) {
+                    items.push(AuditView { sequence: entry.sequence, sha256: sealed.sha256, record });
+                }
+            }
+            if is_last {
+                return Ok(Page { items, next_cursor: None });
+            }
+        }
+    }
+}
+
+impl AuditFilter {
+    fn admits(&self, record: &AuditRecord, workspace: &Id) -> bool {
+        record.workspace.as_ref() == Some(workspace)
+            && self.action.as_ref().is_none_or(|action| *action == record.action)
+            && self.actor.as_ref().is_none_or(|actor| record.actor.id.is_some_and(|id| id.to_string() == *actor))
+            && self.since.is_none_or(|since| since <= record.at)
+            && self.until.is_none_or(|until| record.at < until)
+    }
+}

@@ -1,0 +1,133 @@
+//! What every use case has at hand.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use access_model::entropy::{EntropyError, random_base62};
+use access_model::{Catalog, Clock, Entropy, Timestamp};
+use access_store::{Change, Metered, Store};
+
+use crate::decide::cache::ReadCache;
+use crate::decide::decision_id::DecisionIds;
+use crate::decide::log::DecisionLog;
+use crate::decide::meter::Meters;
+use crate::decide::throttle::Throttle;
+use crate::lifecycle::keyring::Keyring;
+use crate::numbers::Numbers;
+use crate::policies::Policies;
+
+/// What an authority takes from outside.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Where the books are kept.
+    pub store: Arc<Metered>,
+    /// All time.
+    pub clock: Arc<dyn Clock>,
+    /// All randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Everything that decides and keeps the books. One per host, shared by all requests.
+#[derive(Debug)]
+pub struct Authority {
+    pub(crate) store: Arc<Metered>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) keyring: Keyring,
+    pub(crate) policies: Policies,
+    pub(crate) cache: Arc<ReadCache>,
+    pub(crate) throttle: Throttle,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) log: DecisionLog,
+    pub(crate) decision_ids: DecisionIds,
+    pub(crate) numbers: Numbers,
+    pub(crate) is_dev: bool,
+}
+
+impl Authority {
+    /// An authority over an installation whose keyring was opened by [`crate::lifecycle`].
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn new(
+        world: World,
+        catalog: Arc<Catalog>,
+        keyring: Keyring,
+        policies: Policies,
+        is_dev: bool,
+    ) -> Result<Self, EntropyError> {
+        let World { store, clock, entropy } = world;
+        let host = random_base62(entropy.as_ref(), 12)?;
+        let cache = Arc::new(ReadCache::new(store.shards()));
+        let watching = Arc::clone(&cache);
+        store.watch(Arc::new(move |change: &Change| watching.invalidate(change)));
+        let meters = Arc::new(Meters::new(Arc::clone(&store), Arc::clone(&clock), host.clone()));
+        Ok(Self {
+            throttle: Throttle::new(catalog.limits.failed_identifications),
+            decision_ids: DecisionIds::new(&host),
+            log: DecisionLog::default(),
+            numbers: Numbers::new(),
+            store,
+            clock,
+            entropy,
+            catalog,
+            keyring,
+            policies,
+            cache,
+            meters,
+            is_dev,
+        })
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The policies in force.
+    pub const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Wall time, the dev offset included.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether the dev clock may be moved.
+    pub const fn is_dev(&self) -> bool {
+        self.is_dev
+    }
+
+    /// Round trips to the store so far: reads, commits.
+    pub fn store_round_trips(&self) -> (u64, u64) {
+        let stats = self.store.stats();
+        (stats.reads, stats.commits)
+    }
+
+    /// What is due each second: ended leases go back, the decision log is written out.
+    pub async fn tick(&self) {
+        self.meters.settle_ended().await;
+        self.log.flush();
+    }
+
+    /// The last words of a host that shuts down: every lease goes back.
+    pub async fn shut_down(&self) {
+        self.meters.settle_all().await;
+        self.log.flush();
+    }
+
+    /// Whether the store answers, in one read.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn check_store(&self) -> Result<(), access_store::StoreError> {
+        let key = [crate::records::INSTALLATION.to_owned()];
+        self.store.read(access_model::Shard::PLATFORM, &key).await.map(drop)
+    }
+}
+
+/// Locks a mutex whose holder may have panicked: what these mutexes guard is whole between any two statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,24 @@
+//! The way of a request: identify → gather → evaluate → settle.
+//!
+//! Reading order: [`authorize`] (the whole way, on one screen), [`identify`], [`gather`], [`settle`]; what they stand on:
+//! [`cache`], [`throttle`], [`meter`], [`log`]; what comes out: [`answer`], [`permit`].
+
+pub(crate) mod answer;
+pub(crate) mod authorize;
+pub(crate) mod cache;
+pub(crate) mod decision_id;
+pub(crate) mod gather;
+pub(crate) mod identify;
+pub(crate) mod log;
+pub(crate) mod meter;
+pub(crate) mod permit;
+pub(crate) mod refusal;
+pub(crate) mod require;
+pub(crate) mod settle;
+pub(crate) mod throttle;
+
+pub use answer::{Answer, Outcome, PrincipalView};
+pub use gather::Question;
+pub use identify::Caller;
+pub use permit::Permit;
+pub use require::Target;

@@ -1,0 +1,53 @@
+//! The way of a customer's request, on one screen.
+
+use access_model::Credential;
+
+use crate::authority::Authority;
+use crate::decide::answer::Answer;
+use crate::decide::gather::Question;
+use crate::decide::permit::Permit;
+use crate::decide::settle::Subject;
+
+impl Authority {
+    /// Decides a question of the enforcement point that `asker` was made for.
+    ///
+    /// Always an answer: a denial is a value, and what can't be decided is denied with a code of its own.
+    pub async fn authorize(&self, asker: &Permit, mut question: Question) -> Answer {
+        let rules = self.policies.current();
+        let now = self.clock.now();
+        let gateway = asker.caller().gateway.as_ref();
+        let mut subject = Subject::new(&rules, gateway);
+
+        // What the gateway fixes stands; a request may only be silent about it or agree. Disagreement is the policies'
+        // to judge: the gateway's facts then name the one environment that it is bound to.
+        if let (Credential::Gateway(fixing), None) = (&asker.caller().credential, &question.environment) {
+            question.environment.clone_from(&fixing.environment);
+        }
+
+        // identify
+        let by = gateway.map(|_| *asker.caller().credential.id());
+        let caller = match self.identify(&question.credential, by, question.ip, now).await {
+            Ok(caller) => caller,
+            Err((refusal, retry_after)) => return self.refuse(subject, refusal, None, retry_after),
+        };
+        subject.identified(&caller, &question);
+
+        // gather: exhausted quotas answer here, before any policy runs
+        if let Some(meter) = &caller.entry.meter
+            && let Err(quota) = meter.attempt(now)
+        {
+            return self.refuse_quota(subject, quota);
+        }
+        let gathered = match self.gather(&caller, question, now) {
+            Ok(gathered) => gathered,
+            Err(refusal) => return self.refuse(subject, refusal, None, None),
+        };
+        subject.gathered(&gathered);
+
+        // evaluate
+        let decision = rules.set.decide(gathered.facts(&caller, gateway));
+
+        // settle
+        self.settle(subject, &caller, decision, now).await
+    }
+}

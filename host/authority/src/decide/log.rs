@@ -1,0 +1,56 @@
+//! The decision log: denials, aggregated by principal, action, code and minute. Bounded; what does not fit is counted as
+//! lost. Never a write inside a decision: a tick each second writes it out.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use crate::authority::lock;
+
+/// Lines at most between two ticks.
+const CAPACITY: usize = 4_096;
+
+/// Denials since the last tick.
+#[derive(Debug, Default)]
+pub(crate) struct DecisionLog {
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    lines: HashMap<Line, u64>,
+    lost: u64,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Line {
+    principal: Option<String>,
+    action: String,
+    code: String,
+}
+
+impl DecisionLog {
+    /// Counts a denial.
+    pub(crate) fn denied(&self, principal: Option<&str>, action: &str, code: &str) {
+        let line = Line { principal: principal.map(str::to_owned), action: action.to_owned(), code: code.to_owned() };
+        let mut pending = lock(&self.pending);
+        if let Some(count) = pending.lines.get_mut(&line) {
+            *count += 1;
+        } else if pending.lines.len() < CAPACITY {
+            pending.lines.insert(line, 1);
+        } else {
+            pending.lost += 1;
+        }
+    }
+
+    /// Writes out what came together.
+    pub(crate) fn flush(&self) {
+        let Pending { lines, lost } = std::mem::take(&mut *lock(&self.pending));
+        for (line, count) in lines {
+            let principal = line.principal.as_deref().unwrap_or("");
+            tracing::info!(target: "access::decisions", principal, action = line.action, code = line.code, count, "denied");
+        }
+        if lost > 0 {
+            tracing::warn!(target: "access::decisions", lost, "the decision log was full");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Meters of this host: `access_model::meter` with the store behind it.
+//!
+//! A use is a few instructions under a short lock. When a lease runs out, one task renews it and everybody else waits; no
+//! lock of the hot path is held across an await.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, Slot, Use, slot_at};
+use access_model::{Clock, Id, Quota, Timestamp};
+use access_store::{Check, Commit, CommitError, Metered, Store, StoreError, Survives};
+
+use crate::authority::lock;
+use crate::records;
+
+/// Renewals that lose a race against other hosts are tried so often.
+const TRIES: usize = 32;
+
+/// One meter: of a lineage of keys.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    id: Id,
+    quota: Quota,
+    state: Mutex<HostMeter>,
+    // One renewal at a time. Not of the hot path: it is only taken when the lease has run out.
+    renewal: tokio::sync::Mutex<()>,
+}
+
+/// All meters that this host counts in.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    store: Arc<Metered>,
+    clock: Arc<dyn Clock>,
+    host: String,
+    meters: Mutex<HashMap<Id, Arc<Meter>>>,
+}
+
+/// What came of a use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Allowed(QuotaView),
+    Exhausted(QuotaView),
+    StoreUnavailable,
+}
+
+impl Meter {
+    /// Counts an attempt, before anything is decided.
+    pub(crate) fn attempt(&self, now: Timestamp) -> Result<(), QuotaView> {
+        lock(&self.state).attempt(now)
+    }
+}
+
+impl Meters {
+    pub(crate) fn new(store: Arc<Metered>, clock: Arc<dyn Clock>, host: String) -> Self {
+        Self { store, clock, host, meters: Mutex::default() }
+    }
+
+    /// The meter of this lineage; the same one for all of its keys.
+    pub(crate) fn get(&self, lineage: Id, quota: Quota, attempts_factor: u32) -> Arc<Meter> {
+        let meter = || {
+            let state = Mutex::new(HostMeter::new(quota, attempts_factor));
+            Arc::new(Meter { id: lineage, quota, state, renewal: tokio::sync::Mutex::default() })
+        };
+        Arc::clone(lock(&self.meters).entry(lineage).or_insert_with(meter))
+    }
+
+    /// Counts a use of the quota.
+    pub(crate) async fn consume(self: &Arc<Self>, meter: &Arc<Meter>, now: Timestamp) -> Counted {
+        let told = lock(&meter.state).consume(now);
+        match told {
+            Use::Allowed(view) => Counted::Allowed(view),
+            Use::Exhausted(view) => Counted::Exhausted(view),
+            Use::NeedsLease => Box::pin(self.renew_and_consume(meter)).await,
+        }
+    }
+
+    async fn renew_and_consume(self: &Arc<Self>, meter: &Arc<Meter>) -> Counted {
+        for _ in 0..TRIES {
+            let turn = meter.renewal.lock().await;
+            // Somebody may have renewed while this one waited for its turn.
+            let told = lock(&meter.state).consume(self.clock.now());
+            match told {
+                Use::Allowed(view) => return Counted::Allowed(view),
+                Use::Exhausted(view) => return Counted::Exhausted(view),
+                Use::NeedsLease => {}
+            }
+            if let Err(error) = self.renew(meter, Ending::NewLease).await {
+                tracing::error!(%error, meter = %meter.id, "a lease could not be renewed");
+                return Counted::StoreUnavailable;
+            }
+            drop(turn);
+        }
+        Counted::StoreUnavailable
+    }
+
+    /// Tells the store what was used, in a task of its own: a client that hangs up must not make a use forgotten.
+    async fn renew(self: &Arc<Self>, meter: &Arc<Meter>, ending: Ending) -> Result<(), StoreError> {
+        let (meters, meter) = (Arc::clone(self), Arc::clone(meter));
+        let task = tokio::spawn(async move {
+            let used = lock(&meter.state).give_up();
+            match meters.exchange(&meter, &used, ending).await {
+                Ok((record, lease)) => {
+                    lock(&meter.state).renewed(record, lease.as_ref(), meters.clock.now());
+                    Ok(())
+                }
+                Err(error) => {
+                    lock(&meter.state).not_renewed(used);
+                    Err(error)
+                }
+            }
+        });
+        task.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    /// Reads the record, changes it and commits it, until no other host comes between.
+    async fn exchange(
+        &self,
+        meter: &Meter,
+        used: &[(Slot, u32)],
+        ending: Ending,
+    ) -> Result<(MeterRecord, Option<Lease>), StoreError> {
+        let key = records::meter(&meter.id);
+        let shard = meter.id.home();
+        for _ in 0..TRIES {
+            let found = self.store.read(shard, std::slice::from_ref(&key)).await?.into_iter().next().flatten();
+            let corrupt = |error: serde_json::Error| StoreError::Corrupt(format!("record `{key}`: {error}"));
+            let mut record = match &found {
+                Some(record) => MeterRecord::from_json(&record.value).map_err(corrupt)?,
+                None => MeterRecord::default(),
+            };
+            let now = slot_at(self.clock.now());
+            let lease = match ending {
+                Ending::NewLease => Some(record.renew(meter.quota, &self.host, used, now)),
+                Ending::Settle => {
+                    record.take_back(&self.host, used, now);
+                    None
+                }
+            };
+            let mut commit = Commit::new(shard);
+            commit.survives = Survives::Process;
+            commit.checks.push(Check { key: key.clone(), version: found.map(|record| record.version) });
+            commit.puts.push((key.clone(), serde_json::to_vec(&record).map_err(corrupt)?.into()));
+            match self.store.commit(commit).await {
+                Ok(_) => return Ok((record, lease)),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable(format!("`{key}` is contended")))
+    }
+
+    /// Gives ended leases back and forgets meters that nobody needs.
+    pub(crate) async fn settle_ended(self: &Arc<Self>) {
+        let now = self.clock.now();
+        let ended: Vec<_> =
+            lock(&self.meters).values().filter(|meter| lock(&meter.state).has_ended(now)).cloned().collect();
+        self.settle(ended).await;
+        // INVARIANT: a meter that an entry still points at stays, or two would count for one lineage.
+        lock(&self.meters).retain(|_, meter| Arc::strong_count(meter) > 1 || !lock(&meter.state).is_idle(now));
+    }
+
+    /// Gives every lease back.
+    pub(crate) async fn settle_all(self: &Arc<Self>) {
+        let all: Vec<_> = lock(&self.meters).values().filter(|meter| lock(&meter.state).holds()).cloned().collect();
+        self.settle(all).await;
+    }
+
+    async fn settle(self: &Arc<Self>, meters: Vec<Arc<Meter>>) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for meter in meters {
+            let all = Arc::clone(self);
+            tasks.spawn(async move {
+                let _turn = meter.renewal.lock().await;
+                if let Err(error) = all.renew(&meter, Ending::Settle).await {
+                    tracing::warn!(%error, meter = %meter.id, "a lease could not be given back; it stays debited");
+                }
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    NewLease,
+    Settle,
+}

@@ -1,0 +1,62 @@
+//! Proof that a caller was allowed to do something.
+
+use std::sync::Arc;
+
+use access_model::{Actor, Id};
+use cronflow_policy_cases::Action;
+
+use crate::decide::cache::{CredentialEntry, WorkspaceEntry};
+
+/// Proof that a caller may do `action`. Only [`crate::Authority::require`] makes one, so whatever takes a permit can't run
+/// without a decision; and the workspace to act on comes out of the permit, so it is the one that was decided about.
+#[derive(Debug)]
+pub struct Permit {
+    pub(super) action: Arc<Action>,
+    pub(super) caller: Arc<CredentialEntry>,
+    pub(super) workspace: Option<Arc<WorkspaceEntry>>,
+    pub(super) decision_id: String,
+}
+
+impl Permit {
+    /// What was allowed.
+    pub fn action(&self) -> &str {
+        &self.action.name
+    }
+
+    /// The decision that allowed it.
+    pub fn decision_id(&self) -> &str {
+        &self.decision_id
+    }
+
+    /// Who may do it, for the audit record.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { kind: self.caller.principal.kind.clone(), id: Some(*self.caller.credential.id()) }
+    }
+
+    /// The credential that asks.
+    pub(crate) const fn caller(&self) -> &Arc<CredentialEntry> {
+        &self.caller
+    }
+
+    /// The workspace that the decision was about.
+    pub(crate) fn workspace(&self) -> Result<&WorkspaceEntry, crate::Error> {
+        self.workspace.as_deref().ok_or_else(|| crate::Error::internal("a permit without the workspace it is used for"))
+    }
+
+    /// The workspace's public id.
+    pub(crate) fn workspace_id(&self) -> Result<Id, crate::Error> {
+        self.workspace().map(|workspace| workspace.record.id)
+    }
+
+    /// Refuses to be used for anything but what was decided about.
+    ///
+    /// # Errors
+    /// [`crate::Error::Internal`]: only a defect brings it about.
+    pub(crate) fn covers(&self, action: &str) -> Result<(), crate::Error> {
+        if self.action.name == action {
+            Ok(())
+        } else {
+            Err(crate::Error::internal(format!("a permit for `{}` was used for `{action}`", self.action.name)))
+        }
+    }
+}

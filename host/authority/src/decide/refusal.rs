@@ -1,0 +1,41 @@
+//! What the host answers by itself, before or after the policies: authentication, quotas, questions that can't be asked.
+
+use cronflow_policy_cases::Reason;
+
+/// A denial that no policy gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Unknown, malformed, wrong, expired, revoked, disabled, not yet valid, dead parent: one code, one text.
+    Unauthenticated,
+    /// A quota or throttle is exhausted.
+    RateLimited(&'static str),
+    /// The store could not answer.
+    StoreUnavailable,
+    /// The catalog knows no such action.
+    UnknownAction(String),
+    /// The facts exceed the published cap.
+    FactsTooLarge(String),
+}
+
+impl Refusal {
+    pub(crate) fn reason(self) -> Reason {
+        let (code, message) = match self {
+            Self::Unauthenticated => ("unauthenticated", "the credential identifies nobody".to_owned()),
+            Self::RateLimited(message) => ("rate_limited", message.to_owned()),
+            Self::StoreUnavailable => ("store_unavailable", "the store is out of reach; try again".to_owned()),
+            Self::UnknownAction(message) => ("unknown_action", message),
+            Self::FactsTooLarge(message) => ("facts_too_large", message),
+        };
+        Reason { code: code.to_owned(), policy: None, message }
+    }
+}
+
+/// HTTP status of a denial, by the code of its first reason.
+pub(crate) fn status_of(reasons: &[Reason]) -> u16 {
+    match reasons.first().map(|reason| reason.code.as_str()) {
+        Some("unauthenticated") => 401,
+        Some("rate_limited") => 429,
+        Some("store_unavailable" | "policy_unavailable" | "policy_overloaded") => 503,
+        _ => 403,
+    }
+}

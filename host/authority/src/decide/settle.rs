@@ -1,0 +1,135 @@
+//! Settle: the quota is consumed, the decision counted and logged; a permit whose obligation can't be met is a denial.
+
+use access_model::Timestamp;
+use access_model::meter::QuotaView;
+use cronflow_policy_cases::{Decision, Gateway, Reason};
+use std::sync::Arc;
+
+use crate::authority::Authority;
+use crate::decide::answer::{Answer, Outcome, PrincipalView};
+use crate::decide::gather::{Gathered, Question};
+use crate::decide::identify::Caller;
+use crate::decide::meter::Counted;
+use crate::decide::refusal::{Refusal, status_of};
+use crate::policies::Rules;
+
+/// What is known so far of a decision's subject, for the answer and the log.
+pub(crate) struct Subject<'a> {
+    set_digest: Arc<str>,
+    gateway: Option<&'a Gateway>,
+    policy_revision: u64,
+    principal: Option<PrincipalView>,
+    // Absent where the asker may not know.
+    shown: bool,
+    action: Option<Arc<cronflow_policy_cases::Action>>,
+}
+
+const EXHAUSTED: &str = "the quota is exhausted; see `quota.reset_seconds`";
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(rules: &Rules, gateway: Option<&'a Gateway>) -> Self {
+        let set_digest = Arc::clone(&rules.digest);
+        Self { set_digest, gateway, policy_revision: 0, principal: None, shown: true, action: None }
+    }
+
+    /// Remembers who it is. A gateway learns nothing about credentials of organizations that it isn't bound to.
+    pub(crate) fn identified(&mut self, caller: &Caller, question: &Question) {
+        let environment = question.environment.clone();
+        self.principal = Some(PrincipalView { entry: Arc::clone(&caller.entry), environment });
+        self.policy_revision = caller.workspace.as_ref().map_or(0, |workspace| workspace.record.policy_revision);
+        let own = caller.entry.principal.organization.as_deref();
+        self.shown = self.gateway.is_none_or(|gateway| {
+            gateway.organizations.iter().any(|bound| bound == "*" || Some(bound.as_str()) == own)
+        });
+    }
+
+    /// Remembers who asks one of our own endpoints for what.
+    pub(crate) fn asked(&mut self, principal: PrincipalView, action: &Arc<cronflow_policy_cases::Action>) {
+        self.principal = Some(principal);
+        self.action = Some(Arc::clone(action));
+    }
+
+    /// Remembers what is to be done.
+    pub(crate) fn gathered(&mut self, gathered: &Gathered) {
+        self.action = Some(Arc::clone(&gathered.action));
+    }
+}
+
+impl Authority {
+    /// Settles what the policies decided.
+    pub(crate) async fn settle(
+        &self,
+        subject: Subject<'_>,
+        caller: &Caller,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Answer {
+        if let Decision::Deny(reasons) = decision {
+            return self.deny(subject, reasons, None, None);
+        }
+        let quota = match &caller.entry.meter {
+            None => None,
+            Some(meter) => match self.meters.consume(meter, now).await {
+                Counted::Allowed(quota) => Some(quota),
+                Counted::Exhausted(quota) => return self.refuse_quota(subject, quota),
+                Counted::StoreUnavailable => return self.refuse(subject, Refusal::StoreUnavailable, None, Some(1)),
+            },
+        };
+        self.numbers.allowed.increment(1);
+        self.answer(subject, Outcome::Allow, 200, Vec::new(), quota, None)
+    }
+
+    /// Denies because a quota is exhausted.
+    pub(crate) fn refuse_quota(&self, subject: Subject<'_>, quota: QuotaView) -> Answer {
+        self.refuse(subject, Refusal::RateLimited(EXHAUSTED), Some(quota), Some(quota.reset_seconds))
+    }
+
+    /// Denies for a reason that no policy gave.
+    pub(crate) fn refuse(
+        &self,
+        subject: Subject<'_>,
+        refusal: Refusal,
+        quota: Option<QuotaView>,
+        retry_after: Option<u64>,
+    ) -> Answer {
+        self.deny(subject, vec![refusal.reason()], quota, retry_after)
+    }
+
+    pub(crate) fn deny(
+        &self,
+        subject: Subject<'_>,
+        reasons: Vec<Reason>,
+        quota: Option<QuotaView>,
+        retry_after: Option<u64>,
+    ) -> Answer {
+        let code = reasons.first().map_or("not_permitted", |reason| reason.code.as_str());
+        let principal = subject.principal.as_ref().map(|view| view.entry.principal.id.as_str());
+        let action = subject.action.as_ref().map_or("", |action| action.name.as_str());
+        self.numbers.denied(code);
+        self.log.denied(principal, action, code);
+        let status = status_of(&reasons);
+        self.answer(subject, Outcome::Deny, status, reasons, quota, retry_after)
+    }
+
+    fn answer(
+        &self,
+        subject: Subject<'_>,
+        decision: Outcome,
+        status: u16,
+        reasons: Vec<Reason>,
+        quota: Option<QuotaView>,
+        retry_after: Option<u64>,
+    ) -> Answer {
+        Answer {
+            decision,
+            status,
+            decision_id: self.decision_ids.next(),
+            policy_revision: subject.policy_revision,
+            set_digest: subject.set_digest,
+            reasons,
+            principal: subject.principal.filter(|_| subject.shown),
+            quota,
+            retry_after,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a use case did not happen.
+
+use access_model::key::KeyError;
+use access_model::network::AllowListError;
+use access_store::{CommitError, StoreError};
+
+use crate::decide::Answer;
+
+/// Why a use case did not happen. What it says may be shown to the caller; internal causes are logged where they arise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A policy said no, or the caller could not be identified.
+    #[error("denied")]
+    Denied(Box<Answer>),
+    /// There is no such thing, as far as the caller may know.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// `workspace`, `key`, …
+        what: &'static str,
+        /// As it was asked for.
+        id: String,
+    },
+    /// A field can't be what it is.
+    #[error("`{field}`: {message}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// The thing is not in a state for that.
+    #[error(transparent)]
+    Transition(#[from] KeyError),
+    /// Others changed it at the same time, again and again.
+    #[error("it was changed by others at the same time; try again")]
+    Contended,
+    /// The store could not answer.
+    #[error("the store is out of reach; try again")]
+    StoreUnavailable,
+    /// A defect, or a store that holds what can't be. The cause is in the log.
+    #[error("something went wrong inside; the log says what")]
+    Internal,
+}
+
+impl Error {
+    pub(crate) fn invalid(field: &'static str, message: impl ToString) -> Self {
+        Self::Invalid { field, message: message.to_string() }
+    }
+
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "internal error");
+        Self::Internal
+    }
+
+    pub(crate) fn list(field: &'static str) -> impl Fn(AllowListError) -> Self {
+        move |error| Self::invalid(field, error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => {
+                tracing::error!(%cause, "the store is out of reach");
+                Self::StoreUnavailable
+            }
+            StoreError::Corrupt(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict { .. } => Self::Contended,
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<access_model::entropy::EntropyError> for Error {
+    fn from(error: access_model::entropy::EntropyError) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,201 @@
+//! Gateway credentials: what enforcement points ask with.
+
+use access_model::audit::AuditRecord;
+use access_model::organization::check_name as check_slug;
+use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecret, Shard, Timestamp};
+use access_store::{Commit, CommitError, IndexEntry, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::audit::append;
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::keys::check_name;
+use crate::records::{self, CommitExt as _, Versioned};
+
+/// The action of issuing one.
+pub const ACTION_ISSUE: &str = "gateways.issue";
+/// The action of revoking one.
+pub const ACTION_REVOKE: &str = "gateways.revoke";
+
+/// Times that a change is tried against others'.
+const TRIES: usize = 5;
+
+/// What is asked for. Empty or absent lists of organizations or environments: none.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayRequest {
+    /// A name for people.
+    pub name: String,
+    /// Organizations that it may ask for: public ids, or `*`.
+    #[serde(default)]
+    pub organizations: Vec<String>,
+    /// Environments that it may ask for: names, or `*`.
+    #[serde(default)]
+    pub environments: Vec<String>,
+    /// The environment of all its questions, where it fixes one.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// Networks that it may ask from; absent or null means no restriction.
+    #[serde(default)]
+    pub ip_allow: Option<Vec<String>>,
+}
+
+/// A gateway credential as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct GatewayView {
+    /// Public id.
+    pub id: Id,
+    /// A name for people.
+    pub name: String,
+    /// `active` or `revoked`.
+    pub state: &'static str,
+    /// Organizations that it may ask for.
+    pub organizations: Vec<String>,
+    /// Environments that it may ask for.
+    pub environments: Vec<String>,
+    /// The environment that it fixes.
+    pub environment: Option<String>,
+    /// Networks that it may ask from; null means no restriction.
+    pub ip_allow: Option<Vec<String>>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+}
+
+/// A gateway credential just issued.
+#[derive(Debug)]
+pub struct IssuedGateway {
+    /// The gateway.
+    pub gateway: GatewayView,
+    /// Its secret, shown once.
+    pub secret: PlainSecret,
+}
+
+impl Serialize for IssuedGateway {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            #[serde(flatten)]
+            gateway: &'a GatewayView,
+            secret: &'a str,
+        }
+        Shown { gateway: &self.gateway, secret: self.secret.expose() }.serialize(serializer)
+    }
+}
+
+impl From<&Gateway> for GatewayView {
+    fn from(gateway: &Gateway) -> Self {
+        Self {
+            id: gateway.id,
+            name: gateway.name.clone(),
+            state: if gateway.revoked_at.is_none() { "active" } else { "revoked" },
+            organizations: gateway.organizations.clone(),
+            environments: gateway.environments.clone(),
+            environment: gateway.environment.clone(),
+            ip_allow: gateway.ip_allow.as_ref().map(AllowList::to_strings),
+            created_at: gateway.created_at,
+        }
+    }
+}
+
+impl Authority {
+    /// Issues a gateway credential.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field.
+    pub async fn issue_gateway(&self, permit: &Permit, request: GatewayRequest) -> Result<IssuedGateway, Error> {
+        permit.covers(ACTION_ISSUE)?;
+        check_name(&request.name)?;
+        for organization in request.organizations.iter().filter(|organization| *organization != "*") {
+            let id: Option<Id> = organization.parse().ok().filter(|id: &Id| id.kind() == IdKind::Organization);
+            let id = id.ok_or_else(|| {
+                Error::invalid(
+                    "organizations",
+                    format!("`{}` is not an organization's id", organization.escape_debug()),
+                )
+            })?;
+            if self.organization(&id).await?.is_none() {
+                return Err(Error::invalid("organizations", format!("there is no organization `{id}`")));
+            }
+        }
+        for environment in
+            request.environments.iter().filter(|environment| *environment != "*").chain(&request.environment)
+        {
+            check_slug(environment).map_err(|error| Error::invalid("environments", error))?;
+        }
+        let most = self.catalog.limits.allow_list;
+        let ip_allow = request.ip_allow.map(|list| AllowList::parse(&list, most)).transpose();
+        let kind = self.catalog.kind_of_class(Class::Gateway);
+        let kind = kind.ok_or_else(|| Error::internal("the catalog has no kind of class `gateway`"))?;
+        let (entropy, now) = (self.entropy.as_ref(), self.clock.now());
+        let id = Id::draw(IdKind::Gateway, Shard::PLATFORM, entropy)?;
+        let secret = PlainSecret::draw(&kind.prefix, &id, entropy)?;
+        let gateway = Gateway {
+            id,
+            kind: kind.name.clone(),
+            name: request.name,
+            organizations: request.organizations,
+            environments: request.environments,
+            environment: request.environment,
+            ip_allow: ip_allow.map_err(Error::list("ip_allow"))?,
+            secret: self.digest(&secret)?,
+            created_at: now,
+            revoked_at: None,
+        };
+        let mut commit = Commit::new(Shard::PLATFORM);
+        let entry = IndexEntry { score: now.as_millis(), member: id.to_string() };
+        commit.index_puts.push((records::GATEWAYS.to_owned(), entry));
+        commit.put_new(records::credential(&id), &Credential::Gateway(gateway.clone()))?;
+        append(&mut commit, &self.gateway_record(permit, None, &gateway)?)?;
+        self.store.commit(commit).await?;
+        Ok(IssuedGateway { gateway: (&gateway).into(), secret })
+    }
+
+    /// Ends a gateway credential for good.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn revoke_gateway(&self, permit: &Permit, id: &Id) -> Result<GatewayView, Error> {
+        permit.covers(ACTION_REVOKE)?;
+        for _ in 0..TRIES {
+            let missing = || Error::NotFound { what: "gateway", id: id.to_string() };
+            if id.kind() != IdKind::Gateway || id.home() != Shard::PLATFORM {
+                return Err(missing());
+            }
+            let found = records::read::<Credential>(self.store.as_ref(), id.home(), records::credential(id)).await?;
+            let Versioned { value: Credential::Gateway(before), check } = found.ok_or_else(missing)? else {
+                return Err(missing());
+            };
+            if before.revoked_at.is_some() {
+                return Ok((&before).into());
+            }
+            let after = Gateway { revoked_at: Some(self.clock.now()), ..before.clone() };
+            let mut commit = Commit::new(Shard::PLATFORM);
+            commit.checks.push(check);
+            commit.put_credential(&Credential::Gateway(after.clone()))?;
+            append(&mut commit, &self.gateway_record(permit, Some(&before), &after)?)?;
+            match self.store.commit(commit).await {
+                Ok(_) => return Ok((&after).into()),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    fn gateway_record(&self, permit: &Permit, before: Option<&Gateway>, after: &Gateway) -> Result<AuditRecord, Error> {
+        let shown = |of: &Gateway| serde_json::to_value(GatewayView::from(of)).map_err(Error::internal);
+        Ok(AuditRecord {
+            id: Id::draw(IdKind::Audit, Shard::PLATFORM, self.entropy.as_ref())?,
+            at: self.clock.now(),
+            organization: None,
+            workspace: None,
+            actor: permit.actor(),
+            action: permit.action().to_owned(),
+            target: after.id.to_string(),
+            decision_id: Some(permit.decision_id().to_owned()),
+            before: before.map(shown).transpose()?,
+            after: Some(shown(after)?),
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! API keys: issue, show, list, rotate, disable, enable, revoke.
+
+mod change;
+mod issue;
+mod list;
+mod rotate;
+mod view;
+
+pub use change::Change;
+pub use issue::KeyRequest;
+pub use view::{IssuedKey, KeyView};
+
+pub(crate) use issue::{check_name, put_new_key};
+
+/// Actions of the catalog that these use cases need a permit for.
+pub mod actions {
+    /// Issue.
+    pub const ISSUE: &str = "keys.issue";
+    /// List.
+    pub const LIST: &str = "keys.list";
+    /// Show.
+    pub const GET: &str = "keys.get";
+    /// Rotate.
+    pub const ROTATE: &str = "keys.rotate";
+    /// Disable.
+    pub const DISABLE: &str = "keys.disable";
+    /// Enable.
+    pub const ENABLE: &str = "keys.enable";
+    /// Revoke.
+    pub const REVOKE: &str = "keys.revoke";
+}

@@ -1,0 +1,101 @@
+//! Disable, enable and revoke a key: one record, one check, one audit record.
+
+use access_model::audit::AuditRecord;
+use access_model::key::KeyError;
+use access_model::{ApiKey, Credential, Id, IdKind, Timestamp};
+use access_store::{Check, Commit, CommitError, Store};
+
+use super::actions;
+use super::view::KeyView;
+use crate::audit::append;
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::records::{CommitExt as _, Versioned};
+
+/// Times that a change is tried against others'.
+pub(super) const TRIES: usize = 5;
+
+/// A change of a key's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Switch it off.
+    Disable,
+    /// Switch it on again.
+    Enable,
+    /// End it for good.
+    Revoke,
+}
+
+impl Change {
+    /// The action that it needs a permit for.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Disable => actions::DISABLE,
+            Self::Enable => actions::ENABLE,
+            Self::Revoke => actions::REVOKE,
+        }
+    }
+
+    fn apply(self, key: ApiKey, now: Timestamp) -> Result<ApiKey, KeyError> {
+        match self {
+            Self::Disable => key.disable(now),
+            Self::Enable => key.enable(),
+            Self::Revoke => Ok(key.revoke(now)),
+        }
+    }
+}
+
+impl Authority {
+    /// Changes the key `id` of the permit's workspace. When this returns, the key decides as changed, on this host.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Transition`].
+    pub async fn change_key(&self, permit: &Permit, id: &Id, change: Change) -> Result<KeyView, Error> {
+        permit.covers(change.action())?;
+        for _ in 0..TRIES {
+            let Versioned { value: before, check } = self.read_key(permit, id).await?;
+            let after = change.apply(before.clone(), self.clock.now())?;
+            if after.state == before.state {
+                return Ok(self.view(&after));
+            }
+            let mut commit = Commit::new(id.home());
+            self.put_changed_key(&mut commit, permit, &before, &after, check)?;
+            match self.store.commit(commit).await {
+                Ok(_) => return Ok(self.view(&after)),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Puts a changed key and its audit record into `commit`.
+    pub(super) fn put_changed_key(
+        &self,
+        commit: &mut Commit,
+        permit: &Permit,
+        before: &ApiKey,
+        after: &ApiKey,
+        check: Check,
+    ) -> Result<(), Error> {
+        let shown = |key| serde_json::to_value(self.view(key)).map_err(Error::internal);
+        commit.checks.push(check);
+        commit.put_credential(&Credential::ApiKey(after.clone()))?;
+        append(
+            commit,
+            &AuditRecord {
+                id: Id::draw(IdKind::Audit, after.organization.home(), self.entropy.as_ref())?,
+                at: self.clock.now(),
+                organization: Some(after.organization),
+                workspace: Some(after.workspace),
+                actor: permit.actor(),
+                action: permit.action().to_owned(),
+                target: after.id.to_string(),
+                decision_id: Some(permit.decision_id().to_owned()),
+                before: Some(shown(before)?),
+                after: Some(shown(after)?),
+            },
+        )
+    }
+}

@@ -1,0 +1,160 @@
+//! Issue a key.
+
+use std::collections::BTreeMap;
+
+use access_model::audit::{Actor, AuditRecord};
+use access_model::{AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, NewKey, PlainSecret, Timestamp};
+use access_store::{Commit, IndexEntry, Store};
+use serde::Deserialize;
+
+use super::actions;
+use super::view::{IssuedKey, KeyView};
+use crate::audit::append;
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::records::{self, CommitExt as _};
+
+/// Characters of a name at most.
+const NAME_LENGTH: usize = 120;
+/// Characters of a metadata name at most.
+const METADATA_NAME_LENGTH: usize = 64;
+
+/// What is asked for. Empty or absent scopes: none.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRequest {
+    /// The catalog's kind.
+    pub kind: String,
+    /// A name for people, 1 to 120 characters.
+    pub name: String,
+    /// Scopes to grant.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Networks that it may be used from; absent or null means no restriction.
+    #[serde(default)]
+    pub ip_allow: Option<Vec<String>>,
+    /// Not valid before; RFC 3339.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// Not valid from here on; RFC 3339. The kind may end it earlier.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// Free text by name.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Authority {
+    /// Issues a key in the permit's workspace.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field; [`Error::Transition`] for scopes that the kind can't hold.
+    pub async fn issue_key(&self, permit: &Permit, request: KeyRequest) -> Result<IssuedKey, Error> {
+        permit.covers(actions::ISSUE)?;
+        let workspace = &permit.workspace()?.record;
+        let kind = self.catalog.kinds.get(&request.kind).filter(|kind| kind.class == Class::ApiKey);
+        let kind = kind.ok_or_else(|| Error::invalid("kind", self.kinds_of_keys()))?;
+        check_name(&request.name)?;
+        self.check_metadata(&request.metadata)?;
+        let most = self.catalog.limits.allow_list;
+        let ip_allow = request.ip_allow.map(|list| AllowList::parse(&list, most)).transpose();
+
+        let (home, entropy, now) = (workspace.organization.home(), self.entropy.as_ref(), self.clock.now());
+        let id = Id::draw(IdKind::Key, home, entropy)?;
+        let secret = PlainSecret::draw(&kind.prefix, &id, entropy)?;
+        let new = NewKey {
+            id,
+            lineage: Id::draw(IdKind::Lineage, home, entropy)?,
+            organization: workspace.organization,
+            workspace: workspace.id,
+            name: request.name,
+            scopes: distinct(request.scopes),
+            ip_allow: ip_allow.map_err(Error::list("ip_allow"))?,
+            not_before: request.not_before,
+            until: request.expires_at,
+            metadata: request.metadata,
+            secret: self.digest(&secret)?,
+        };
+        let key = ApiKey::issue(new, kind, now)?;
+        let mut commit = Commit::new(home);
+        let decision = Some(permit.decision_id().to_owned());
+        put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
+        self.store.commit(commit).await?;
+        Ok(IssuedKey { key: KeyView::new(&key, &kind.prefix, now), secret })
+    }
+
+    fn kinds_of_keys(&self) -> String {
+        let kinds = self.catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey);
+        let names: Vec<_> = kinds.map(|kind| format!("`{}`", kind.name)).collect();
+        format!("must be one of {}", names.join(", "))
+    }
+
+    fn check_metadata(&self, metadata: &BTreeMap<String, String>) -> Result<(), Error> {
+        let limits = &self.catalog.limits;
+        let fits = |(name, value): (&String, &String)| {
+            (1..=METADATA_NAME_LENGTH).contains(&name.len())
+                && value.len() <= limits.metadata_bytes
+                && !name.chars().chain(value.chars()).any(char::is_control)
+        };
+        if metadata.len() <= limits.metadata && metadata.iter().all(fits) {
+            return Ok(());
+        }
+        let message = format!(
+            "may have {} entries, names of 1 to {METADATA_NAME_LENGTH} bytes, values of {} bytes, and no control characters",
+            limits.metadata, limits.metadata_bytes
+        );
+        Err(Error::invalid("metadata", message))
+    }
+
+    pub(crate) fn digest(&self, secret: &PlainSecret) -> Result<access_model::SecretDigest, Error> {
+        let pepper = self.keyring.current_pepper().ok_or_else(|| Error::internal("the keyring has no pepper"))?;
+        Ok(pepper.digest(secret))
+    }
+}
+
+/// Checks a name for people: not empty, not long, nothing that breaks a line.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let length = name.chars().count();
+    if (1..=NAME_LENGTH).contains(&length) && !name.chars().any(char::is_control) && !name.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid("name", format!("must have 1 to {NAME_LENGTH} characters, and no control characters")))
+}
+
+fn distinct(mut scopes: Vec<String>) -> Vec<String> {
+    scopes.sort();
+    scopes.dedup();
+    scopes
+}
+
+/// Puts a new key, its place in the workspace's list and its audit record into `commit`.
+pub(crate) fn put_new_key(
+    commit: &mut Commit,
+    key: &ApiKey,
+    prefix: &str,
+    actor: Actor,
+    decision_id: Option<String>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<(), Error> {
+    let entry = IndexEntry { score: key.created_at.as_millis(), member: key.id.to_string() };
+    commit.index_puts.push((records::keys_of(&key.workspace), entry));
+    commit.put_new(records::credential(&key.id), &Credential::ApiKey(key.clone()))?;
+    let after = serde_json::to_value(KeyView::new(key, prefix, now)).map_err(Error::internal)?;
+    append(
+        commit,
+        &AuditRecord {
+            id: Id::draw(IdKind::Audit, key.organization.home(), entropy)?,
+            at: now,
+            organization: Some(key.organization),
+            workspace: Some(key.workspace),
+            actor,
+            action: actions::ISSUE.to_owned(),
+            target: key.id.to_string(),
+            decision_id,
+            before: None,
+            after: Some(after),
+        },
+    )
+}

@@ -1,0 +1,80 @@
+//! Show a key; list a workspace's keys.
+
+use access_model::{ApiKey, Credential, Id, IdKind};
+use access_store::{IndexEntry, Range, Store};
+
+use super::actions;
+use super::view::KeyView;
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::page::{Page, PageRequest, cursor};
+use crate::records::{self, Versioned};
+
+impl Authority {
+    /// The key `id` of the permit's workspace.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], for another workspace's key too.
+    pub async fn get_key(&self, permit: &Permit, id: &Id) -> Result<KeyView, Error> {
+        permit.covers(actions::GET)?;
+        let key = self.read_key(permit, id).await?.value;
+        Ok(self.view(&key))
+    }
+
+    /// The keys of the permit's workspace, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a limit or cursor.
+    pub async fn list_keys(&self, permit: &Permit, page: &PageRequest) -> Result<Page<KeyView>, Error> {
+        permit.covers(actions::LIST)?;
+        let workspace = permit.workspace_id()?;
+        let index = records::keys_of(&workspace);
+        let limit = page.limit()?;
+        let after = page.position::<(i64, String)>(&self.keyring, &index)?;
+        let range = Range {
+            index: index.clone(),
+            after: after.map(|(score, member)| IndexEntry { score, member }),
+            up_to: None,
+            descending: true,
+            limit: limit + 1,
+        };
+        let mut entries = self.store.range(workspace.home(), range).await?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().filter(|_| more).map(|entry| (entry.score, entry.member.clone()));
+        let next_cursor = last.map(|last| cursor(&self.keyring, &index, &last)).transpose()?;
+
+        let keys: Vec<String> = entries.iter().map(|entry| format!("credential/{}", entry.member)).collect();
+        let found = self.store.read(workspace.home(), &keys).await?;
+        let mut items = Vec::with_capacity(found.len());
+        for (key, record) in keys.iter().zip(found) {
+            if let Some(record) = record
+                && let Credential::ApiKey(key) = records::decode(key, &record)?
+            {
+                items.push(self.view(&key));
+            }
+        }
+        Ok(Page { items, next_cursor })
+    }
+
+    /// Reads a key for changing.
+    pub(super) async fn read_key(&self, permit: &Permit, id: &Id) -> Result<Versioned<ApiKey>, Error> {
+        let workspace = permit.workspace_id()?;
+        let missing = || Error::NotFound { what: "key", id: id.to_string() };
+        if id.kind() != IdKind::Key || id.home() != workspace.home() {
+            return Err(missing());
+        }
+        let found = records::read::<Credential>(self.store.as_ref(), id.home(), records::credential(id)).await?;
+        let Versioned { value, check } = found.ok_or_else(missing)?;
+        match value {
+            Credential::ApiKey(key) if key.workspace == workspace => Ok(Versioned { value: key, check }),
+            _ => Err(missing()),
+        }
+    }
+
+    pub(super) fn view(&self, key: &ApiKey) -> KeyView {
+        let prefix = self.catalog.kinds.get(&key.kind).map_or("", |kind| kind.prefix.as_str());
+        KeyView::new(key, prefix, self.clock.now())
+    }
+}

@@ -1,0 +1,50 @@
+//! Rotate a key: a successor takes over, both work during the overlap.
+
+use std::time::Duration;
+
+use access_model::{Id, IdKind, PlainSecret};
+use access_store::{Commit, CommitError, Store};
+
+use super::actions;
+use super::change::TRIES;
+use super::issue::put_new_key;
+use super::view::IssuedKey;
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::records::Versioned;
+
+impl Authority {
+    /// Replaces the key `id` of the permit's workspace. Old and new land in one commit, and the old one's version is
+    /// checked, so of two rotations at the same time one fails.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the overlap; [`Error::NotFound`]; [`Error::Transition`].
+    pub async fn rotate_key(&self, permit: &Permit, id: &Id, overlap_seconds: u64) -> Result<IssuedKey, Error> {
+        permit.covers(actions::ROTATE)?;
+        let most = self.catalog.limits.overlap_seconds;
+        if overlap_seconds > most {
+            return Err(Error::invalid("overlap_seconds", format!("must be 0 to {most}")));
+        }
+        for _ in 0..TRIES {
+            let Versioned { value: before, check } = self.read_key(permit, id).await?;
+            let kind = self.catalog.kinds.get(&before.kind).cloned();
+            let kind = kind.ok_or_else(|| Error::internal(format!("kind `{}` is not in the catalog", before.kind)))?;
+            let (entropy, now) = (self.entropy.as_ref(), self.clock.now());
+            let successor_id = Id::draw(IdKind::Key, id.home(), entropy)?;
+            let secret = PlainSecret::draw(&kind.prefix, &successor_id, entropy)?;
+            let overlap = Duration::from_secs(overlap_seconds);
+            let (after, successor) = before.clone().rotate(successor_id, self.digest(&secret)?, overlap, &kind, now)?;
+            let mut commit = Commit::new(id.home());
+            self.put_changed_key(&mut commit, permit, &before, &after, check)?;
+            let decision = Some(permit.decision_id().to_owned());
+            put_new_key(&mut commit, &successor, &kind.prefix, permit.actor(), decision, now, entropy)?;
+            match self.store.commit(commit).await {
+                Ok(_) => return Ok(IssuedKey { key: self.view(&successor), secret }),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+}

@@ -1,0 +1,88 @@
+//! A key as it is shown: everything but its secret, and, once, its secret.
+
+use std::collections::BTreeMap;
+
+use access_model::{ApiKey, Id, PlainSecret, Timestamp};
+use serde::Serialize;
+
+/// A key as it is shown. Times are RFC 3339.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyView {
+    /// Public id.
+    pub id: Id,
+    /// The catalog's kind.
+    pub kind: String,
+    /// A name for people.
+    pub name: String,
+    /// `active`, `not_yet_valid`, `disabled`, `expired` or `revoked`, now.
+    pub state: &'static str,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// What its secret begins with.
+    pub prefix: String,
+    /// The owner.
+    pub workspace: Id,
+    /// The line of rotations that its quota belongs to.
+    pub lineage: Id,
+    /// Networks that it may be used from; null means no restriction.
+    pub ip_allow: Option<Vec<String>>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// Not valid before.
+    pub not_before: Option<Timestamp>,
+    /// Not valid from here on.
+    pub expires_at: Option<Timestamp>,
+    /// When it ought to be rotated.
+    pub rotation_due_at: Option<Timestamp>,
+    /// The key that it replaced.
+    pub predecessor: Option<Id>,
+    /// The key that replaced it.
+    pub successor: Option<Id>,
+    /// Free text by name.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A key just issued, with its secret. The one place where a secret leaves.
+#[derive(Debug)]
+pub struct IssuedKey {
+    /// The key.
+    pub key: KeyView,
+    /// Its secret, shown once.
+    pub secret: PlainSecret,
+}
+
+impl Serialize for IssuedKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            #[serde(flatten)]
+            key: &'a KeyView,
+            secret: &'a str,
+        }
+        Shown { key: &self.key, secret: self.secret.expose() }.serialize(serializer)
+    }
+}
+
+impl KeyView {
+    /// Shows a key of a kind whose secrets begin with `prefix`, as it stands at `now`.
+    pub(crate) fn new(key: &ApiKey, prefix: &str, now: Timestamp) -> Self {
+        Self {
+            id: key.id,
+            kind: key.kind.clone(),
+            name: key.name.clone(),
+            state: key.state_at(now),
+            scopes: key.scopes.clone(),
+            prefix: prefix.to_owned(),
+            workspace: key.workspace,
+            lineage: key.lineage,
+            ip_allow: key.ip_allow.as_ref().map(access_model::AllowList::to_strings),
+            created_at: key.created_at,
+            not_before: key.not_before,
+            expires_at: key.expires_at,
+            rotation_due_at: key.rotation_due_at,
+            predecessor: key.predecessor,
+            successor: key.successor,
+            metadata: key.metadata.clone(),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The use cases, told in order. Everything that the product does happens here; the rooms around it only speak HTTP, keep
+//! records and evaluate policies.
+//!
+//! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
+//! decisions stand on: [`keys`], [`gateways`], [`network`], [`audit`]; [`policies`] (which set decides, and how it is
+//! swapped); [`lifecycle`] (how an installation begins: root key, first records, demo).
+//!
+//! To add a use case: one file in the room of its noun. It takes a [`Permit`] for its action, reads, makes one
+//! [`access_store::Commit`] with its audit record inside, and returns the new record.
+//!
+//! It must never decide by an `if` what a policy can decide, and never change anything without an audit record in the
+//! same commit.
+
+mod authority;
+mod error;
+mod numbers;
+mod page;
+mod records;
+
+pub mod audit;
+pub mod decide;
+pub mod gateways;
+pub mod keys;
+pub mod lifecycle;
+pub mod network;
+pub mod policies;
+
+pub use authority::{Authority, World};
+pub use decide::{Answer, Caller, Outcome, Permit, Question, Target};
+pub use error::Error;
+pub use page::{Page, PageRequest};

@@ -1,0 +1,13 @@
+//! How an installation begins, and what it is opened with.
+//!
+//! [`root_key`] (the file that everything sealed hangs on), [`keyring`] (what is sealed in the store), [`init`] (the first
+//! records of a real installation), [`demo`] (those of a dev host), [`dev_clock`].
+
+pub mod demo;
+pub mod dev_clock;
+pub mod init;
+pub mod installation;
+pub mod keyring;
+pub mod root_key;
+
+pub use installation::{Installation, LifecycleError};

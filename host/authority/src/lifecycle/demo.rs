@@ -1,0 +1,179 @@
+//! The demo that a dev host serves: an organization with two workspaces, an operator, a gateway, and a key of each kind.
+//!
+//! Ids and secrets are derived from the dev root key, so every start on the same store prints the same ones, and none of
+//! them needs to be kept in the clear.
+
+use std::collections::BTreeMap;
+
+use access_model::entropy::SeededEntropy;
+use access_model::{
+    Catalog, Class, Clock, Credential, Entropy, Gateway, Id, IdKind, NewKey, Pepper, PlainSecret, Shard, Timestamp,
+};
+use access_store::{Commit, IndexEntry, Store};
+
+use super::init::{begin, create_organization, create_workspace, new_keyring, put_operator, system};
+use super::installation::{Installation, LifecycleError};
+use super::root_key::RootKey;
+use crate::keys::put_new_key;
+use crate::records::{self, CommitExt as _};
+
+/// What the ready file and the tour tell.
+#[derive(Debug)]
+pub struct Demo {
+    /// `acme`.
+    pub organization: Id,
+    /// `main`.
+    pub workspace: Id,
+    /// `other`.
+    pub other_workspace: Id,
+    /// May do everything.
+    pub operator_token: PlainSecret,
+    /// Bound to `acme`, every environment.
+    pub gateway_token: PlainSecret,
+    /// One key per kind, with every scope of its kind.
+    pub keys: BTreeMap<String, PlainSecret>,
+}
+
+/// The demo of this root key; seeded first, when the store is empty.
+///
+/// # Errors
+/// [`LifecycleError::NotForDev`]; the store's.
+pub async fn demo(
+    store: &dyn Store,
+    catalog: &Catalog,
+    root: &RootKey,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<Demo, LifecycleError> {
+    let seeds = Seeds { seed: root.demo_seed() };
+    let home = Shard::draw(&seeds.of("home"), store.shards())?;
+    let draw = |kind: IdKind, home: Shard, label: &str| Id::draw(kind, home, &seeds.of(label));
+    let plan = Plan {
+        organization: draw(IdKind::Organization, home, "organization")?,
+        workspace: draw(IdKind::Workspace, home, "workspace")?,
+        other_workspace: draw(IdKind::Workspace, home, "other workspace")?,
+        operator: draw(IdKind::Operator, Shard::PLATFORM, "operator")?,
+        gateway: draw(IdKind::Gateway, Shard::PLATFORM, "gateway")?,
+    };
+    match Installation::read(store).await? {
+        Some(installation) => installation.check_dev(true)?,
+        None => seed(store, catalog, root, clock.now(), entropy, &seeds, &plan).await?,
+    }
+    let mut keys = BTreeMap::new();
+    for kind in catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey) {
+        let id = draw(IdKind::Key, home, &format!("key {}", kind.name))?;
+        keys.insert(kind.name.clone(), PlainSecret::draw(&kind.prefix, &id, &seeds.of(&format!("secret {id}")))?);
+    }
+    Ok(Demo {
+        operator_token: seeds.secret(catalog, Class::Operator, &plan.operator)?,
+        gateway_token: seeds.secret(catalog, Class::Gateway, &plan.gateway)?,
+        organization: plan.organization,
+        workspace: plan.workspace,
+        other_workspace: plan.other_workspace,
+        keys,
+    })
+}
+
+struct Plan {
+    organization: Id,
+    workspace: Id,
+    other_workspace: Id,
+    operator: Id,
+    gateway: Id,
+}
+
+struct Seeds {
+    seed: [u8; 32],
+}
+
+impl Seeds {
+    fn of(&self, label: &str) -> SeededEntropy {
+        SeededEntropy::new(&[self.seed.as_slice(), label.as_bytes()].concat())
+    }
+
+    fn secret(&self, catalog: &Catalog, class: Class, id: &Id) -> Result<PlainSecret, LifecycleError> {
+        let kind = catalog.kind_of_class(class).ok_or(LifecycleError::NoKind("gateway or operator"))?;
+        Ok(PlainSecret::draw(&kind.prefix, id, &self.of(&format!("secret {id}")))?)
+    }
+}
+
+async fn seed(
+    store: &dyn Store,
+    catalog: &Catalog,
+    root: &RootKey,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+    seeds: &Seeds,
+    plan: &Plan,
+) -> Result<(), LifecycleError> {
+    let (keyring, sealed) = new_keyring(root, entropy)?;
+    let pepper = keyring.current_pepper().ok_or(LifecycleError::Sealed)?;
+    create_organization(store, plan.organization, "acme", now, entropy).await?;
+    create_workspace(store, plan.workspace, plan.organization, "main", now, entropy).await?;
+    create_workspace(store, plan.other_workspace, plan.organization, "other", now, entropy).await?;
+
+    let mut keys = Commit::new(plan.organization.home());
+    for kind in catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey) {
+        let home = plan.organization.home();
+        let id = Id::draw(IdKind::Key, home, &seeds.of(&format!("key {}", kind.name)))?;
+        let secret = PlainSecret::draw(&kind.prefix, &id, &seeds.of(&format!("secret {id}")))?;
+        let new = NewKey {
+            id,
+            lineage: Id::draw(IdKind::Lineage, home, entropy)?,
+            organization: plan.organization,
+            workspace: plan.workspace,
+            name: format!("demo {}", kind.name),
+            scopes: kind.scopes.clone(),
+            ip_allow: None,
+            not_before: None,
+            until: None,
+            metadata: BTreeMap::new(),
+            secret: pepper.digest(&secret),
+        };
+        let key = access_model::ApiKey::issue(new, kind, now).map_err(crate::Error::from)?;
+        put_new_key(&mut keys, &key, &kind.prefix, system(), None, now, entropy)?;
+    }
+    store.commit(keys).await?;
+
+    let mut platform = Commit::new(Shard::PLATFORM);
+    put_operator(
+        &mut platform,
+        catalog,
+        &keyring,
+        plan.operator,
+        now,
+        &seeds.of(&format!("secret {}", plan.operator)),
+    )?;
+    put_gateway(&mut platform, catalog, pepper, plan, now, &seeds.of(&format!("secret {}", plan.gateway)))?;
+    begin(&mut platform, &Installation { dev: true, created_at: now }, &sealed)?;
+    store.commit(platform).await?;
+    Ok(())
+}
+
+fn put_gateway(
+    commit: &mut Commit,
+    catalog: &Catalog,
+    pepper: &Pepper,
+    plan: &Plan,
+    now: Timestamp,
+    secret: &dyn Entropy,
+) -> Result<(), LifecycleError> {
+    let kind = catalog.kind_of_class(Class::Gateway).ok_or(LifecycleError::NoKind("gateway"))?;
+    let token = PlainSecret::draw(&kind.prefix, &plan.gateway, secret)?;
+    let gateway = Gateway {
+        id: plan.gateway,
+        kind: kind.name.clone(),
+        name: "demo gateway".into(),
+        organizations: vec![plan.organization.to_string()],
+        environments: vec!["*".into()],
+        environment: None,
+        ip_allow: None,
+        secret: pepper.digest(&token),
+        created_at: now,
+        revoked_at: None,
+    };
+    let entry = IndexEntry { score: now.as_millis(), member: plan.gateway.to_string() };
+    commit.index_puts.push((records::GATEWAYS.to_owned(), entry));
+    commit.put_credential(&Credential::Gateway(gateway))?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The dev clock: users rehearse expiry, rotation and inactivity by moving wall time forward. The offset lies in the store,
+//! only grows, and holds for every host of it.
+
+use std::time::Duration;
+
+use access_model::audit::AuditRecord;
+use access_model::{Clock, Id, IdKind, Shard, Timestamp};
+use access_store::{Commit, Store};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::audit::append;
+use crate::authority::Authority;
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::records::{self, CommitExt as _};
+
+/// The action that moves it.
+pub const ACTION: &str = "dev.clock";
+/// A century.
+const MOST_SECONDS: u64 = 100 * 366 * 86_400;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Offset {
+    seconds: u64,
+}
+
+/// Where the clock stands.
+#[derive(Debug, Serialize)]
+pub struct DevClock {
+    /// Now, the offset included.
+    pub now: Timestamp,
+    /// How far it runs ahead of the machine's.
+    pub offset_seconds: u64,
+}
+
+/// Brings `clock` to where the store says it stands.
+///
+/// # Errors
+/// When the store can't answer.
+pub async fn restore(store: &dyn Store, clock: &dyn Clock) -> Result<(), Error> {
+    let found = records::read::<Offset>(store, Shard::PLATFORM, records::DEV_CLOCK.to_owned()).await?;
+    clock.set_offset(Duration::from_secs(found.map_or(0, |found| found.value.seconds)));
+    Ok(())
+}
+
+impl Authority {
+    /// Moves the dev clock forward.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] on a host that is not a dev host; [`Error::Invalid`] for more than a century.
+    pub async fn advance_dev_clock(&self, permit: &Permit, seconds: u64) -> Result<DevClock, Error> {
+        permit.covers(ACTION)?;
+        if !self.is_dev {
+            return Err(Error::NotFound { what: "dev clock", id: "clock".into() });
+        }
+        let found =
+            records::read::<Offset>(self.store.as_ref(), Shard::PLATFORM, records::DEV_CLOCK.to_owned()).await?;
+        let (before, check) = found.map_or((0, None), |found| (found.value.seconds, Some(found.check)));
+        let after = before.checked_add(seconds).filter(|after| *after <= MOST_SECONDS);
+        let after =
+            after.ok_or_else(|| Error::invalid("advance_seconds", "the clock may run ahead a century at most"))?;
+
+        let mut commit = Commit::new(Shard::PLATFORM);
+        match check {
+            Some(check) => {
+                commit.checks.push(check);
+                commit.put(records::DEV_CLOCK.to_owned(), &Offset { seconds: after })?;
+            }
+            None => commit.put_new(records::DEV_CLOCK.to_owned(), &Offset { seconds: after })?,
+        }
+        append(
+            &mut commit,
+            &AuditRecord {
+                id: Id::draw(IdKind::Audit, Shard::PLATFORM, self.entropy.as_ref())?,
+                at: self.clock.now(),
+                organization: None,
+                workspace: None,
+                actor: permit.actor(),
+                action: ACTION.to_owned(),
+                target: "dev-clock".into(),
+                decision_id: Some(permit.decision_id().to_owned()),
+                before: Some(json!({ "offset_seconds": before })),
+                after: Some(json!({ "offset_seconds": after })),
+            },
+        )?;
+        self.store.commit(commit).await?;
+        self.clock.set_offset(Duration::from_secs(after));
+        Ok(DevClock { now: self.clock.now(), offset_seconds: after })
+    }
+}

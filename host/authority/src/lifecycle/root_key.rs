@@ -1,0 +1,128 @@
+//! The root key: 32 bytes in a file of its own, beside the store or wherever `root_key` points. Peppers and data keys lie
+//! sealed under it in the store; without it the store identifies nobody.
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use access_model::Entropy;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::LifecycleError;
+
+const NONCE_LENGTH: usize = 24;
+
+/// The root key. Wiped when dropped; says nothing in `Debug`.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct RootKey([u8; 32]);
+
+impl RootKey {
+    /// Reads the key file: 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// When it is missing or not a key.
+    pub fn read(path: &Path) -> Result<Self, LifecycleError> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| LifecycleError::RootKey(format!("`{shown}` can't be read: {error}")))?;
+        let text = Zeroizing::new(text);
+        let wrong = || LifecycleError::RootKey(format!("`{shown}` is not a root key: expected 64 hexadecimal digits"));
+        let mut key = Zeroizing::new([0_u8; 32]);
+        let digits = text.trim().as_bytes();
+        if digits.len() != 64 {
+            return Err(wrong());
+        }
+        for (byte, pair) in key.iter_mut().zip(digits.chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(*key))
+    }
+
+    /// Makes a key and writes it to a new file that only its owner may read.
+    ///
+    /// # Errors
+    /// When the file exists or can't be written.
+    pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<Self, LifecycleError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut key = Zeroizing::new([0_u8; 32]);
+        entropy.fill(key.as_mut_slice())?;
+        let text: Zeroizing<String> = Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect());
+        let wrong =
+            |error: std::io::Error| LifecycleError::RootKey(format!("`{}` can't be written: {error}", path.display()));
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.write_all(b"\n"))
+            .and_then(|()| file.sync_all())
+            .map_err(wrong)?;
+        Ok(Self(*key))
+    }
+
+    /// Seals `plain` (XChaCha20-Poly1305), bound to what it is for.
+    pub(crate) fn seal(&self, purpose: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, LifecycleError> {
+        let mut nonce = [0_u8; NONCE_LENGTH];
+        entropy.fill(&mut nonce)?;
+        let payload = Payload { msg: plain, aad: purpose.as_bytes() };
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| LifecycleError::Sealed)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed for the same purpose.
+    pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, LifecycleError> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_LENGTH).ok_or(LifecycleError::Sealed)?;
+        let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| LifecycleError::Sealed)?;
+        let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
+        let plain = self.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| LifecycleError::Sealed)?;
+        Ok(Zeroizing::new(plain))
+    }
+
+    /// A seed for the demo's secrets, which are the same at every start.
+    pub(crate) fn demo_seed(&self) -> [u8; 32] {
+        use hmac::{Hmac, Mac};
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
+        let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&self.0).expect("any length is a key");
+        mac.update(b"cronflow-access demo");
+        mac.finalize().into_bytes().into()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use access_model::entropy::SystemEntropy;
+
+    #[test]
+    fn a_key_file_is_made_once_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("root.key");
+        let made = RootKey::create(&path, &SystemEntropy).unwrap();
+        assert!(RootKey::create(&path, &SystemEntropy).is_err(), "never overwritten");
+        let sealed = made.seal("a", b"plain", &SystemEntropy).unwrap();
+        let read = RootKey::read(&path).unwrap();
+        assert_eq!(read.open("a", &sealed).unwrap().as_slice(), b"plain");
+        assert!(read.open("b", &sealed).is_err(), "bound to its purpose");
+        assert_eq!(format!("{read:?}"), "RootKey(…)");
+    }
+
+    #[test]
+    fn what_is_not_a_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("root.key");
+        assert!(RootKey::read(&path).unwrap_err().to_string().contains("can't be read"));
+        std::fs::write(&path, "zz".repeat(32)).unwrap();
+        assert!(RootKey::read(&path).unwrap_err().to_string().contains("64 hexadecimal digits"));
+    }
+}

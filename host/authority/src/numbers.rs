@@ -1,0 +1,42 @@
+//! Metrics of decisions. Handles are looked up once: a decision only adds.
+
+use metrics::{Counter, counter, describe_counter};
+
+/// The counters that the hot path adds to.
+#[derive(Clone)]
+pub(crate) struct Numbers {
+    pub(crate) allowed: Counter,
+    pub(crate) cached: Counter,
+    pub(crate) read: Counter,
+    pub(crate) malformed: Counter,
+    pub(crate) unknown: Counter,
+    pub(crate) throttled: Counter,
+}
+
+impl std::fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Numbers")
+    }
+}
+
+impl Numbers {
+    pub(crate) fn new() -> Self {
+        describe_counter!("access_decisions_total", "Decisions, by decision and code of the first reason");
+        describe_counter!("access_identifications_total", "Presented secrets, by how they were looked up");
+        let identified = |by: &'static str| counter!("access_identifications_total", "by" => by);
+        Self {
+            allowed: counter!("access_decisions_total", "decision" => "allow", "code" => ""),
+            cached: identified("cache"),
+            read: identified("store"),
+            malformed: identified("malformed"),
+            unknown: identified("unknown"),
+            throttled: identified("throttled"),
+        }
+    }
+
+    /// Counts a denial. Codes come from the catalog's policies, so they are few.
+    #[expect(clippy::unused_self, reason = "beside its sisters")]
+    pub(crate) fn denied(&self, code: &str) {
+        counter!("access_decisions_total", "decision" => "deny", "code" => code.to_owned()).increment(1);
+    }
+}

@@ -1,0 +1,75 @@
+//! Pages of lists: bounded, in a stable order, continued by a cursor that only this installation can make.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::Mac;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::lifecycle::keyring::Keyring;
+
+/// The most items of one page.
+const LIMIT: usize = 200;
+/// Items of a page whose size was not asked for.
+const DEFAULT: usize = 50;
+/// Bytes of a cursor's MAC.
+const MAC_LENGTH: usize = 16;
+
+/// Which page is asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct PageRequest {
+    /// At most so many items; 1 to 200, 50 when absent.
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// Where the next page begins; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl PageRequest {
+    pub(crate) fn limit(&self) -> Result<usize, Error> {
+        match self.limit {
+            None => Ok(DEFAULT),
+            Some(limit) if (1..=LIMIT).contains(&limit) => Ok(limit),
+            Some(_) => Err(Error::invalid("limit", format!("must be 1 to {LIMIT}"))),
+        }
+    }
+
+    /// Where the page begins. `list` binds the cursor to the list that it was made for.
+    pub(crate) fn position<T: DeserializeOwned>(&self, keyring: &Keyring, list: &str) -> Result<Option<T>, Error> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let opened = open(keyring, list, cursor)
+            .ok_or_else(|| Error::invalid("cursor", "is not one of this list; leave it out to begin from the start"))?;
+        Ok(Some(opened))
+    }
+}
+
+/// The cursor that continues `list` after `position`.
+pub(crate) fn cursor<T: Serialize>(keyring: &Keyring, list: &str, position: &T) -> Result<String, Error> {
+    let mut bytes = serde_json::to_vec(position).map_err(Error::internal)?;
+    let mut mac = keyring.cursor_mac();
+    mac.update(list.as_bytes());
+    mac.update(&[0]);
+    mac.update(&bytes);
+    bytes.extend(mac.finalize().into_bytes().iter().take(MAC_LENGTH));
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn open<T: DeserializeOwned>(keyring: &Keyring, list: &str, cursor: &str) -> Option<T> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (position, given) = bytes.split_at_checked(bytes.len().checked_sub(MAC_LENGTH)?)?;
+    let mut mac = keyring.cursor_mac();
+    mac.update(list.as_bytes());
+    mac.update(&[0]);
+    mac.update(position);
+    mac.verify_truncated_left(given).ok()?;
+    serde_json::from_slice(position).ok()
+}

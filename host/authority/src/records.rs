@@ -1,0 +1,103 @@
+//! Names of records, indexes and logs, and how they are read and written. The one place that knows both.
+
+use access_model::{Credential, Id, Shard};
+use access_store::{Check, Commit, Record, Store};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+
+/// The platform's first record: how the installation began.
+pub(crate) const INSTALLATION: &str = "installation";
+/// Peppers and derived keys, sealed under the root key.
+pub(crate) const KEYRING: &str = "keyring";
+/// How far the dev clock runs ahead.
+pub(crate) const DEV_CLOCK: &str = "dev-clock";
+
+/// Key of the record that a secret resolves to.
+pub(crate) fn credential(id: &Id) -> String {
+    format!("credential/{id}")
+}
+
+/// Key of an organization's record.
+pub(crate) fn organization(id: &Id) -> String {
+    format!("organization/{id}")
+}
+
+/// Key of a workspace's record.
+pub(crate) fn workspace(id: &Id) -> String {
+    format!("workspace/{id}")
+}
+
+/// Key of a meter's record.
+pub(crate) fn meter(lineage: &Id) -> String {
+    format!("meter/{lineage}")
+}
+
+/// Index of a workspace's keys, by time of issue.
+pub(crate) fn keys_of(workspace: &Id) -> String {
+    format!("keys/{workspace}")
+}
+
+/// Index of an organization's workspaces, by time of creation.
+pub(crate) fn workspaces_of(organization: &Id) -> String {
+    format!("workspaces/{organization}")
+}
+
+/// Index of all gateway credentials, by time of issue.
+pub(crate) const GATEWAYS: &str = "gateways";
+
+/// Audit log of an organization, or of the platform.
+pub(crate) fn audit_of(organization: Option<&Id>) -> String {
+    organization.map_or_else(|| "audit/platform".to_owned(), |id| format!("audit/{id}"))
+}
+
+/// The id in a record's key, for caches.
+pub(crate) fn id_in(key: &str) -> Option<Id> {
+    key.split_once('/').and_then(|(_, id)| id.parse().ok())
+}
+
+/// A record read for changing: what it says, and the check that it still does when the change lands.
+pub(crate) struct Versioned<T> {
+    pub(crate) value: T,
+    pub(crate) check: Check,
+}
+
+pub(crate) async fn read<T: DeserializeOwned>(
+    store: &dyn Store,
+    shard: Shard,
+    key: String,
+) -> Result<Option<Versioned<T>>, Error> {
+    let records = store.read(shard, std::slice::from_ref(&key)).await?;
+    let Some(record) = records.into_iter().next().flatten() else { return Ok(None) };
+    let value = decode(&key, &record)?;
+    Ok(Some(Versioned { value, check: Check { key, version: Some(record.version) } }))
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(key: &str, record: &Record) -> Result<T, Error> {
+    serde_json::from_slice(&record.value).map_err(|error| Error::internal(format!("record `{key}`: {error}")))
+}
+
+/// What every commit here is made of.
+pub(crate) trait CommitExt {
+    fn put<T: Serialize>(&mut self, key: String, value: &T) -> Result<(), Error>;
+    fn put_new<T: Serialize>(&mut self, key: String, value: &T) -> Result<(), Error>;
+    fn put_credential(&mut self, credential: &Credential) -> Result<(), Error>;
+}
+
+impl CommitExt for Commit {
+    fn put<T: Serialize>(&mut self, key: String, value: &T) -> Result<(), Error> {
+        let json = serde_json::to_vec(value).map_err(Error::internal)?;
+        self.puts.push((key, json.into()));
+        Ok(())
+    }
+
+    fn put_new<T: Serialize>(&mut self, key: String, value: &T) -> Result<(), Error> {
+        self.checks.push(Check { key: key.clone(), version: None });
+        self.put(key, value)
+    }
+
+    fn put_credential(&mut self, credential: &Credential) -> Result<(), Error> {
+        self.put(self::credential(credential.id()), credential)
+    }
+}

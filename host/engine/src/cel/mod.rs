@@ -1,0 +1,60 @@
+//! CEL modules: one expression that comes to a verdict, verified before it may be evaluated.
+//!
+//! Reading order: [`limits`] (every number), [`schema`] (the facts a policy can name), [`scan`] (tokens, before anything
+//! recursive sees the source), [`parse`] (the parser, on a stack of its own), [`lower`] (the profile: what is allowed,
+//! and names turned into slots), [`verdicts`] (the shape `condition ? verdict : verdict`), [`values`] (facts as CEL
+//! values, borrowed), [`functions`] (addresses and sets), [`program`] (what is left: evaluated).
+//!
+//! The crate `cel` has no checker, no cost limit and no interrupt, so nothing reaches its evaluator that this gate has
+//! not bounded: sizes, depth and chains are counted, comprehensions range over lists of the facts only, and every name
+//! is known before the first evaluation.
+
+pub mod limits;
+
+mod functions;
+mod lower;
+mod parse;
+mod program;
+mod scan;
+pub(crate) mod schema;
+mod values;
+mod verdicts;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub(crate) use program::Program;
+pub(crate) use values::Values;
+
+use crate::error::{GateErrorKind, Position};
+use crate::manifest::Manifest;
+
+/// What the gate found, each with its place in the source.
+pub(crate) type Findings = Vec<(Option<Position>, GateErrorKind)>;
+
+/// Verifies a module's source. What comes back never aborts, and errs only with a fixed code.
+pub(crate) fn compile(source: &str, manifest: &Manifest) -> Result<Program, Findings> {
+    scan::scan(source).map_err(|finding| vec![finding])?;
+    let unverifiable = || vec![(None, GateErrorKind::Unverifiable)];
+    // The scan bounds how deep the parser can recurse, but not in bytes of stack, which depend on the build. So parsing,
+    // lowering and the dropping of what is refused happen on a stack that is ample for every input within the limits.
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("policy gate".to_owned())
+            .stack_size(limits::GATE_STACK_BYTES)
+            .spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(|| verify(source, manifest))))
+            .map_err(|_| unverifiable())?
+            .join()
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or_else(|| Err(unverifiable()))
+    })
+}
+
+fn verify(source: &str, manifest: &Manifest) -> Result<Program, Findings> {
+    let parsed = parse::parse(source)?;
+    let verdicts = verdicts::read(parsed, manifest);
+    verdicts.map_err(|found| parse::locate(source, found))
+}
+
+#[cfg(test)]
+mod tests;

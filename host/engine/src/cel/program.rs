@@ -1,0 +1,86 @@
+//! A verified module, and its evaluation.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cel::common::types::{CelBool, CelString};
+use cel::{Context, IdedExpr, Value};
+use cronflow_policy_cases::{Attributes, Verdict, VerdictReason};
+
+use super::functions;
+use super::lower::Declared;
+use super::values::{Scope, Values};
+use crate::module::Fault;
+use crate::text::clean_message;
+
+/// A tree of conditions with a verdict at the end of every branch. Verdicts never become CEL values, so no operator of
+/// CEL can swallow one.
+#[derive(Debug)]
+pub(crate) enum Rule {
+    /// `condition ? then : otherwise`
+    When { condition: IdedExpr, then: Box<Rule>, otherwise: Box<Rule> },
+    /// `permit()`
+    Permit,
+    /// `no_match()`
+    NoMatch,
+    /// `forbid("code", message)`
+    Forbid { code: String, message: Message },
+}
+
+/// A reason's message.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A literal, made fit for printing already.
+    Fixed(String),
+    /// An expression that must come to a string.
+    Made(IdedExpr),
+}
+
+/// A verified module.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) rule: Rule,
+    /// The free attributes that it reads; slots count into this.
+    pub(crate) declared: Vec<Declared>,
+}
+
+impl Program {
+    /// Judges. Never panics: whatever the evaluator does becomes a fixed code.
+    pub(crate) fn evaluate(&self, values: &Values<'_>, settings: &Attributes) -> Result<Verdict, Fault> {
+        // what is borrowed here is only read, so an unwinding evaluation leaves nothing half done behind
+        catch_unwind(AssertUnwindSafe(|| self.run(values, settings))).unwrap_or(Err(Fault::Panic))
+    }
+
+    fn run(&self, values: &Values<'_>, settings: &Attributes) -> Result<Verdict, Fault> {
+        let scope = Scope { values, settings, declared: &self.declared };
+        let mut context = functions::root().new_inner_scope();
+        context.set_variable_resolver(&scope);
+        let mut rule = &self.rule;
+        loop {
+            match rule {
+                Rule::When { condition, then, otherwise } => {
+                    rule = if truth(condition, &context)? { then } else { otherwise };
+                }
+                Rule::Permit => return Ok(Verdict::Permit),
+                Rule::NoMatch => return Ok(Verdict::NoMatch),
+                Rule::Forbid { code, message } => {
+                    let message = match message {
+                        Message::Fixed(message) => message.clone(),
+                        Message::Made(expression) => text(expression, &context)?,
+                    };
+                    return Ok(Verdict::Forbid(vec![VerdictReason { code: code.clone(), message }]));
+                }
+            }
+        }
+    }
+}
+
+fn truth(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, Fault> {
+    // the error's text holds the facts: it ends here
+    let value = Value::resolve_val(expression, context).map_err(|_| Fault::Evaluation)?;
+    value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or(Fault::Evaluation)
+}
+
+fn text(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<String, Fault> {
+    let value = Value::resolve_val(expression, context).map_err(|_| Fault::Evaluation)?;
+    value.downcast_ref::<CelString>().map(|text| clean_message(text.inner())).ok_or(Fault::Evaluation)
+}

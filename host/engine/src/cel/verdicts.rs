@@ -1,0 +1,92 @@
+//! The shape of a module: `condition ? verdict : verdict`, down to `permit()`, `forbid("code", message)` or
+//! `no_match()` at the end of every branch.
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
+
+use super::lower::{self, Lowering};
+use super::parse::NodeFinding;
+use super::program::{Message, Program, Rule};
+use crate::error::GateErrorKind;
+use crate::manifest::{Manifest, is_code};
+use crate::text::clean_message;
+
+/// Reads a parsed module as verdicts, its conditions and messages lowered.
+pub(super) fn read(parsed: IdedExpr, manifest: &Manifest) -> Result<Program, Vec<NodeFinding>> {
+    lower::bound(&parsed)?;
+    let mut lowering = Lowering::new(manifest);
+    let mut codes = Vec::new();
+    let rule = verdict(parsed, &mut lowering, &mut codes);
+    for code in &manifest.reasons {
+        if !codes.contains(code) {
+            let message = format!("the manifest lists the reason `{code}`, which the module never gives; take it out");
+            lowering.refuse(None, GateErrorKind::Reasons(message));
+        }
+    }
+    for (id, code) in lowering.given.split_off(0) {
+        if !manifest.reasons.contains(&code) {
+            let message = format!("the reason `{code}` is not among the manifest's `reasons`; add it there");
+            lowering.refuse(Some(id), GateErrorKind::Reasons(message));
+        }
+    }
+    match (rule, lowering.finish()) {
+        (Some(rule), Ok(declared)) => Ok(Program { rule, declared }),
+        (_, Err(findings)) => Err(findings),
+        (None, Ok(_)) => Err(vec![(None, GateErrorKind::Unverifiable)]),
+    }
+}
+
+/// Recurses as deep as conditionals nest, which the scan bounds.
+fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> Option<Rule> {
+    let id = expr.id;
+    let Expr::Call(CallExpr { func_name, target: None, args }) = expr.expr else {
+        return not_a_verdict(id, lowering);
+    };
+    match (func_name.as_str(), args.len()) {
+        (operators::CONDITIONAL, 3) => {
+            let [condition, then, otherwise]: [IdedExpr; 3] = args.try_into().ok()?;
+            let condition = lowering.expression(condition);
+            let then = verdict(then, lowering, codes);
+            let otherwise = verdict(otherwise, lowering, codes);
+            Some(Rule::When { condition, then: Box::new(then?), otherwise: Box::new(otherwise?) })
+        }
+        ("permit", 0) => Some(Rule::Permit),
+        ("no_match", 0) => Some(Rule::NoMatch),
+        ("forbid", 2) => {
+            let [code, message]: [IdedExpr; 2] = args.try_into().ok()?;
+            let Expr::Literal(LiteralValue::String(text)) = &code.expr else {
+                let message = "the first argument of `forbid` is the reason's code, a string literal";
+                return refuse(code.id, message, lowering);
+            };
+            let text = text.inner().to_owned();
+            if !is_code(&text) {
+                let message = "a reason's code is made of lower case letters, digits and underscores, a letter first";
+                return refuse(code.id, message, lowering);
+            }
+            lowering.given.push((code.id, text.clone()));
+            codes.push(text.clone());
+            let message = match message.expr {
+                Expr::Literal(LiteralValue::String(message)) => Message::Fixed(clean_message(message.inner())),
+                Expr::Literal(_) => return refuse(message.id, "a reason's message is a string", lowering),
+                _ => Message::Made(lowering.expression(message)),
+            };
+            Some(Rule::Forbid { code: text, message })
+        }
+        ("permit" | "no_match", _) => refuse(id, &format!("`{func_name}` takes no arguments"), lowering),
+        ("forbid", _) => refuse(id, "`forbid` takes a code and a message", lowering),
+        _ => not_a_verdict(id, lowering),
+    }
+}
+
+fn not_a_verdict(id: u64, lowering: &mut Lowering) -> Option<Rule> {
+    refuse(
+        id,
+        "this comes to no verdict; end every branch with `permit()`, `forbid(\"code\", message)` or `no_match()`",
+        lowering,
+    )
+}
+
+fn refuse(id: u64, message: &str, lowering: &mut Lowering) -> Option<Rule> {
+    lowering.refuse(Some(id), GateErrorKind::NotAVerdict(message.to_owned()));
+    None
+}

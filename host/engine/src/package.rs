@@ -1,0 +1,187 @@
+//! A policy package: a folder with a manifest, a module, a page for people and cases, read and verified.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use cronflow_policy_cases::CaseFile;
+use sha2::{Digest, Sha256};
+
+use crate::cel;
+use crate::error::{GateError, GateErrorKind, Position};
+use crate::manifest::{Engine, Manifest};
+use crate::module::Module;
+
+const MANIFEST: &str = "manifest.toml";
+const CEL_MODULE: &str = "policy.cel";
+const README: &str = "README.md";
+const CASES: &str = "cases.toml";
+
+/// The files that make a package, and the most bytes that each may have. Others in the folder are left alone.
+const FILES: [(&str, usize); 4] =
+    [(MANIFEST, 64 << 10), (CEL_MODULE, cel::limits::SOURCE_BYTES), (README, 256 << 10), (CASES, 1 << 20)];
+
+/// A package that passed the gate: its manifest holds, its module can be evaluated.
+#[derive(Debug)]
+pub struct PolicyPackage {
+    manifest: Manifest,
+    module: Module,
+    cases: Option<CaseFile>,
+    readme: Option<String>,
+    source: String,
+    digest: [u8; 32],
+}
+
+impl PolicyPackage {
+    /// Reads and verifies a folder.
+    pub fn load(dir: &Path) -> Result<Self, Vec<GateError>> {
+        let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut files = BTreeMap::new();
+        for (name, limit) in FILES {
+            match read(&dir.join(name), limit) {
+                Ok(Some(bytes)) => drop(files.insert(name.to_owned(), bytes)),
+                Ok(None) => {}
+                Err(kind) => return Err(vec![GateError::file(&folder, name, None, kind)]),
+            }
+        }
+        Self::from_files(&folder, &files)
+    }
+
+    /// Verifies a package's files, by their names: what is uploaded, embedded or read. `folder` is the name that the
+    /// package must have.
+    pub fn from_files(folder: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Vec<GateError>> {
+        let refused = |file: &str, position, kind| vec![GateError::file(folder, file, position, kind)];
+        let required =
+            |name| text(folder, files, name)?.ok_or_else(|| refused("", None, GateErrorKind::MissingFile(name)));
+
+        let source = required(MANIFEST)?;
+        let manifest = Manifest::parse(source).map_err(|(position, kind)| refused(MANIFEST, position, kind))?;
+        if manifest.name != folder {
+            let kind = GateErrorKind::NameMismatch { folder: folder.to_owned(), manifest: manifest.name };
+            return Err(refused(MANIFEST, None, kind));
+        }
+        let (file, module) = match manifest.engine {
+            Engine::Cel => (CEL_MODULE, required(CEL_MODULE)?),
+        };
+        let mut errors = Vec::new();
+        let cases = match text(folder, files, CASES)?.map(CaseFile::parse).transpose() {
+            Ok(cases) => cases,
+            Err(error) => {
+                let position = Position { line: error.line, column: error.column };
+                errors.extend(refused(CASES, Some(position), GateErrorKind::Cases(error.message)));
+                None
+            }
+        };
+        let compiled = match cel::compile(module, &manifest) {
+            Ok(program) => Some(Module::Cel(program)),
+            Err(found) => {
+                errors.extend(found.into_iter().map(|(at, kind)| GateError::file(folder, file, at, kind)));
+                None
+            }
+        };
+        let readme = text(folder, files, README)?.map(str::to_owned);
+        match compiled {
+            Some(compiled) if errors.is_empty() => Ok(Self {
+                digest: digest(source, module),
+                module: compiled,
+                source: module.to_owned(),
+                manifest,
+                cases,
+                readme,
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// The policy's name.
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// What it says about itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its cases; `None` where it has no `cases.toml`.
+    pub fn cases(&self) -> Option<&CaseFile> {
+        self.cases.as_ref()
+    }
+
+    /// Its page for people.
+    pub fn readme(&self) -> Option<&str> {
+        self.readme.as_deref()
+    }
+
+    /// The module's source.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// SHA-256 over manifest and module.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+/// Reads every package of a folder: its subfolders with a manifest, by name. Plain files, the catalog among them, and
+/// subfolders without a manifest are left alone.
+pub fn load_dir(dir: &Path) -> Result<Vec<PolicyPackage>, Vec<GateError>> {
+    let unreadable = |e: std::io::Error| {
+        vec![GateError::package(&dir.display().to_string(), GateErrorKind::Unreadable(e.to_string()))]
+    };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.join(MANIFEST).is_file() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    let mut packages = Vec::new();
+    let mut errors = Vec::new();
+    for folder in folders {
+        match PolicyPackage::load(&folder) {
+            Ok(package) => packages.push(package),
+            Err(found) => errors.extend(found),
+        }
+    }
+    if errors.is_empty() { Ok(packages) } else { Err(errors) }
+}
+
+/// `None` where there is no such file. Never reads more than the limit and one byte.
+fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, GateErrorKind> {
+    use std::io::{ErrorKind, Read};
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(GateErrorKind::Unreadable(e.to_string())),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| GateErrorKind::Unreadable(e.to_string()))?;
+    Ok(Some(bytes))
+}
+
+/// A file's text, within its limit.
+fn text<'a>(folder: &str, files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<&'a str>, Vec<GateError>> {
+    let Some(bytes) = files.get(name) else { return Ok(None) };
+    let limit = FILES.iter().find(|(known, _)| *known == name).map_or(0, |(_, limit)| *limit);
+    let refused = |kind| vec![GateError::file(folder, name, None, kind)];
+    if bytes.len() > limit {
+        return Err(refused(GateErrorKind::FileTooLarge { size: bytes.len(), limit }));
+    }
+    std::str::from_utf8(bytes).map(Some).map_err(|_| refused(GateErrorKind::NotText))
+}
+
+fn digest(manifest: &str, module: &str) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [manifest, module] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}

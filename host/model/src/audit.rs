@@ -1,0 +1,80 @@
+//! Audit records: who changed what, before and after.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::id::Id;
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// `operator`, `api_key`, or `system` for what the installation does by itself.
+    pub kind: String,
+    /// Public id of the credential; absent for the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+}
+
+/// One record. Never holds a secret or its digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Public id.
+    pub id: Id,
+    /// When.
+    pub at: Timestamp,
+    /// Whose books; absent for the platform's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<Id>,
+    /// Which workspace, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Id>,
+    /// Who.
+    pub actor: Actor,
+    /// What, for example `keys.issue`.
+    pub action: String,
+    /// To what: a public id.
+    pub target: String,
+    /// The decision that allowed it; absent where the system acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<String>,
+    /// As it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<serde_json::Value>,
+    /// As it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<serde_json::Value>,
+}
+
+/// A record as it lies in the log: its bytes, and their SHA-256. The hash leaves the sequence number out, which the commit
+/// gives; the sealer chains both.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SealedRecord {
+    /// SHA-256 of `record`'s bytes, in hex.
+    pub sha256: String,
+    /// The record.
+    pub record: Box<RawValue>,
+}
+
+impl SealedRecord {
+    /// Hashes a record.
+    ///
+    /// # Errors
+    /// When it can't be written as JSON, which only a defect brings about.
+    pub fn seal(record: &AuditRecord) -> Result<Self, serde_json::Error> {
+        let record = serde_json::value::to_raw_value(record)?;
+        Ok(Self { sha256: sha256_hex(record.get().as_bytes()), record })
+    }
+
+    /// Reads the record back, or nothing when its bytes are not those that were hashed.
+    pub fn open(&self) -> Option<AuditRecord> {
+        let intact = self.sha256 == sha256_hex(self.record.get().as_bytes());
+        if intact { serde_json::from_str(self.record.get()).ok() } else { None }
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,352 @@
+//! The catalog: kinds of credential, scopes, actions, routes, limits and life times, read from one TOML file.
+//!
+//! Reading checks everything that later code relies on: names that refer to each other exist, prefixes can't be mistaken
+//! for one another, routes don't clash. Unknown keys are refused.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cronflow_policy_cases::Action;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// The whole catalog, checked.
+#[derive(Debug)]
+pub struct Catalog {
+    /// Size limits.
+    pub limits: Limits,
+    /// Scope and what it is for.
+    pub scopes: BTreeMap<String, String>,
+    /// Kinds of credential by name.
+    pub kinds: BTreeMap<String, Arc<Kind>>,
+    /// SHA-256 of the file, in hex. Part of the set digest.
+    pub digest: String,
+    actions: HashMap<String, Arc<Action>>,
+    routes: matchit::Router<Vec<(String, Arc<Action>)>>,
+}
+
+/// Size limits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Facts of one decision, as JSON, in bytes.
+    pub facts_bytes: usize,
+    /// Free attributes in one map.
+    pub attributes: usize,
+    /// Bytes of a free attribute's string.
+    pub attribute_bytes: usize,
+    /// Questions in one batch.
+    pub batch: usize,
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Networks in one allow-list.
+    pub allow_list: usize,
+    /// Metadata entries of a key.
+    pub metadata: usize,
+    /// Bytes of a metadata value.
+    pub metadata_bytes: usize,
+    /// The longest overlap of a rotation.
+    pub overlap_seconds: u64,
+    /// Attempts in a window, as a multiple of the quota.
+    pub attempts_factor: u32,
+    /// Failed identifications per gateway and client network in one minute.
+    pub failed_identifications: u32,
+}
+
+/// What identification makes of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// A customer's API key.
+    ApiKey,
+    /// An enforcement point.
+    Gateway,
+    /// An operator of the installation.
+    Operator,
+}
+
+/// A kind of credential.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// Its name, for example `production`.
+    pub name: String,
+    /// What identification makes of its secrets.
+    pub class: Class,
+    /// What its secrets begin with.
+    pub prefix: String,
+    /// How many requests are allowed; absent means no quota.
+    pub quota: Option<Quota>,
+    /// Environments that it may act in; `*` is every one.
+    pub environments: Vec<String>,
+    /// Environments taken away from those.
+    pub environments_except: Vec<String>,
+    /// HTTP methods that it may use; `*` is every one.
+    pub methods: Vec<String>,
+    /// Scopes that a credential of this kind may be granted.
+    pub scopes: Vec<String>,
+    /// How long after issue or rotation a credential ends.
+    pub lifetime: Option<Duration>,
+    /// How long after issue or rotation it ought to be rotated.
+    pub rotation_due: Option<Duration>,
+}
+
+/// A number of requests in a sliding window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    /// Requests allowed in any window.
+    pub limit: u32,
+    /// Length of the window.
+    pub window_seconds: u32,
+}
+
+/// The catalog can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("catalog: {0}")]
+pub struct CatalogError(String);
+
+impl Catalog {
+    /// Reads and checks a catalog.
+    ///
+    /// # Errors
+    /// Says what is wrong: position for a syntax error or an unknown key, the names for anything else.
+    pub fn parse(text: &str) -> Result<Self, CatalogError> {
+        let file: File = toml::from_str(text).map_err(|error| CatalogError(error.to_string()))?;
+        if file.version != 1 {
+            return Err(CatalogError(format!("version {} is not known; this release reads version 1", file.version)));
+        }
+        let kinds = check_kinds(file.kinds, &file.scopes)?;
+        let (actions, routes) = check_actions(file.actions, &file.scopes, &kinds)?;
+        let digest = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { limits: file.limits, scopes: file.scopes, kinds, digest, actions, routes })
+    }
+
+    /// The action of this name.
+    pub fn action(&self, name: &str) -> Option<&Arc<Action>> {
+        self.actions.get(name)
+    }
+
+    /// The action that a method and a canonical path stand for. HEAD follows GET.
+    pub fn route(&self, method: &str, path: &str) -> Option<&Arc<Action>> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        let found = self.routes.at(path).ok()?;
+        found.value.iter().find(|(of, _)| of == method).map(|(_, action)| action)
+    }
+
+    /// The kind whose prefix `secret` begins with. Prefixes can't be mistaken for one another.
+    pub fn kind_of_secret<'s>(&self, secret: &'s str) -> Option<(&Arc<Kind>, &'s str)> {
+        self.kinds.values().find_map(|kind| Some((kind, secret.strip_prefix(kind.prefix.as_str())?)))
+    }
+
+    /// The first kind of a class, by name.
+    pub fn kind_of_class(&self, class: Class) -> Option<&Arc<Kind>> {
+        self.kinds.values().find(|kind| kind.class == class)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    limits: Limits,
+    scopes: BTreeMap<String, String>,
+    kinds: BTreeMap<String, KindFile>,
+    actions: Vec<ActionFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KindFile {
+    class: Class,
+    prefix: String,
+    quota: Option<Quota>,
+    environments: Vec<String>,
+    #[serde(default)]
+    environments_except: Vec<String>,
+    methods: Vec<String>,
+    scopes: Vec<String>,
+    lifetime_days: Option<u32>,
+    rotation_due_days: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionFile {
+    name: String,
+    category: Category,
+    #[serde(default)]
+    routes: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    kinds: Vec<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Category {
+    Customer,
+    Management,
+    Issuance,
+    Decision,
+}
+
+impl Category {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Management => "management",
+            Self::Issuance => "issuance",
+            Self::Decision => "decision",
+        }
+    }
+}
+
+fn check_kinds(
+    files: BTreeMap<String, KindFile>,
+    scopes: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Arc<Kind>>, CatalogError> {
+    let mut kinds: BTreeMap<String, Arc<Kind>> = BTreeMap::new();
+    for (name, file) in files {
+        let wrong = |what: String| Err(CatalogError(format!("kind `{name}`: {what}")));
+        if !is_prefix(&file.prefix) {
+            return wrong(format!(
+                "prefix `{}` must be lower case letters, digits and underscores, and end with an underscore",
+                file.prefix
+            ));
+        }
+        let clash = |other: &&Arc<Kind>| {
+            other.prefix.starts_with(&file.prefix) || file.prefix.starts_with(other.prefix.as_str())
+        };
+        if let Some(other) = kinds.values().find(clash) {
+            return wrong(format!("prefix `{}` begins like that of kind `{}`", file.prefix, other.name));
+        }
+        if let Some(unknown) = file.scopes.iter().find(|scope| !scopes.contains_key(*scope)) {
+            return wrong(format!("scope `{unknown}` is not in [scopes]"));
+        }
+        if file.quota.is_some_and(|quota| quota.limit == 0 || !(1..=3600).contains(&quota.window_seconds)) {
+            return wrong("quota needs a limit of at least 1 and a window of 1 to 3600 seconds".into());
+        }
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        let kind = Kind {
+            name: name.clone(),
+            class: file.class,
+            prefix: file.prefix,
+            quota: file.quota,
+            environments: file.environments,
+            environments_except: file.environments_except,
+            methods: file.methods,
+            scopes: file.scopes,
+            lifetime: file.lifetime_days.map(days),
+            rotation_due: file.rotation_due_days.map(days),
+        };
+        kinds.insert(name, Arc::new(kind));
+    }
+    Ok(kinds)
+}
+
+fn is_prefix(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    text.len() >= 2 && text.len() <= 16 && text.ends_with('_') && text.bytes().all(legal)
+}
+
+type Routes = matchit::Router<Vec<(String, Arc<Action>)>>;
+
+fn check_actions(
+    files: Vec<ActionFile>,
+    scopes: &BTreeMap<String, String>,
+    kinds: &BTreeMap<String, Arc<Kind>>,
+) -> Result<(HashMap<String, Arc<Action>>, Routes), CatalogError> {
+    let mut actions = HashMap::new();
+    let mut paths: BTreeMap<String, Vec<(String, Arc<Action>)>> = BTreeMap::new();
+    for file in files {
+        let wrong = |what: String| CatalogError(format!("action `{}`: {what}", file.name));
+        if let Some(unknown) = file.scopes.iter().find(|scope| !scopes.contains_key(*scope)) {
+            return Err(wrong(format!("scope `{unknown}` is not in [scopes]")));
+        }
+        if let Some(unknown) = file.kinds.iter().find(|kind| !kinds.contains_key(*kind)) {
+            return Err(wrong(format!("kind `{unknown}` is not in [kinds]")));
+        }
+        if !file.routes.is_empty() && file.category != Category::Customer {
+            return Err(wrong("only customer actions have routes".into()));
+        }
+        let action = Arc::new(Action {
+            name: file.name.clone(),
+            category: file.category.name().into(),
+            scopes: file.scopes.clone(),
+            kinds: file.kinds.clone(),
+        });
+        for route in &file.routes {
+            let (method, path) = route
+                .split_once(' ')
+                .filter(|(method, path)| method.bytes().all(|b| b.is_ascii_uppercase()) && path.starts_with('/'))
+                .ok_or_else(|| wrong(format!("route `{route}` must be like `GET /v1/jobs/{{id}}`")))?;
+            if method == "HEAD" {
+                return Err(wrong("HEAD follows GET by itself".into()));
+            }
+            let methods = paths.entry(path.to_owned()).or_default();
+            if methods.iter().any(|(of, _)| of == method) {
+                return Err(wrong(format!("route `{route}` is taken")));
+            }
+            methods.push((method.to_owned(), Arc::clone(&action)));
+        }
+        if actions.insert(file.name.clone(), action).is_some() {
+            return Err(wrong("named twice".into()));
+        }
+    }
+    let mut routes = matchit::Router::new();
+    for (path, methods) in paths {
+        routes.insert(&path, methods).map_err(|error| CatalogError(format!("route `{path}`: {error}")))?;
+    }
+    Ok((actions, routes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../policies/catalog.toml");
+
+    #[test]
+    fn the_shipped_catalog_maps_routes_and_secrets() {
+        let catalog = Catalog::parse(SHIPPED).unwrap();
+        let name = |method, path| catalog.route(method, path).map(|action| action.name.as_str());
+        assert_eq!(name("GET", "/v1/jobs"), Some("jobs.list"));
+        assert_eq!(name("HEAD", "/v1/jobs/42"), Some("jobs.get"));
+        assert_eq!(name("GET", "/v1/workers/metrics"), Some("workers.metrics"));
+        assert_eq!(name("POST", "/v1/workers/metrics/pause"), Some("workers.pause"));
+        for (method, path) in [
+            ("PUT", "/v1/jobs"),
+            ("GET", "/v1/jobs/"),
+            ("GET", "/V1/jobs"),
+            ("get", "/v1/jobs"),
+            ("GET", "/v1/jobs/1/2"),
+        ] {
+            assert_eq!(name(method, path), None, "{method} {path}");
+        }
+        let (kind, rest) = catalog.kind_of_secret("cf_stg_abc").unwrap();
+        assert_eq!((kind.name.as_str(), rest), ("staging", "abc"));
+        assert!(catalog.kind_of_secret("cf_nope_abc").is_none());
+    }
+
+    #[track_caller]
+    fn refused(edit: impl Fn(&str) -> String, says: &str) {
+        let error = Catalog::parse(&edit(SHIPPED)).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_catalog_is_refused_with_a_reason() {
+        refused(|text| format!("surprise = 1\n{text}"), "surprise");
+        refused(|text| text.replace("version = 1", "version = 2"), "version 2 is not known");
+        refused(|text| text.replace("cf_stg_", "cf_prod_x_"), "begins like that of kind `production`");
+        refused(|text| text.replace("cf_stg_", "cf-stg-"), "must be lower case");
+        refused(
+            |text| text.replace("kinds = [\"gateway\", \"operator\"]", "kinds = [\"gatway\"]"),
+            "`gatway` is not in [kinds]",
+        );
+        refused(|text| text.replace("[\"jobs:write\"]", "[\"jobs:rite\"]"), "`jobs:rite` is not in [scopes]");
+        refused(|text| text.replace("GET /v1/queues/{id}\"", "GET /v1/jobs/{id}\""), "is taken");
+        refused(|text| text.replace("limit = 10000", "limit = 0"), "limit of at least 1");
+    }
+}

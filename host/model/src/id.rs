@@ -1,0 +1,203 @@
+//! Public ids: a kind, the home shard, and randomness, as in `key_07tGm2…`. An id that a caller presents names the one
+//! shard to ask, with no index hop.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::entropy::{Entropy, EntropyError, random_base62};
+
+/// Characters of an id after its kind: two digits of home shard, sixteen of randomness (95 bits).
+pub const BODY_LENGTH: usize = 18;
+
+/// A home: the slice of the store in which one commit is atomic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// The home of the platform itself: operators, gateways, sealed keys.
+    pub const PLATFORM: Self = Self(0);
+    /// More homes than a store may have: ids spell theirs with two digits.
+    pub const LIMIT: u8 = 100;
+
+    /// The home numbered `number`, or nothing when that is not below [`Self::LIMIT`].
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < Self::LIMIT { Some(Self(number)) } else { None }
+    }
+
+    /// A home drawn evenly from the first `shards`.
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn draw(entropy: &dyn Entropy, shards: u8) -> Result<Self, EntropyError> {
+        let mut bytes = [0_u8; 8];
+        entropy.fill(&mut bytes)?;
+        let number = u64::from_be_bytes(bytes) % u64::from(shards.clamp(1, Self::LIMIT));
+        Ok(Self(u8::try_from(number).unwrap_or(0)))
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}", self.0)
+    }
+}
+
+/// What an id names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IdKind {
+    /// An organization.
+    Organization,
+    /// A workspace.
+    Workspace,
+    /// An API key.
+    Key,
+    /// A gateway credential.
+    Gateway,
+    /// An operator credential.
+    Operator,
+    /// The line of API keys that succeed each other by rotation.
+    Lineage,
+    /// An audit record.
+    Audit,
+}
+
+impl IdKind {
+    const ALL: [Self; 7] =
+        [Self::Organization, Self::Workspace, Self::Key, Self::Gateway, Self::Operator, Self::Lineage, Self::Audit];
+
+    /// The text before the underscore.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Organization => "org",
+            Self::Workspace => "ws",
+            Self::Key => "key",
+            Self::Gateway => "gw",
+            Self::Operator => "op",
+            Self::Lineage => "lin",
+            Self::Audit => "aud",
+        }
+    }
+}
+
+/// A public id. Its text is `kind_` + two digits of home shard + sixteen characters of base 62.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    kind: IdKind,
+    // INVARIANT: two digits naming a shard, then base 62; so always valid UTF-8.
+    body: [u8; BODY_LENGTH],
+}
+
+impl Id {
+    /// A new id whose home is `shard`.
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn draw(kind: IdKind, shard: Shard, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let text = format!("{shard}{}", random_base62(entropy, BODY_LENGTH - 2)?);
+        let body = text.as_bytes().try_into().map_err(|_| EntropyError)?;
+        Ok(Self { kind, body })
+    }
+
+    /// From a body, as a secret carries it.
+    ///
+    /// # Errors
+    /// When it is not two digits and sixteen characters of base 62.
+    pub fn from_body(kind: IdKind, body: &str) -> Result<Self, IdError> {
+        let bytes: [u8; BODY_LENGTH] = body.as_bytes().try_into().map_err(|_| IdError)?;
+        let (home, rest) = bytes.split_at(2);
+        let wellformed = home.iter().all(u8::is_ascii_digit) && rest.iter().all(u8::is_ascii_alphanumeric);
+        if wellformed { Ok(Self { kind, body: bytes }) } else { Err(IdError) }
+    }
+
+    /// What it names.
+    pub const fn kind(&self) -> IdKind {
+        self.kind
+    }
+
+    /// The shard to ask.
+    pub fn home(&self) -> Shard {
+        let [tens, ones, ..] = self.body;
+        Shard((tens - b'0') * 10 + (ones - b'0'))
+    }
+
+    /// The text after the underscore.
+    pub fn body(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default()
+    }
+}
+
+/// Not an id of the expected kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: expected a kind, an underscore and 18 letters and digits")]
+pub struct IdError;
+
+impl FromStr for Id {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (prefix, body) = text.split_once('_').ok_or(IdError)?;
+        let kind = IdKind::ALL.into_iter().find(|kind| kind.prefix() == prefix).ok_or(IdError)?;
+        Self::from_body(kind, body)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.kind.prefix(), self.body())
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+
+    #[test]
+    fn an_id_carries_its_home_and_reads_what_it_writes() {
+        let shard = Shard::new(7).unwrap();
+        let id = Id::draw(IdKind::Key, shard, &SeededEntropy::new(b"id")).unwrap();
+        assert!(id.to_string().starts_with("key_07"), "{id}");
+        assert_eq!(id.home(), shard);
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused() {
+        for text in [
+            "",
+            "key_",
+            "key",
+            "nope_070123456789abcdef",
+            "key_0701234",
+            "key_x70123456789abcdef",
+            "key_07012345678-abcdef",
+        ] {
+            assert_eq!(text.parse::<Id>(), Err(IdError), "{text}");
+        }
+    }
+}

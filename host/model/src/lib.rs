@@ -1,0 +1,36 @@
+//! The nouns of CronFlow Access and their legal transitions. No I/O, no async, no clock of its own: time and randomness
+//! come in as arguments.
+//!
+//! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
+//! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`] and [`credential`] (what a secret
+//! resolves to), [`organization`] (who owns it), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
+//! [`audit`].
+//!
+//! To add a noun: one file, its transitions consuming `self`, its tests below them.
+//!
+//! It must never read a clock, a file, a socket or the environment by itself; [`clock::SystemClock`] and
+//! [`entropy::SystemEntropy`] are the only doors, and only the binary opens them.
+
+pub mod audit;
+pub mod catalog;
+pub mod clock;
+pub mod credential;
+pub mod entropy;
+pub mod id;
+pub mod key;
+pub mod meter;
+pub mod network;
+pub mod organization;
+pub mod path;
+pub mod secret;
+
+pub use audit::{Actor, AuditRecord, SealedRecord};
+pub use catalog::{Catalog, Class, Kind, Quota};
+pub use clock::{Clock, Timestamp};
+pub use credential::{Credential, Gateway, Operator};
+pub use entropy::Entropy;
+pub use id::{Id, IdKind, Shard};
+pub use key::{ApiKey, KeyState, NewKey};
+pub use network::AllowList;
+pub use organization::{Network, Organization, OwnerState, Workspace};
+pub use secret::{Pepper, PlainSecret, SecretDigest};

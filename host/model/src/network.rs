@@ -1,0 +1,206 @@
+//! Addresses and networks: allow-lists, and the client's address behind proxies.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use serde::{Deserialize, Serialize};
+
+/// A list of networks that requests may come from. Never empty: no restriction is the absence of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AllowList(Vec<IpNet>);
+
+/// Why a list was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllowListError {
+    /// It would lock everybody out.
+    #[error("an empty list would lock everybody out; use null to lift the restriction")]
+    Empty,
+    /// More than the catalog's limit.
+    #[error("more than {0} networks; join neighbouring ones")]
+    TooMany(usize),
+    /// Not a network.
+    #[error("`{0}` is not a network in CIDR form, such as `203.0.113.0/24` or `2001:db8::/32`")]
+    NotANetwork(String),
+    /// Bits are set beyond the prefix length: probably a slip.
+    #[error("`{given}` has bits set beyond its prefix length; did you mean `{meant}`?")]
+    HostBits {
+        /// As it was given.
+        given: String,
+        /// The network that holds it.
+        meant: String,
+    },
+    /// `/0`.
+    #[error("`{0}` allows every address; use null to lift the restriction")]
+    Everything(String),
+}
+
+impl AllowList {
+    /// Reads a list. A bare address is a network of one; an IPv4-mapped IPv6 network is the IPv4 network.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or has an entry that is not a network or surely not meant.
+    pub fn parse<S: AsRef<str>>(entries: &[S], most: usize) -> Result<Self, AllowListError> {
+        if entries.is_empty() {
+            return Err(AllowListError::Empty);
+        }
+        if entries.len() > most {
+            return Err(AllowListError::TooMany(most));
+        }
+        let mut networks = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let network = parse_network(entry.as_ref())?;
+            if !networks.contains(&network) {
+                networks.push(network);
+            }
+        }
+        Ok(Self(networks))
+    }
+
+    /// The networks, written out.
+    pub fn to_strings(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether every address that `self` lets in, `wider` lets in too.
+    pub fn is_within(&self, wider: &Self) -> bool {
+        self.0.iter().all(|network| wider.0.iter().any(|other| other.contains(network)))
+    }
+}
+
+fn parse_network(text: &str) -> Result<IpNet, AllowListError> {
+    let network = match text.parse::<IpNet>() {
+        Ok(network) => network,
+        Err(_) => text.parse::<IpAddr>().map(IpNet::from).map_err(|_| AllowListError::NotANetwork(text.to_owned()))?,
+    };
+    if network.prefix_len() == 0 {
+        return Err(AllowListError::Everything(text.to_owned()));
+    }
+    if network.trunc() != network {
+        return Err(AllowListError::HostBits { given: text.to_owned(), meant: network.trunc().to_string() });
+    }
+    Ok(unmap(network))
+}
+
+fn unmap(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else { return network };
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
+}
+
+/// Reads an address as a person or a header writes it; an IPv4-mapped IPv6 address becomes IPv4. No port, no brackets, no
+/// zone.
+pub fn parse_address(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// A hop of `X-Forwarded-For`: an address, perhaps with brackets and a port. A zone id makes it garbage.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches([' ', '\t']);
+    if let Some(address) = parse_address(text) {
+        return Some(address);
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let wellformed = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+        return address.parse::<Ipv6Addr>().ok().filter(|_| wellformed).map(|six| IpAddr::V6(six).to_canonical());
+    }
+    let (address, port) = text.split_once(':')?;
+    port.parse::<u16>().ok()?;
+    address.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4)
+}
+
+/// The client's address: the peer, unless the peer is a trusted proxy; then the rightmost hop that is not one.
+///
+/// `forwarded_for` are the values of all `X-Forwarded-For` headers in their order; they are one list. A hop that can't be
+/// read, or a chain of trusted proxies alone, gives no address: what a liar may have written is never believed.
+pub fn client_address<'h>(
+    peer: IpAddr,
+    forwarded_for: impl DoubleEndedIterator<Item = &'h str>,
+    trusted: &[IpNet],
+) -> Option<IpAddr> {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| unmap(*network).contains(address));
+    let peer = peer.to_canonical();
+    if !is_trusted(&peer) {
+        return Some(peer);
+    }
+    for hop in forwarded_for.rev().flat_map(|header| header.rsplit(',')) {
+        let address = parse_hop(hop)?;
+        if !is_trusted(&address) {
+            return Some(address);
+        }
+    }
+    None
+}
+
+/// The network that failed identifications are counted by: IPv4 /24, IPv6 /64.
+pub fn client_network(address: IpAddr) -> IpNet {
+    let length = if address.is_ipv4() { 24 } else { 64 };
+    IpNet::new(address, length).map_or_else(|_| IpNet::from(address), |network| network.trunc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_and_slips_refused() {
+        let list =
+            AllowList::parse(&["203.0.113.0/24", "198.51.100.7", "::ffff:10.0.0.0/104", "2001:db8::/32"], 9).unwrap();
+        assert_eq!(list.to_strings(), ["203.0.113.0/24", "198.51.100.7/32", "10.0.0.0/8", "2001:db8::/32"]);
+        let refused = |entry: &str| AllowList::parse(&[entry], 9).unwrap_err().to_string();
+        assert!(refused("203.0.113.7/24").contains("did you mean `203.0.113.0/24`"));
+        assert!(refused("0.0.0.0/0").contains("use null"));
+        assert!(refused("::/0").contains("use null"));
+        for garbage in ["", "10.0.0.0/33", "10.0.0/8", "example.com", "10.0.0.1:80", "fe80::1%eth0", " 10.0.0.1"] {
+            assert!(refused(garbage).contains("not a network"), "{garbage}");
+        }
+        assert_eq!(AllowList::parse::<&str>(&[], 9), Err(AllowListError::Empty));
+        assert_eq!(AllowList::parse(&["10.0.0.1", "10.0.0.2"], 1), Err(AllowListError::TooMany(1)));
+    }
+
+    #[test]
+    fn within_compares_whole_lists() {
+        let list = |entries: &[&str]| AllowList::parse(entries, 9).unwrap();
+        assert!(list(&["10.1.0.0/16"]).is_within(&list(&["10.0.0.0/8"])));
+        assert!(!list(&["10.1.0.0/16", "11.0.0.1"]).is_within(&list(&["10.0.0.0/8"])));
+    }
+
+    #[track_caller]
+    fn client(peer: &str, headers: &[&str], expected: Option<&str>) {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "2001:db8:ffff::/48"].iter().map(|net| net.parse().unwrap()).collect();
+        let found = client_address(peer.parse().unwrap(), headers.iter().copied(), &trusted);
+        assert_eq!(found, expected.map(|address| address.parse().unwrap()), "{peer} {headers:?}");
+    }
+
+    #[test]
+    fn the_rightmost_untrusted_hop_is_the_client() {
+        client("198.51.100.1", &["203.0.113.9"], Some("198.51.100.1"));
+        client("10.0.0.1", &["203.0.113.9"], Some("203.0.113.9"));
+        client("::ffff:10.0.0.1", &["203.0.113.9"], Some("203.0.113.9"));
+        client("10.0.0.1", &["6.6.6.6, 203.0.113.9 ,10.0.0.2"], Some("203.0.113.9"));
+        client("10.0.0.1", &["6.6.6.6", "203.0.113.9,\t10.0.0.2"], Some("203.0.113.9"));
+        client("10.0.0.1", &["203.0.113.9:4711"], Some("203.0.113.9"));
+        client("10.0.0.1", &["[2001:db8::9]:4711"], Some("2001:db8::9"));
+        client("10.0.0.1", &["[2001:db8::9]"], Some("2001:db8::9"));
+        client("10.0.0.1", &["::ffff:203.0.113.9"], Some("203.0.113.9"));
+        client("2001:db8:ffff::1", &["203.0.113.9"], Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn what_can_not_be_believed_gives_no_address() {
+        client("10.0.0.1", &[], None);
+        client("10.0.0.1", &["10.0.0.2, 10.0.0.3"], None);
+        for garbage in
+            ["unknown", "203.0.113.9, nonsense", "fe80::1%eth0", "", "203.0.113.9,", "1.2.3.4:99999", "[::1", "[::1]x"]
+        {
+            client("10.0.0.1", &[garbage], None);
+        }
+    }
+
+    #[test]
+    fn failures_are_counted_by_network() {
+        assert_eq!(client_network("203.0.113.9".parse().unwrap()).to_string(), "203.0.113.0/24");
+        assert_eq!(client_network("2001:db8:1:2:3::9".parse().unwrap()).to_string(), "2001:db8:1:2::/64");
+    }
+}

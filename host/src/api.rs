@@ -1,0 +1,88 @@
+//! How commands speak to a running host: HTTP and JSON, with a bearer that comes from a file or the environment.
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::cli::Connection;
+use crate::config;
+
+/// A running host.
+pub(crate) struct Api {
+    agent: ureq::Agent,
+    url: String,
+    bearer: String,
+}
+
+impl Api {
+    /// Reads the token; connects only when asked.
+    pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
+        if connection.url.starts_with("https://") {
+            bail!(
+                "this release speaks plain HTTP alone; reach the host over loopback or a tunnel, as in --url http://127.0.0.1:7800"
+            );
+        }
+        let token = secret(connection.token_file.as_deref(), config::TOKEN)
+            .context("no token: set CRONFLOW_ACCESS_TOKEN, or name a file with --token-file")?;
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .max_redirects(0)
+            .build();
+        let url = connection.url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: agent.into(), url, bearer: format!("Bearer {token}") })
+    }
+
+    /// Asks with GET.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.get(&url).header("authorization", &self.bearer).call();
+        read(answer.with_context(|| self.unreachable())?)
+    }
+
+    /// Asks with POST.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.post(&url).header("authorization", &self.bearer).send_json(body);
+        read(answer.with_context(|| self.unreachable())?)
+    }
+
+    fn unreachable(&self) -> String {
+        format!("no answer from `{}`; is the host running, and is --url right?", self.url)
+    }
+}
+
+/// Reads an answer; a problem document becomes an error of its own words.
+fn read(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
+    let status = answer.status();
+    let text = answer.body_mut().read_to_string().context("the answer broke off")?;
+    let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    if status.is_success() {
+        return Ok(value);
+    }
+    let field = |name: &str| value.get(name).and_then(Value::as_str);
+    match (field("code"), field("detail")) {
+        (Some(code), Some(detail)) => bail!("{code} ({status}): {detail}"),
+        _ => bail!("the host answered {status}, and not in our words; is --url right?"),
+    }
+}
+
+/// A secret from a file (`-`: standard input), else from an environment variable.
+pub(crate) fn secret(file: Option<&str>, variable: &str) -> anyhow::Result<String> {
+    let text = match file {
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("standard input")?;
+            text
+        }
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("`{path}`"))?,
+        None => config::environment(variable).with_context(|| format!("{variable} is not set"))?,
+    };
+    let secret = text.trim();
+    if secret.is_empty() || secret.chars().any(|character| character.is_control() || character.is_whitespace()) {
+        bail!("that is not one secret: expected one line without spaces");
+    }
+    Ok(secret.to_owned())
+}

@@ -1,0 +1,62 @@
+//! What can be said on the command line. Secrets can't: they come from files or the environment.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{authorize, gateway, init, key, policy, serve};
+
+/// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
+#[derive(Debug, Parser)]
+#[command(name = "cronflow-access", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// How to print results.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, env = "CRONFLOW_ACCESS_OUTPUT")]
+    pub(crate) output: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to print results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API.
+    Serve(Box<serve::Serve>),
+    /// Begin an installation: root key, first organization and workspace, first operator token (shown once).
+    Init(init::Init),
+    /// Issue, show, rotate and end API keys.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Issue and end the credentials of enforcement points.
+    #[command(subcommand)]
+    Gateway(gateway::Gateway),
+    /// Ask for a decision. Exit code 0: allow; 2: deny; 3: could not decide.
+    Authorize(Box<authorize::Authorize>),
+    /// Test and export policies.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+}
+
+impl Command {
+    /// What a command that could not do its work exits with.
+    pub(crate) const fn exit_code_of_failure(&self) -> u8 {
+        if matches!(self, Self::Authorize(_)) { 3 } else { 1 }
+    }
+}
+
+/// Where the running host is, and what to ask it with.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Base URL of a running host.
+    #[arg(long, env = "CRONFLOW_ACCESS_URL", default_value = "http://127.0.0.1:7800")]
+    pub(crate) url: String,
+    /// File that holds the token (`-`: standard input). The environment variable CRONFLOW_ACCESS_TOKEN does as well.
+    #[arg(long, env = "CRONFLOW_ACCESS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<String>,
+}

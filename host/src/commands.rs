@@ -1,0 +1,24 @@
+//! One file each, named by the command.
+
+pub(crate) mod authorize;
+pub(crate) mod gateway;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod policy;
+pub(crate) mod serve;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+
+/// Runs a command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Init(init) => init.run(cli.output),
+        Command::Key(key) => key.run(cli.output),
+        Command::Gateway(gateway) => gateway.run(cli.output),
+        Command::Authorize(authorize) => authorize.run(cli.output),
+        Command::Policy(policy) => policy.run(cli.output),
+    }
+}

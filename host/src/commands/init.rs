@@ -1,0 +1,89 @@
+//! `init`: begins an installation on the embedded store.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use access_authority::lifecycle::init::init;
+use access_authority::lifecycle::root_key::RootKey;
+use access_model::Catalog;
+use access_model::clock::SystemClock;
+use access_model::entropy::SystemEntropy;
+use access_store::Embedded;
+use access_store::embedded::Options;
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::Format;
+use crate::config::Settings;
+use crate::output;
+
+/// Begin an installation.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Name of the first organization.
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    /// Name of its first workspace.
+    #[arg(long, value_name = "NAME")]
+    workspace: String,
+    /// Config file.
+    #[arg(long, env = "CRONFLOW_ACCESS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Init {
+    pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
+        let settings = self.settings.completed_from(self.config.as_deref())?;
+        access_model::organization::check_name(&self.organization).context("--organization")?;
+        access_model::organization::check_name(&self.workspace).context("--workspace")?;
+        let catalog = catalog(settings.catalog.as_deref())?;
+        let data_dir = settings.data_dir(false);
+        create_private(&data_dir)?;
+        let store = Arc::new(Embedded::open(&data_dir, Options::default())?);
+        let root = root_key(&settings.root_key(false))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let beginning = runtime.block_on(async {
+            let names = (self.organization.as_str(), self.workspace.as_str());
+            let beginning = init(store.as_ref(), &catalog, &root, &SystemClock::new(), &SystemEntropy, names).await?;
+            store.close().await?;
+            anyhow::Ok(beginning)
+        })?;
+        let shown = json!({
+            "organization": beginning.organization,
+            "workspace": beginning.workspace,
+            "operator_token": beginning.operator_token.expose(),
+            "data_dir": data_dir,
+            "root_key": settings.root_key(false),
+        });
+        output::show(format, &shown);
+        output::remark(
+            "the operator token is shown this once; keep it now. Keep the root key apart from backups of the data: either without the other is useless.",
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The catalog in `file`, or the built-in one.
+pub(super) fn catalog(file: Option<&Path>) -> anyhow::Result<Arc<Catalog>> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("catalog `{}`", path.display()))?,
+        None => include_str!("../../../policies/catalog.toml").to_owned(),
+    };
+    Ok(Arc::new(Catalog::parse(&text)?))
+}
+
+/// The root key in `file`, made first where there is none.
+pub(super) fn root_key(file: &Path) -> anyhow::Result<RootKey> {
+    if file.exists() { Ok(RootKey::read(file)?) } else { Ok(RootKey::create(file, &SystemEntropy)?) }
+}
+
+/// Makes a folder that only its owner may enter.
+pub(super) fn create_private(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("data folder `{}` can't be made", dir.display()))
+}

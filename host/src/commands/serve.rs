@@ -1,0 +1,218 @@
+//! `serve`: opens the store and the policies, serves until it is told to stop, and leaves the books in order.
+
+mod logging;
+mod metrics;
+mod ready;
+mod tour;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access_authority::lifecycle::demo::{Demo, demo};
+use access_authority::lifecycle::{Installation, dev_clock};
+use access_authority::policies::{Policies, Reload};
+use access_authority::{Authority, World};
+use access_model::clock::SystemClock;
+use access_model::entropy::SystemEntropy;
+use access_model::{Clock, Entropy};
+use access_store::embedded::Options;
+use access_store::{Embedded, Metered};
+use access_web::App;
+use anyhow::{Context, bail};
+use axum::serve::ListenerExt as _;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::init::{catalog, create_private, root_key};
+use crate::config::Settings;
+use crate::output;
+
+/// How often the policy folder is looked at.
+const LOOK_AT_POLICIES: Duration = Duration::from_millis(250);
+
+/// Serve the API.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Config file.
+    #[arg(long, env = "CRONFLOW_ACCESS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve a demo on loopback: no init, secrets printed, and a clock that can be moved.
+    #[arg(long)]
+    dev: bool,
+    /// Write a JSON file once the host is ready.
+    #[arg(long, env = "CRONFLOW_ACCESS_READY_FILE", value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let settings = self.settings.clone().completed_from(self.config.as_deref())?;
+        logging::start(&settings)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.serve(settings))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn serve(self, settings: Settings) -> anyhow::Result<()> {
+        let listen = settings.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7800)));
+        if self.dev && !listen.ip().is_loopback() {
+            bail!("--dev prints its secrets and opens its clock, so it serves loopback alone; listen on 127.0.0.1");
+        }
+        // The recorder comes first: whatever counts must find it.
+        let recorder = metrics::recorder()?;
+        let catalog = catalog(settings.catalog.as_deref())?;
+        let policies = Policies::load(settings.policies.clone(), &catalog).context("policies")?;
+        let listener = bind(listen).await?;
+        let metrics_listener = metrics::bind(&settings).await?;
+
+        let data_dir = settings.data_dir(self.dev);
+        let embedded = Arc::new(self.open_store(&data_dir, &settings).await?);
+        let store = Arc::new(Metered::new(embedded.clone()));
+        let root = root_key(&settings.root_key(self.dev))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        dev_clock::restore(store.as_ref(), clock.as_ref()).await?;
+        let demo = match self.dev {
+            true => Some(demo(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref()).await?),
+            false => None,
+        };
+        let keyring = Installation::open(store.as_ref(), &root, self.dev).await?;
+        let world = World { store, clock, entropy };
+        let authority = Arc::new(Authority::new(world, catalog, keyring, policies, self.dev)?);
+        let app = Arc::new(App::new(Arc::clone(&authority), settings.trusted_proxies.clone().unwrap_or_default()));
+
+        let (stop, stopping) = watch::channel(false);
+        let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
+        let serving = tokio::spawn(serve_api(listener, Arc::clone(&app), stopping.clone()));
+        let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;
+        let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
+        let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
+
+        authority.check_store().await?;
+        self.announce(&base_url, &metrics_url, demo.as_ref())?;
+        tracing::info!(%base_url, %metrics_url, data_dir = %data_dir.display(), dev = self.dev, "serving");
+
+        signal().await?;
+        tracing::info!("stopping: no new connections, those in flight may end");
+        app.drain();
+        stop.send_replace(true);
+        let grace = Duration::from_secs(settings.shutdown_seconds.unwrap_or(10));
+        if tokio::time::timeout(grace, serving).await.is_err() {
+            tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
+        }
+        for task in [metrics, looking, ticking] {
+            task.abort();
+        }
+        authority.shut_down().await;
+        embedded.close().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    async fn open_store(&self, data_dir: &std::path::Path, settings: &Settings) -> anyhow::Result<Embedded> {
+        if self.dev {
+            create_private(data_dir)?;
+        } else if !data_dir.join(access_store::embedded::FILE).exists() {
+            return Err(access_authority::lifecycle::LifecycleError::NotInitialized.into());
+        }
+        let store = Embedded::open(data_dir, Options::default())?;
+        // Which kind of installation it is comes before any key is made for it.
+        match Installation::read(&store).await? {
+            Some(installation) => installation.check_dev(self.dev)?,
+            None if !self.dev => return Err(access_authority::lifecycle::LifecycleError::NotInitialized.into()),
+            None => {}
+        }
+        if !self.dev && !settings.root_key(false).exists() {
+            bail!(
+                "root key: there is no `{}`; without it the store identifies nobody; put it back from where it is kept",
+                settings.root_key(false).display()
+            );
+        }
+        Ok(store)
+    }
+
+    fn announce(&self, base_url: &str, metrics_url: &str, demo: Option<&Demo>) -> anyhow::Result<()> {
+        let ready = ready::Ready::new(base_url, metrics_url, demo);
+        if let Some(path) = &self.ready_file {
+            ready.write(path).with_context(|| format!("ready file `{}`", path.display()))?;
+        }
+        if let Some(demo) = demo {
+            output::say(&tour::tour(base_url, metrics_url, demo)?);
+        }
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("can't listen on {address}; is another host running? --listen takes another address"))
+}
+
+fn url(listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+async fn serve_api(listener: TcpListener, app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and whole; waiting to fill a packet only delays them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    let service = access_web::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = async move {
+        // The sender lives as long as the host.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "serving ended");
+    }
+}
+
+async fn tick(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {
+    let mut each_second = tokio::time::interval(Duration::from_secs(1));
+    each_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !*stopping.borrow() {
+        each_second.tick().await;
+        authority.tick().await;
+    }
+}
+
+async fn look_at_policies(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(LOOK_AT_POLICIES);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !*stopping.borrow() {
+        looks.tick().await;
+        let at = Arc::clone(&authority);
+        match tokio::task::spawn_blocking(move || at.policies().reload()).await {
+            Ok(Reload::Nothing) => {}
+            Ok(Reload::Swapped(set_digest)) => {
+                ::metrics::counter!("access_policy_reloads_total", "result" => "swapped").increment(1);
+                tracing::info!(%set_digest, "the policies in the folder are in force");
+            }
+            Ok(Reload::Refused(problem)) => {
+                ::metrics::counter!("access_policy_reloads_total", "result" => "refused").increment(1);
+                tracing::error!(%problem, "the policies in the folder can't be used; the last good set stays in force");
+            }
+            Err(error) => tracing::error!(%error, "the policy folder could not be looked at"),
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The metrics listener: its own address, loopback unless a token guards it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use access_model::PlainSecret;
+use access_web::App;
+use anyhow::{Context, bail};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api::secret;
+use crate::config::{self, Settings};
+
+/// Installs the recorder that everything counts with.
+pub(super) fn recorder() -> anyhow::Result<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().context("metrics recorder")
+}
+
+/// Binds the listener, having made sure that nobody beyond this machine reads it unasked.
+pub(super) async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
+    let address = settings.metrics_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+    if !address.ip().is_loopback() && token(settings)?.is_none() {
+        bail!(
+            "metrics beyond loopback need a token: name its file with --metrics-token-file, or set {}",
+            config::METRICS_TOKEN
+        );
+    }
+    TcpListener::bind(address).await.with_context(|| format!("can't serve metrics on {address}"))
+}
+
+/// Serves the metrics.
+pub(super) fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    recorder: PrometheusHandle,
+    settings: &Settings,
+    mut stopping: watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let router = access_web::metrics_router(app, recorder, token(settings)?);
+    Ok(tokio::spawn(async move {
+        let stopped = async move {
+            // The sender lives as long as the host.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "serving metrics ended");
+        }
+    }))
+}
+
+fn token(settings: &Settings) -> anyhow::Result<Option<PlainSecret>> {
+    let file = settings.metrics_token_file.as_deref().map(|path| path.to_string_lossy().into_owned());
+    if file.is_none() && config::environment(config::METRICS_TOKEN).is_none() {
+        return Ok(None);
+    }
+    Ok(Some(PlainSecret::new(secret(file.as_deref(), config::METRICS_TOKEN).context("metrics token")?)))
+}

@@ -1,0 +1,52 @@
+//! The ready file: where the host is, and on a dev host everything that a newcomer or a test needs.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use access_authority::lifecycle::demo::Demo;
+use serde::Serialize;
+
+/// What the ready file holds.
+#[derive(Serialize)]
+pub(super) struct Ready<'a> {
+    base_url: &'a str,
+    metrics_url: &'a str,
+    #[serde(flatten)]
+    demo: Option<DemoReady<'a>>,
+}
+
+#[derive(Serialize)]
+struct DemoReady<'a> {
+    organization: String,
+    workspace: String,
+    operator_token: &'a str,
+    gateway_token: &'a str,
+    keys: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Ready<'a> {
+    pub(super) fn new(base_url: &'a str, metrics_url: &'a str, demo: Option<&'a Demo>) -> Self {
+        let demo = demo.map(|demo| DemoReady {
+            organization: demo.organization.to_string(),
+            workspace: demo.workspace.to_string(),
+            operator_token: demo.operator_token.expose(),
+            gateway_token: demo.gateway_token.expose(),
+            keys: demo.keys.iter().map(|(kind, secret)| (kind.as_str(), secret.expose())).collect(),
+        });
+        Self { base_url, metrics_url, demo }
+    }
+
+    /// Writes the file whole, by rename, for its owner alone.
+    pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{}", std::process::id()));
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.write_all(b"\n")?;
+        drop(file);
+        std::fs::rename(&aside, path)?;
+        Ok(())
+    }
+}

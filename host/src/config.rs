@@ -1,0 +1,185 @@
+//! The configuration: command line, then environment, then one TOML file, then defaults. Unknown keys are errors
+//! everywhere. The one place that reads the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, CommandFactory, ValueEnum};
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What environment variables begin with.
+const PREFIX: &str = "CRONFLOW_ACCESS_";
+/// The token of commands that speak to a host.
+pub(crate) const TOKEN: &str = "CRONFLOW_ACCESS_TOKEN";
+/// The credential that `authorize` asks about.
+pub(crate) const CREDENTIAL: &str = "CRONFLOW_ACCESS_CREDENTIAL";
+/// The bearer of the metrics listener.
+pub(crate) const METRICS_TOKEN: &str = "CRONFLOW_ACCESS_METRICS_TOKEN";
+
+/// Settings of a host. Each may stand in the file, in the environment or on the command line; the later wins.
+#[derive(Debug, Clone, Default, Args, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Address to serve on [default: 127.0.0.1:7800].
+    #[arg(long, env = "CRONFLOW_ACCESS_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Folder of the embedded store and the root key [default: data; with --dev: data-dev].
+    #[arg(long, env = "CRONFLOW_ACCESS_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// File of the root key [default: DATA_DIR/root.key].
+    #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY", value_name = "FILE")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Folder of policies that replaces the built-in platform set, watched for changes.
+    #[arg(long, env = "CRONFLOW_ACCESS_POLICIES", value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+    /// Catalog that replaces the built-in one.
+    #[arg(long, env = "CRONFLOW_ACCESS_CATALOG", value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Address to serve metrics on; beyond loopback only with a token [default: 127.0.0.1 on a free port].
+    #[arg(long, env = "CRONFLOW_ACCESS_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// File of the bearer token that the metrics listener asks for.
+    #[arg(long, env = "CRONFLOW_ACCESS_METRICS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) metrics_token_file: Option<PathBuf>,
+    /// Networks of proxies whose X-Forwarded-For is believed [default: none].
+    #[arg(long, env = "CRONFLOW_ACCESS_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// Which log lines to write: a level, or directives such as `info,access::decisions=debug` [default: info].
+    #[arg(long, env = "CRONFLOW_ACCESS_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How to write log lines [default: human on a terminal, json elsewhere].
+    #[arg(long, env = "CRONFLOW_ACCESS_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Seconds that requests in flight have to end at shutdown [default: 10].
+    #[arg(long, env = "CRONFLOW_ACCESS_SHUTDOWN_SECONDS", value_name = "N")]
+    pub(crate) shutdown_seconds: Option<u64>,
+}
+
+/// How to write log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// These settings, completed from `file`, if there is one.
+    pub(crate) fn completed_from(self, file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = file else { return Ok(self) };
+        let text = std::fs::read_to_string(path).with_context(|| format!("config file `{}`", path.display()))?;
+        let below: Self = toml::from_str(&text).with_context(|| format!("config file `{}`", path.display()))?;
+        Ok(self.or(below))
+    }
+
+    fn or(self, below: Self) -> Self {
+        Self {
+            listen: self.listen.or(below.listen),
+            data_dir: self.data_dir.or(below.data_dir),
+            root_key: self.root_key.or(below.root_key),
+            policies: self.policies.or(below.policies),
+            catalog: self.catalog.or(below.catalog),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
+            metrics_token_file: self.metrics_token_file.or(below.metrics_token_file),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            log: self.log.or(below.log),
+            log_format: self.log_format.or(below.log_format),
+            shutdown_seconds: self.shutdown_seconds.or(below.shutdown_seconds),
+        }
+    }
+
+    /// The folder of the store.
+    pub(crate) fn data_dir(&self, dev: bool) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| if dev { "data-dev" } else { "data" }.into())
+    }
+
+    /// The file of the root key.
+    pub(crate) fn root_key(&self, dev: bool) -> PathBuf {
+        self.root_key.clone().unwrap_or_else(|| self.data_dir(dev).join("root.key"))
+    }
+}
+
+/// An environment variable, if it is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Refuses variables that begin like ours and mean nothing: a slip would otherwise go unnoticed.
+pub(crate) fn check_environment() -> anyhow::Result<()> {
+    let mut known = vec![TOKEN.to_owned(), CREDENTIAL.to_owned(), METRICS_TOKEN.to_owned()];
+    collect_known(&crate::cli::Cli::command(), &mut known);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && !known.iter().any(|known| *known == name) {
+            known.sort();
+            known.dedup();
+            bail!("the environment variable `{name}` means nothing here; known are {}", known.join(", "));
+        }
+    }
+    Ok(())
+}
+
+fn collect_known(command: &clap::Command, known: &mut Vec<String>) {
+    known.extend(
+        command.get_arguments().filter_map(|arg| arg.get_env()).map(|name| name.to_string_lossy().into_owned()),
+    );
+    for sub in command.get_subcommands() {
+        collect_known(sub, known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> anyhow::Result<Settings> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("access.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::default().completed_from(Some(&path))
+    }
+
+    #[test]
+    fn the_file_completes_and_the_command_line_wins() {
+        let below = read("listen = \"127.0.0.1:1\"\nlog = \"debug\"\ntrusted_proxies = [\"10.0.0.0/8\"]").unwrap();
+        let above = Settings { listen: "127.0.0.1:2".parse().ok(), ..Settings::default() };
+        let both = above.or(below);
+        assert_eq!(both.listen, "127.0.0.1:2".parse().ok());
+        assert_eq!(both.log.as_deref(), Some("debug"));
+        assert_eq!(both.trusted_proxies.map(|all| all.len()), Some(1));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_values_are_errors_with_a_place() {
+        let error = format!("{:#}", read("listne = \"127.0.0.1:1\"").unwrap_err());
+        assert!(error.contains("unknown field `listne`") && error.contains("line 1"), "{error}");
+        let error = format!("{:#}", read("listen = \"nowhere\"").unwrap_err());
+        assert!(error.contains("line 1"), "{error}");
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whether to write the schema is asked of the developer's environment"
+    )]
+    fn the_checked_in_schema_is_current() {
+        let schema = schemars::schema_for!(Settings);
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.schema.json");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == text,
+            "config.schema.json is stale: run `UPDATE=1 cargo test -p cronflow-access` and commit it"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Printing: results to standard output, everything else to standard error.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use crate::cli::Format;
+
+/// Prints a result: as it came, or for people.
+pub(crate) fn show(format: Format, value: &Value) {
+    say(&match format {
+        Format::Json => value.to_string(),
+        Format::Human => human(value),
+    });
+}
+
+/// Prints a text to standard output.
+pub(crate) fn say(text: &str) {
+    // A reader that has gone away has read enough.
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints an error to standard error.
+pub(crate) fn complain(text: &str) {
+    remark(&format!("error: {text}"));
+}
+
+/// Fields one a line; the items of a list one after another.
+fn human(value: &Value) -> String {
+    let items = value.get("items").and_then(Value::as_array);
+    let Some(items) = items else { return fields(value) };
+    if items.is_empty() {
+        return "nothing here".to_owned();
+    }
+    let mut text = items.iter().map(fields).collect::<Vec<_>>().join("\n");
+    if let Some(cursor) = value.get("next_cursor").and_then(Value::as_str) {
+        let _ = write!(text, "\nmore: --cursor {cursor}");
+    }
+    text
+}
+
+fn fields(value: &Value) -> String {
+    let Some(object) = value.as_object() else { return plain(value) };
+    let width = object.keys().map(String::len).max().unwrap_or_default();
+    let stated = object.iter().filter(|(_, value)| !value.is_null() && *value != &Value::Array(Vec::new()));
+    stated.fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:width$}  {}", plain(value));
+        text
+    })
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(object) => {
+            object.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    }
+}

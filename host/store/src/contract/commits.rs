@@ -1,0 +1,203 @@
+//! Commits: atomicity, logs, counters, sequences, shards.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use access_model::Shard;
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use super::{Outcome, at, commit, conflict, entry, put, read, same, text, two_shards};
+use crate::{Commit, LogEntry, Range, Store, StoreError, Survives};
+
+const SHARD: Shard = Shard::PLATFORM;
+
+/// A commit with a change of every kind.
+fn everything(shard: Shard, value: &str) -> Commit {
+    Commit {
+        puts: vec![put("key", value)],
+        deletes: vec!["old".to_owned()],
+        index_puts: vec![("index".to_owned(), entry(1, value))],
+        index_deletes: vec![("index".to_owned(), "old".to_owned())],
+        appends: vec![put("log", value)],
+        counters: vec![("counter".to_owned(), 1)],
+        ..Commit::new(shard)
+    }
+}
+
+/// All that [`everything`] touches, as text to compare.
+async fn picture(store: &Arc<dyn Store>, shard: Shard) -> Result<String, String> {
+    let records = store.read(shard, &["key".to_owned(), "old".to_owned()]).await.map_err(text)?;
+    let range = Range { index: "index".to_owned(), after: None, up_to: None, descending: false, limit: 100 };
+    let index = store.range(shard, range).await.map_err(text)?;
+    let log = store.log(shard, "log", None, 100).await.map_err(text)?;
+    let counters = store.counters(shard, &["counter".to_owned()]).await.map_err(text)?;
+    Ok(format!("{records:?} {index:?} {log:?} {counters:?}"))
+}
+
+pub(super) async fn a_failing_check_writes_nothing(store: Arc<dyn Store>) -> Outcome {
+    let old = Commit {
+        puts: vec![put("old", "value")],
+        index_puts: vec![("index".to_owned(), entry(0, "old"))],
+        ..Commit::new(SHARD)
+    };
+    let first = commit(&store, old).await?;
+    let before = picture(&store, SHARD).await?;
+    let checks = vec![at("old", Some(1)), at("key", Some(1))];
+    let refused = Commit { checks, ..everything(SHARD, "new") };
+    same("the key in conflict", conflict(&store, refused).await?, "key".to_owned())?;
+    same("the store after a conflict", picture(&store, SHARD).await?, before.clone())?;
+    let checks = vec![at("old", Some(1)), at("key", None)];
+    let applied = commit(&store, Commit { checks, ..everything(SHARD, "new") }).await?;
+    same("a conflict takes no sequence number", applied.sequence, first.sequence + 1)?;
+    same("nor one of the log", applied.appended, vec![1])?;
+    same("the store has changed", picture(&store, SHARD).await? == before, false)?;
+    same("the deleted record", read(&store, SHARD, "old").await?, None)
+}
+
+pub(super) async fn changes_happen_in_order(store: Arc<dyn Store>) -> Outcome {
+    let put_and_delete = Commit {
+        checks: vec![at("gone", None), at("twice", None)],
+        puts: vec![put("gone", "a"), put("twice", "a"), put("twice", "b")],
+        deletes: vec!["gone".to_owned()],
+        index_puts: vec![("index".to_owned(), entry(1, "gone"))],
+        index_deletes: vec![("index".to_owned(), "gone".to_owned())],
+        counters: vec![("counter".to_owned(), 5), ("counter".to_owned(), -2)],
+        ..Commit::new(SHARD)
+    };
+    commit(&store, put_and_delete).await?;
+    same("put and deleted", read(&store, SHARD, "gone").await?, None)?;
+    let twice = read(&store, SHARD, "twice").await?.map(|record| (record.version, record.value));
+    same("put twice", twice, Some((2, Bytes::from_static(b"b"))))?;
+    let range = Range { index: "index".to_owned(), after: None, up_to: None, descending: false, limit: 100 };
+    same("an index put and deleted", store.range(SHARD, range).await.map_err(text)?, Vec::new())?;
+    same("added to twice", store.counters(SHARD, &["counter".to_owned()]).await.map_err(text)?, vec![3])
+}
+
+pub(super) async fn logs_have_no_gaps_under_parallel_appends(store: Arc<dyn Store>) -> Outcome {
+    const APPENDERS: u64 = 64;
+    const EACH: u64 = 8;
+    let mut tasks = JoinSet::new();
+    for appender in 0..APPENDERS {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut got = Vec::new();
+            for turn in 0..EACH {
+                let survives = if (appender + turn) % 4 == 0 { Survives::Power } else { Survives::Process };
+                let value = format!("{appender}/{turn}");
+                // A commit that appends and conflicts now and then must not leave a hole.
+                let checks = vec![at("never", Some(1))];
+                let appends = vec![put("log", &value)];
+                conflict(&store, Commit { checks, appends: appends.clone(), survives, ..Commit::new(SHARD) }).await?;
+                let done = commit(&store, Commit { appends, survives, ..Commit::new(SHARD) }).await?;
+                got.push((done.appended.first().copied().unwrap_or(0), value));
+            }
+            Ok::<_, String>(got)
+        });
+    }
+    let mut answers = BTreeSet::new();
+    while let Some(done) = tasks.join_next().await {
+        answers.extend(done.map_err(text)??);
+    }
+    let numbers = answers.iter().map(|(sequence, _)| *sequence);
+    same("numbers from 1 without a gap", numbers.eq(1..=APPENDERS * EACH), true)?;
+    let entries = store.log(SHARD, "log", None, 10_000).await.map_err(text)?;
+    let entries = entries.into_iter().rev().map(|entry| (entry.sequence, entry.value));
+    let expected = answers.into_iter().map(|(sequence, value)| (sequence, Bytes::from(value)));
+    same("each number holds what was appended under it", entries.eq(expected), true)
+}
+
+pub(super) async fn logs_page_newest_first(store: Arc<dyn Store>) -> Outcome {
+    let appends = ["a", "b", "c", "d", "e"].map(|value| put("log", value)).to_vec();
+    let done = commit(&store, Commit { appends, ..Commit::new(SHARD) }).await?;
+    same("several appends of one commit", done.appended, vec![1, 2, 3, 4, 5])?;
+    let appends = vec![put("other", "x"), put("log", "f"), put("other", "y")];
+    let done = commit(&store, Commit { appends, ..Commit::new(SHARD) }).await?;
+    same("each log counts for itself", done.appended, vec![1, 6, 2])?;
+    let pages =
+        [(None, 2, "fe"), (Some(5), 2, "dc"), (Some(3), 9, "ba"), (Some(1), 9, ""), (Some(99), 1, "f"), (None, 0, "")];
+    for (before, limit, expected) in pages {
+        let page = store.log(SHARD, "log", before, limit).await.map_err(text)?;
+        let sequences = page.iter().map(|entry| entry.sequence);
+        let newest = before.map_or(6, |before| 6.min(before - 1));
+        same("numbers descend", sequences.eq((1..=newest).rev().take(limit)), true)?;
+        let values: Vec<u8> = page.iter().flat_map(|LogEntry { value, .. }| value.to_vec()).collect();
+        same(&format!("a page before {before:?}"), String::from_utf8_lossy(&values).into_owned(), expected.to_owned())?;
+    }
+    same("a log never appended to", store.log(SHARD, "none", None, 9).await.map_err(text)?, Vec::new())
+}
+
+pub(super) async fn counters_add_up(store: Arc<dyn Store>) -> Outcome {
+    let mut tasks = JoinSet::new();
+    for amount in 1..=50_i64 {
+        let store = Arc::clone(&store);
+        let counters = vec![("up".to_owned(), amount), ("down".to_owned(), -amount)];
+        tasks.spawn(async move { commit(&store, Commit { counters, ..Commit::new(SHARD) }).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.map_err(text)??;
+    }
+    let names = ["down", "none", "up"].map(str::to_owned);
+    same("sums", store.counters(SHARD, &names).await.map_err(text)?, vec![-1275, 0, 1275])
+}
+
+pub(super) async fn shards_are_apart(store: Arc<dyn Store>) -> Outcome {
+    let [here, there] = two_shards()?;
+    let empty = picture(&store, there).await?;
+    for value in ["a", "b"] {
+        commit(&store, everything(here, value)).await?;
+    }
+    same("the other shard", picture(&store, there).await?, empty)?;
+    let checks = vec![at("key", None)];
+    let done = commit(&store, Commit { checks, ..everything(there, "c") }).await?;
+    same("it counts for itself", (done.sequence, done.appended), (1, vec![1]))?;
+    let value = |record: Option<crate::Record>| record.map(|record| (record.version, record.value));
+    same("the same key here", value(read(&store, here, "key").await?), Some((2, Bytes::from_static(b"b"))))?;
+    same("the same key there", value(read(&store, there, "key").await?), Some((1, Bytes::from_static(b"c"))))
+}
+
+pub(super) async fn an_unknown_shard_is_empty_and_refused(store: Arc<dyn Store>) -> Outcome {
+    // The id that a caller presents may name any shard; that must not look like a fault of the store.
+    let Some(beyond) = Shard::new(store.shards()) else { return Ok(()) };
+    same("a record beyond", read(&store, beyond, "key").await?, None)?;
+    match store.commit(everything(beyond, "value")).await {
+        Err(crate::CommitError::Store(StoreError::Unavailable(_))) => Ok(()),
+        other => Err(format!("a commit beyond the last shard answered {other:?}")),
+    }
+}
+
+pub(super) async fn sequences_grow_by_one_per_commit(store: Arc<dyn Store>) -> Outcome {
+    let mut tasks = JoinSet::new();
+    for turn in 0..60 {
+        let store = Arc::clone(&store);
+        let [even, odd] = two_shards()?;
+        let shard = if turn % 2 == 0 { even } else { odd };
+        tasks.spawn(async move { commit(&store, Commit::new(shard)).await.map(|done| (shard, done.sequence)) });
+    }
+    let mut got = BTreeSet::new();
+    while let Some(done) = tasks.join_next().await {
+        got.insert(done.map_err(text)??);
+    }
+    let expected = two_shards()?.into_iter().flat_map(|shard| (1..=30).map(move |sequence| (shard, sequence)));
+    same("each shard's numbers", got.into_iter().eq(expected), true)
+}
+
+pub(super) async fn a_conflict_leaves_its_neighbours_alone(store: Arc<dyn Store>) -> Outcome {
+    let mut tasks = JoinSet::new();
+    for turn in 0..200_u32 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let key = format!("key {turn}");
+            let checks = vec![at(&key, (turn % 3 == 0).then_some(7))];
+            let puts = vec![put(&key, "value")];
+            let fine =
+                store.commit(Commit { checks, puts, survives: Survives::Process, ..Commit::new(SHARD) }).await.is_ok();
+            let there = read(&store, SHARD, &key).await?.is_some();
+            same(&format!("commit {turn} and what it left"), (fine, there), (turn % 3 != 0, turn % 3 != 0))
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.map_err(text)??;
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! One commit in SQL.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::{Check, Commit};
+
+/// What became of a commit within its transaction.
+#[derive(Debug)]
+pub(super) enum Applied {
+    /// It was written; the sequence numbers that the appended values got.
+    Written(Vec<u64>),
+    /// A check did not hold, and nothing was written.
+    Conflict(String),
+}
+
+/// Applies `commit` within the transaction that is open on `connection`.
+///
+/// After an error the transaction holds half a commit and must be rolled back.
+pub(super) fn apply(connection: &Connection, commit: &Commit) -> rusqlite::Result<Applied> {
+    let shard = commit.shard.number();
+    // INVARIANT: all checks come before the first write, so that a conflict needs no undoing.
+    for check in &commit.checks {
+        if !holds(connection, shard, check)? {
+            return Ok(Applied::Conflict(check.key.clone()));
+        }
+    }
+    for (key, value) in &commit.puts {
+        let sql = "INSERT INTO records (shard, key, version, value) VALUES (?1, ?2, 1, ?3)
+                   ON CONFLICT DO UPDATE SET version = version + 1, value = excluded.value";
+        connection.prepare_cached(sql)?.execute((shard, key, value.as_ref()))?;
+    }
+    for key in &commit.deletes {
+        connection.prepare_cached("DELETE FROM records WHERE shard = ?1 AND key = ?2")?.execute((shard, key))?;
+    }
+    for (index, entry) in &commit.index_puts {
+        let sql = "INSERT INTO index_entries (shard, name, member, score) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT DO UPDATE SET score = excluded.score";
+        connection.prepare_cached(sql)?.execute((shard, index, &entry.member, entry.score))?;
+    }
+    for (index, member) in &commit.index_deletes {
+        let sql = "DELETE FROM index_entries WHERE shard = ?1 AND name = ?2 AND member = ?3";
+        connection.prepare_cached(sql)?.execute((shard, index, member))?;
+    }
+    let mut appended = Vec::with_capacity(commit.appends.len());
+    for (log, value) in &commit.appends {
+        let sql = "INSERT INTO log_entries (shard, log, sequence, value)
+                   SELECT ?1, ?2, coalesce(max(sequence), 0) + 1, ?3 FROM log_entries WHERE shard = ?1 AND log = ?2
+                   RETURNING sequence";
+        let sequence: i64 =
+            connection.prepare_cached(sql)?.query_row((shard, log, value.as_ref()), |row| row.get(0))?;
+        appended.push(sequence.unsigned_abs());
+    }
+    for (name, amount) in &commit.counters {
+        add(connection, shard, name, *amount)?;
+    }
+    Ok(Applied::Written(appended))
+}
+
+/// Writes down the sequence number of a shard's last commit.
+pub(super) fn put_sequence(connection: &Connection, shard: usize, sequence: u64) -> rusqlite::Result<()> {
+    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+    connection.prepare_cached("UPDATE shards SET sequence = ?2 WHERE shard = ?1")?.execute((shard as i64, sequence))?;
+    Ok(())
+}
+
+fn holds(connection: &Connection, shard: u8, check: &Check) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT version FROM records WHERE shard = ?1 AND key = ?2")?;
+    let version: Option<i64> = statement.query_row((shard, &check.key), |row| row.get(0)).optional()?;
+    Ok(version.map(i64::unsigned_abs) == check.version)
+}
+
+/// Adds here and not in SQL, where a sum beyond 64 bits becomes a floating-point number.
+fn add(connection: &Connection, shard: u8, name: &str, amount: i64) -> rusqlite::Result<()> {
+    let mut read = connection.prepare_cached("SELECT value FROM counters WHERE shard = ?1 AND name = ?2")?;
+    let value: Option<i64> = read.query_row((shard, name), |row| row.get(0)).optional()?;
+    let sum = value.unwrap_or(0).saturating_add(amount);
+    let sql = "INSERT INTO counters (shard, name, value) VALUES (?1, ?2, ?3)
+               ON CONFLICT DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(sql)?.execute((shard, name, sum))?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+-- Comments inside a statement are kept by SQLite, so that `.schema` explains the file to whoever opens it.
+
+CREATE TABLE shards (
+    -- The homes 0 to n - 1. Their number is fixed when the store is created: public ids carry it.
+    shard    INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL  -- of the last commit to this shard
+) STRICT;
+
+CREATE TABLE records (
+    shard   INTEGER NOT NULL,
+    key     TEXT    NOT NULL,
+    version INTEGER NOT NULL,  -- grows by one at each put
+    value   BLOB    NOT NULL,
+    PRIMARY KEY (shard, key)
+) STRICT;
+
+CREATE TABLE index_entries (
+    shard  INTEGER NOT NULL,
+    name   TEXT    NOT NULL,  -- of the index
+    member TEXT    NOT NULL,
+    score  INTEGER NOT NULL,  -- mostly a time in milliseconds
+    PRIMARY KEY (shard, name, member)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX index_order ON index_entries (shard, name, score, member);
+
+CREATE TABLE log_entries (
+    shard    INTEGER NOT NULL,
+    log      TEXT    NOT NULL,
+    sequence INTEGER NOT NULL,  -- from 1, without a gap
+    value    BLOB    NOT NULL,
+    PRIMARY KEY (shard, log, sequence)
+) STRICT;
+
+CREATE TABLE counters (
+    shard INTEGER NOT NULL,
+    name  TEXT    NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (shard, name)
+) STRICT, WITHOUT ROWID;

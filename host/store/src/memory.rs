@@ -1,0 +1,201 @@
+//! A store in memory, for the tests of the rooms above: the same promises, save that nothing survives the process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use access_model::Shard;
+use bytes::Bytes;
+
+use crate::{
+    Change, Check, Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher,
+};
+
+/// A store that forgets.
+pub struct Memory {
+    shards: u8,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    homes: BTreeMap<Shard, Home>,
+    watchers: Vec<Watcher>,
+}
+
+/// What one shard holds.
+#[derive(Debug, Default)]
+struct Home {
+    sequence: u64,
+    records: BTreeMap<String, Record>,
+    indexes: BTreeMap<String, Index>,
+    logs: BTreeMap<String, Vec<Bytes>>,
+    counters: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    /// INVARIANT: the same entries as in `sorted`.
+    scores: BTreeMap<String, i64>,
+    sorted: BTreeSet<IndexEntry>,
+}
+
+impl Memory {
+    /// An empty store with so many shards, at least 1 and at most 100.
+    pub fn new(shards: u8) -> Self {
+        Self { shards: shards.clamp(1, Shard::LIMIT), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(16)
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("shards", &self.shards).finish_non_exhaustive()
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Memory {
+    fn shards(&self) -> u8 {
+        self.shards
+    }
+
+    async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
+        let state = self.state();
+        let home = state.homes.get(&shard);
+        Ok(keys.iter().map(|key| home?.records.get(key).cloned()).collect())
+    }
+
+    async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
+        let state = self.state();
+        let index = state.homes.get(&shard).and_then(|home| home.indexes.get(&range.index));
+        Ok(index.map(|index| index.page(&range)).unwrap_or_default())
+    }
+
+    async fn log(
+        &self,
+        shard: Shard,
+        log: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let state = self.state();
+        let entries =
+            state.homes.get(&shard).and_then(|home| home.logs.get(log)).map(Vec::as_slice).unwrap_or_default();
+        let older =
+            before.map_or(entries.len(), |before| usize::try_from(before.saturating_sub(1)).unwrap_or(usize::MAX));
+        let older = entries.iter().enumerate().take(older).rev().take(limit);
+        Ok(older.map(|(place, value)| LogEntry { sequence: place as u64 + 1, value: value.clone() }).collect())
+    }
+
+    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError> {
+        let state = self.state();
+        let home = state.homes.get(&shard);
+        Ok(names.iter().map(|name| home.and_then(|home| home.counters.get(name)).copied().unwrap_or(0)).collect())
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        if commit.shard.number() >= self.shards {
+            return Err(StoreError::Unavailable(format!("it has no shard `{}`", commit.shard)).into());
+        }
+        let mut state = self.state();
+        let home = state.homes.entry(commit.shard).or_default();
+        if let Some(check) = commit.checks.iter().find(|check| !home.holds(check)) {
+            return Err(CommitError::Conflict { key: check.key.clone() });
+        }
+        let committed = home.apply(&commit);
+        // Told under the lock, so that no later commit is told of first.
+        let change = Change::of(&commit, committed.sequence);
+        state.watchers.iter().for_each(|watcher| watcher(&change));
+        Ok(committed)
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        self.state().watchers.push(watcher);
+    }
+}
+
+impl Home {
+    fn holds(&self, check: &Check) -> bool {
+        self.records.get(&check.key).map(|record| record.version) == check.version
+    }
+
+    fn apply(&mut self, commit: &Commit) -> Committed {
+        for (key, value) in &commit.puts {
+            let version = self.records.get(key).map_or(1, |record| record.version + 1);
+            self.records.insert(key.clone(), Record { version, value: value.clone() });
+        }
+        for key in &commit.deletes {
+            self.records.remove(key);
+        }
+        for (index, entry) in &commit.index_puts {
+            self.indexes.entry(index.clone()).or_default().put(entry);
+        }
+        for (index, member) in &commit.index_deletes {
+            if let Some(index) = self.indexes.get_mut(index) {
+                index.delete(member);
+            }
+        }
+        let mut appended = Vec::with_capacity(commit.appends.len());
+        for (log, value) in &commit.appends {
+            let entries = self.logs.entry(log.clone()).or_default();
+            entries.push(value.clone());
+            appended.push(entries.len() as u64);
+        }
+        for (name, amount) in &commit.counters {
+            let sum = self.counters.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*amount);
+        }
+        self.sequence += 1;
+        Committed { sequence: self.sequence, appended }
+    }
+}
+
+impl Index {
+    fn put(&mut self, entry: &IndexEntry) {
+        self.delete(&entry.member);
+        self.scores.insert(entry.member.clone(), entry.score);
+        self.sorted.insert(entry.clone());
+    }
+
+    fn delete(&mut self, member: &str) {
+        if let Some(score) = self.scores.remove(member) {
+            self.sorted.remove(&IndexEntry { score, member: member.to_owned() });
+        }
+    }
+
+    fn page(&self, range: &Range) -> Vec<IndexEntry> {
+        let after = range.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let due = |entry: &&IndexEntry| range.up_to.is_none_or(|up_to| entry.score <= up_to);
+        if range.descending {
+            let entries = self.sorted.range((Bound::Unbounded, after)).rev();
+            entries.skip_while(|entry| !due(entry)).take(range.limit).cloned().collect()
+        } else {
+            let entries = self.sorted.range((after, Bound::Unbounded));
+            entries.take_while(due).take(range.limit).cloned().collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_contract() {
+        let make = async || Arc::new(Memory::default()) as Arc<dyn Store>;
+        crate::contract::run(make).await.unwrap();
+    }
+}

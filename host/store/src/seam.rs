@@ -1,0 +1,208 @@
+//! The one interface that the domain logic stands on, and its nouns.
+//!
+//! - A **record** is bytes under a key, with a version that grows by one at each put (the first put makes it 1).
+//! - An **index** is a set of members sorted by (score, member); lists and due work live in it.
+//! - A **log** is append-only; the commit that appends takes the next sequence number, from 1, without a gap.
+//! - A **counter** is a signed sum, zero until it is first added to.
+//!
+//! All of them live in one shard, and one commit touches one shard, so that a Redis Cluster slot can hold it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use access_model::Shard;
+use bytes::Bytes;
+
+/// Where the books are kept.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// How many shards the store has; set when it was created.
+    fn shards(&self) -> u8;
+
+    /// Reads records, in the order asked for, in one round trip and from one snapshot.
+    async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// Reads a page of an index.
+    async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError>;
+
+    /// Reads a page of a log, newest first: entries with a sequence number below `before` (all, when absent).
+    async fn log(
+        &self,
+        shard: Shard,
+        log: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// Reads counters, in the order asked for.
+    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError>;
+
+    /// Applies everything in `commit`, or nothing.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] when a check does not hold: nothing was written.
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
+
+    /// Calls `watcher` for every commit to any shard, in the order of its shard's sequence. On the host that commits, the
+    /// call is over before [`Store::commit`] answers.
+    fn watch(&self, watcher: Watcher);
+}
+
+/// Told of each commit.
+pub type Watcher = Arc<dyn Fn(&Change) + Send + Sync>;
+
+/// A record as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Grows by one at each put; 1 at first.
+    pub version: u64,
+    /// What was put.
+    pub value: Bytes,
+}
+
+/// A page of an index.
+#[derive(Debug, Clone)]
+pub struct Range {
+    /// Name of the index.
+    pub index: String,
+    /// Entries strictly after this position in the direction of reading; from the beginning when absent.
+    pub after: Option<IndexEntry>,
+    /// No score above this; all when absent. Due work asks with `now`.
+    pub up_to: Option<i64>,
+    /// Highest first instead of lowest first.
+    pub descending: bool,
+    /// At most so many entries.
+    pub limit: usize,
+}
+
+/// A member of an index. Sorted by score, then by member.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexEntry {
+    /// For example a time in milliseconds. Within ±2⁵³, which every backend holds exactly.
+    pub score: i64,
+    /// Unique within the index: putting it again moves it.
+    pub member: String,
+}
+
+/// An entry of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// From 1, without a gap.
+    pub sequence: u64,
+    /// What was appended.
+    pub value: Bytes,
+}
+
+/// What lands together or not at all.
+///
+/// All checks look at what was there before; then the changes happen in the order of these fields, so that a record put and
+/// deleted by the same commit is gone. Reading a shard that the store doesn't have finds nothing; committing to it is an error.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The one shard that it touches.
+    pub shard: Shard,
+    /// Must hold, all of them, or nothing is written.
+    pub checks: Vec<Check>,
+    /// Records to put.
+    pub puts: Vec<(String, Bytes)>,
+    /// Records to delete. A deleted record's version starts again.
+    pub deletes: Vec<String>,
+    /// Members to put into an index, or to move there.
+    pub index_puts: Vec<(String, IndexEntry)>,
+    /// Members to take out: (index, member).
+    pub index_deletes: Vec<(String, String)>,
+    /// Values to append: (log, value).
+    pub appends: Vec<(String, Bytes)>,
+    /// Sums to add: (counter, amount).
+    pub counters: Vec<(String, i64)>,
+    /// What an acknowledgement means.
+    pub survives: Survives,
+}
+
+impl Commit {
+    /// An empty commit to `shard` whose acknowledgement survives power loss.
+    pub const fn new(shard: Shard) -> Self {
+        Self {
+            shard,
+            checks: Vec::new(),
+            puts: Vec::new(),
+            deletes: Vec::new(),
+            index_puts: Vec::new(),
+            index_deletes: Vec::new(),
+            appends: Vec::new(),
+            counters: Vec::new(),
+            survives: Survives::Power,
+        }
+    }
+}
+
+/// A condition on a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The record's key.
+    pub key: String,
+    /// Its version; absent means that the record must not exist.
+    pub version: Option<u64>,
+}
+
+/// What an acknowledgement means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Survives {
+    /// The death of the process (`kill -9`), not that of the machine.
+    Process,
+    /// Power loss.
+    Power,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The shard's sequence number of this commit.
+    pub sequence: u64,
+    /// The sequence numbers that the appended values got, in order.
+    pub appended: Vec<u64>,
+}
+
+/// What a commit touched, for caches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The shard.
+    pub shard: Shard,
+    /// The shard's sequence number of the commit.
+    pub sequence: u64,
+    /// Keys of the records that it put or deleted.
+    pub keys: Vec<String>,
+}
+
+impl Change {
+    /// What `commit` touched when it got `sequence`.
+    pub fn of(commit: &Commit, sequence: u64) -> Self {
+        let put = commit.puts.iter().map(|(key, _)| key);
+        Self { shard: commit.shard, sequence, keys: put.chain(&commit.deletes).cloned().collect() }
+    }
+}
+
+/// The store could not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It is closed, full, or out of reach.
+    #[error("the store is out of reach: {0}")]
+    Unavailable(String),
+    /// It answered with something that can't be.
+    #[error("the store holds something that can't be: {0}")]
+    Corrupt(String),
+}
+
+/// A commit was not applied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// A check did not hold.
+    #[error("`{key}` is not at the expected version")]
+    Conflict {
+        /// The record that had moved on.
+        key: String,
+    },
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

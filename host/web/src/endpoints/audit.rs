@@ -1,0 +1,46 @@
+//! `GET /v1/workspaces/{workspace}/audit`: who changed what, newest first.
+
+use std::sync::Arc;
+
+use access_authority::audit::{ACTION_LIST, AuditFilter};
+use access_authority::{PageRequest, Target};
+use access_model::{IdKind, Timestamp};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::asker::Asker;
+use crate::endpoints::{id, json};
+use crate::problem::Problem;
+
+/// What the query takes. Times are RFC 3339.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditQuery {
+    limit: Option<usize>,
+    cursor: Option<String>,
+    action: Option<String>,
+    actor: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(workspace): Path<String>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
+    let permit = app.permit(&asker, ACTION_LIST, Target::workspace(workspace)).await?;
+    let Query(AuditQuery { limit, cursor, action, actor, since, until }) = query.map_err(|_| {
+        let takes = "the query takes `limit`, `cursor`, `action`, `actor`, and `since` and `until` in RFC 3339 form";
+        Problem::new(400, "invalid_request", takes)
+    })?;
+    let filter = AuditFilter { action, actor, since, until };
+    let page = PageRequest { limit, cursor };
+    Ok(json(StatusCode::OK, &app.authority.list_audit(&permit, &filter, &page).await?))
+}

@@ -1,0 +1,43 @@
+//! `POST /v1/authorize/batch`: several questions in one request, answered each by itself, in their order.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::authorize::{QuestionBody, permit};
+use crate::app::App;
+use crate::asker::Asker;
+use crate::body::Body;
+use crate::endpoints::json;
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchBody {
+    items: Vec<QuestionBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct BatchAnswer {
+    items: Vec<access_authority::Answer>,
+}
+
+pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
+    let permit = permit(&app, &asker).await?;
+    let BatchBody { items } = body.json()?;
+    let most = app.authority.catalog().limits.batch;
+    if !(1..=most).contains(&items.len()) {
+        return Err(Problem::invalid("items", format!("must have 1 to {most} questions")));
+    }
+    // All of them are checked before any is decided, so that a malformed one consumes no quota.
+    let questions = items.into_iter().enumerate().map(|(at, item)| item.into_question(&format!("items[{at}].")));
+    let questions = questions.collect::<Result<Vec<_>, _>>()?;
+    let mut answers = Vec::with_capacity(questions.len());
+    for question in questions {
+        answers.push(app.authority.authorize(&permit, question).await);
+    }
+    Ok(json(StatusCode::OK, &BatchAnswer { items: answers }))
+}

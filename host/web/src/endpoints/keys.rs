@@ -1,0 +1,111 @@
+//! `/v1/workspaces/{workspace}/keys`: issue, list, show, rotate, disable, enable, revoke.
+
+use std::sync::Arc;
+
+use access_authority::keys::{Change, KeyRequest, actions};
+use access_authority::{PageRequest, Permit, Target};
+use access_model::{Id, IdKind};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::asker::Asker;
+use crate::body::Body;
+use crate::endpoints::{id, json};
+use crate::problem::Problem;
+
+/// `overlap_seconds` is how long the old key goes on; 0, and nothing stated, ends it now.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateBody {
+    #[serde(default)]
+    overlap_seconds: u64,
+}
+
+pub(crate) async fn issue(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(workspace): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
+    let permit = app.permit(&asker, actions::ISSUE, Target::workspace(workspace)).await?;
+    let request: KeyRequest = body.json()?;
+    Ok(json(StatusCode::CREATED, &app.authority.issue_key(&permit, request).await?))
+}
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(workspace): Path<String>,
+    page: Result<Query<PageRequest>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
+    let permit = app.permit(&asker, actions::LIST, Target::workspace(workspace)).await?;
+    let Query(page) =
+        page.map_err(|_| Problem::new(400, "invalid_request", "the query takes `limit` (a number) and `cursor`"))?;
+    Ok(json(StatusCode::OK, &app.authority.list_keys(&permit, &page).await?))
+}
+
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (permit, key) = permit(&app, &asker, actions::GET, &path).await?;
+    Ok(json(StatusCode::OK, &app.authority.get_key(&permit, &key).await?))
+}
+
+pub(crate) async fn rotate(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(path): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (permit, key) = permit(&app, &asker, actions::ROTATE, &path).await?;
+    let RotateBody { overlap_seconds } = body.json_or_default()?;
+    Ok(json(StatusCode::CREATED, &app.authority.rotate_key(&permit, &key, overlap_seconds).await?))
+}
+
+pub(crate) async fn disable(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    change(&app, &asker, &path, Change::Disable).await
+}
+
+pub(crate) async fn enable(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    change(&app, &asker, &path, Change::Enable).await
+}
+
+pub(crate) async fn revoke(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    change(&app, &asker, &path, Change::Revoke).await
+}
+
+async fn change(app: &App, asker: &Asker, path: &(String, String), change: Change) -> Result<Response, Problem> {
+    let (permit, key) = permit(app, asker, change.action(), path).await?;
+    Ok(json(StatusCode::OK, &app.authority.change_key(&permit, &key, change).await?))
+}
+
+async fn permit(
+    app: &App,
+    asker: &Asker,
+    action: &str,
+    (workspace, key): &(String, String),
+) -> Result<(Permit, Id), Problem> {
+    let workspace = id(IdKind::Workspace, "workspace", workspace)?;
+    let key = id(IdKind::Key, "key", key)?;
+    let permit = app.permit(asker, action, Target::key(workspace, &key)).await?;
+    Ok((permit, key))
+}

@@ -1,0 +1,39 @@
+//! `GET /metrics`, on a listener of its own, in the Prometheus text format.
+
+use std::sync::Arc;
+
+use access_model::PlainSecret;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::app::App;
+use crate::asker::bearer;
+use crate::problem::Problem;
+
+/// What a scrape needs.
+pub(crate) struct Scrape {
+    pub(crate) app: Arc<App>,
+    pub(crate) recorder: PrometheusHandle,
+    pub(crate) token: Option<PlainSecret>,
+}
+
+pub(crate) async fn scrape(State(scrape): State<Arc<Scrape>>, headers: HeaderMap) -> Result<Response, Problem> {
+    if let Some(token) = &scrape.token
+        && !bearer(&headers).is_some_and(|given| given.matches(token))
+    {
+        return Err(Problem::new(401, "unauthenticated", "present the metrics token as a bearer"));
+    }
+    let (reads, commits) = scrape.app.authority.store_round_trips();
+    let mut text = scrape.recorder.render();
+    text.push_str("# HELP access_store_reads_total Reads of the store, one round trip each\n");
+    text.push_str(&format!("# TYPE access_store_reads_total counter\naccess_store_reads_total {reads}\n"));
+    text.push_str("# HELP access_store_commits_total Commits to the store, one round trip each\n");
+    text.push_str(&format!("# TYPE access_store_commits_total counter\naccess_store_commits_total {commits}\n"));
+    let stale = u8::from(scrape.app.authority.policies().problem().is_some());
+    text.push_str("# HELP access_policies_stale 1 while the files in the policy folder are not what decides\n");
+    text.push_str(&format!("# TYPE access_policies_stale gauge\naccess_policies_stale {stale}\n"));
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

@@ -1,0 +1,123 @@
+//! Errors out: RFC 9457 problem documents, with a stable `type` per code.
+
+use access_authority::{Answer, Error};
+use access_model::key::KeyError;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use cronflow_policy_cases::Reason;
+use serde::Serialize;
+
+/// An error body, and the headers that go with its status.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: String,
+    detail: String,
+    reasons: Vec<Reason>,
+    decision_id: Option<String>,
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A problem with a stable code and a sentence that says what to do.
+    pub(crate) fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code: code.to_owned(),
+            detail: detail.into(),
+            reasons: Vec::new(),
+            decision_id: None,
+            retry_after: None,
+        }
+    }
+
+    /// A field of the body that can't be what it is.
+    pub(crate) fn invalid(field: &str, message: impl std::fmt::Display) -> Self {
+        Self::new(400, "invalid_request", format!("`{field}`: {message}"))
+    }
+
+    /// The problem that an authority's error is told as.
+    pub(crate) fn of(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::Denied(answer) => Self::denied(*answer),
+            Error::NotFound { .. } => Self::new(404, "not_found", text),
+            Error::Invalid { .. } => Self::new(400, "invalid_request", text),
+            Error::Transition(KeyError::ScopeNotGrantable { .. } | KeyError::NeverValid) => {
+                Self::new(400, "invalid_request", text)
+            }
+            Error::Transition(_) => Self::new(409, "conflict", text),
+            Error::Contended => Self { retry_after: Some(1), ..Self::new(409, "conflict", text) },
+            Error::StoreUnavailable => Self { retry_after: Some(1), ..Self::new(503, "store_unavailable", text) },
+            Error::Internal => Self::new(500, "internal", text),
+        }
+    }
+
+    fn denied(answer: Answer) -> Self {
+        let (code, detail) = match answer.reasons.first() {
+            Some(reason) => (reason.code.as_str(), reason.message.as_str()),
+            None => ("not_permitted", "no policy permits this"),
+        };
+        Self {
+            decision_id: Some(answer.decision_id.clone()),
+            retry_after: answer.retry_after,
+            ..Self { reasons: answer.reasons.clone(), ..Self::new(answer.status, code, detail) }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    reasons: &'a [Reason],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_id: Option<&'a str>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = Document {
+            r#type: format!("urn:cronflow-access:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: &self.code,
+            detail: &self.detail,
+            reasons: &self.reasons,
+            decision_id: self.decision_id.as_deref(),
+        };
+        let json = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (self.status, json).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"cronflow-access\""));
+        }
+        if self.code == "missing_scope" {
+            let insufficient = "Bearer realm=\"cronflow-access\", error=\"insufficient_scope\"";
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(insufficient));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Nothing is served at this path.
+pub(crate) async fn not_found(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(404, "not_found", format!("nothing is served at `{path}`"))
+}
+
+/// The path is served, but not to this method.
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(405, "method_not_allowed", format!("`{path}` does not take {method}; `Allow` says what it takes"))
+}
