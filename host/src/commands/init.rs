@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use access_authority::lifecycle::init::init;
 use access_authority::lifecycle::root_key::RootKey;
+use access_authority::lifecycle::{Installation, LifecycleError};
 use access_model::Catalog;
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
@@ -44,9 +45,13 @@ impl Init {
         let data_dir = settings.data_dir(false);
         create_private(&data_dir)?;
         let store = Arc::new(Embedded::open(&data_dir, Options::default())?);
-        let root = root_key(&settings.root_key(false))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let beginning = runtime.block_on(async {
+            // Before a root key is made: one that no store knows must not lie beside a store.
+            if Installation::read(store.as_ref()).await?.is_some() {
+                return Err(LifecycleError::AlreadyInitialized.into());
+            }
+            let root = root_key(&settings.root_key(false))?;
             let names = (self.organization.as_str(), self.workspace.as_str());
             let beginning = init(store.as_ref(), &catalog, &root, &SystemClock::new(), &SystemEntropy, names).await?;
             store.close().await?;

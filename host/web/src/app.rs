@@ -41,11 +41,17 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Identifies who asks and decides whether they may do `action` to `target`.
-    pub(crate) async fn permit(&self, asker: &Asker, action: &str, target: Target) -> Result<Permit, Problem> {
+    /// Identifies who asks and decides whether they may do `action` to `target`. What is wrong with the target is told to
+    /// those alone who could be identified.
+    pub(crate) async fn permit(
+        &self,
+        asker: &Asker,
+        action: &str,
+        target: Result<Target, Problem>,
+    ) -> Result<Permit, Problem> {
         let secret = asker.secret.as_ref().ok_or_else(|| self.authority.deny_anonymous())?;
         let caller = self.authority.caller(secret, asker.client).await?;
-        Ok(self.authority.require(&caller, action, target, asker.client).await?)
+        Ok(self.authority.require(&caller, action, target?, asker.client).await?)
     }
 }
 

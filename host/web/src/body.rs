@@ -61,9 +61,10 @@ impl Body {
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
         let quotable = ["unknown field", "missing field", "duplicate field", "not a date", "unknown variant"];
-        let what = if error.is_syntax() || error.is_eof() {
-            "the body is not JSON"
-        } else if quotable.iter().any(|start| text.starts_with(start)) {
+        if error.is_syntax() || error.is_eof() {
+            return Problem::new(400, "invalid_request", format!("the body is not JSON ({place})"));
+        }
+        let what = if quotable.iter().any(|start| text.starts_with(start)) {
             text
         } else {
             "the value has the wrong type or form"

@@ -9,7 +9,7 @@ use cronflow_policy_cases::Reason;
 use serde::Serialize;
 
 /// An error body, and the headers that go with its status.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
     code: String,

@@ -36,6 +36,11 @@ impl Target {
         Self { kind: Some("key"), id: Some(key.to_string()), workspace: Some(workspace) }
     }
 
+    /// A gateway's credential.
+    pub fn gateway(id: &Id) -> Self {
+        Self { kind: Some("gateway"), id: Some(id.to_string()), workspace: None }
+    }
+
     /// The platform itself.
     pub fn platform() -> Self {
         Self::default()

@@ -34,8 +34,8 @@ pub(crate) async fn list(
     Path(workspace): Path<String>,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
-    let permit = app.permit(&asker, ACTION_LIST, Target::workspace(workspace)).await?;
+    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let permit = app.permit(&asker, ACTION_LIST, workspace).await?;
     let Query(AuditQuery { limit, cursor, action, actor, since, until }) = query.map_err(|_| {
         let takes = "the query takes `limit`, `cursor`, `action`, `actor`, and `since` and `until` in RFC 3339 form";
         Problem::new(400, "invalid_request", takes)

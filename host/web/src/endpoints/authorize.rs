@@ -58,7 +58,7 @@ pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: B
 
 /// The permit to ask for decisions.
 pub(crate) async fn permit(app: &App, asker: &Asker) -> Result<Permit, Problem> {
-    app.permit(asker, ACTION, Target::platform()).await
+    app.permit(asker, ACTION, Ok(Target::platform())).await
 }
 
 impl QuestionBody {

@@ -16,7 +16,7 @@ use crate::endpoints::{id, json};
 use crate::problem::Problem;
 
 pub(crate) async fn issue(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
-    let permit = app.permit(&asker, ACTION_ISSUE, Target::platform()).await?;
+    let permit = app.permit(&asker, ACTION_ISSUE, Ok(Target::platform())).await?;
     let request: GatewayRequest = body.json()?;
     Ok(json(StatusCode::CREATED, &app.authority.issue_gateway(&permit, request).await?))
 }
@@ -26,8 +26,8 @@ pub(crate) async fn revoke(
     asker: Asker,
     Path(gateway): Path<String>,
 ) -> Result<Response, Problem> {
-    let gateway = id(IdKind::Gateway, "gateway", &gateway)?;
-    let target = Target { kind: Some("gateway"), id: Some(gateway.to_string()), workspace: None };
+    let gateway = id(IdKind::Gateway, "gateway", &gateway);
+    let target = gateway.as_ref().map(Target::gateway).map_err(Problem::clone);
     let permit = app.permit(&asker, ACTION_REVOKE, target).await?;
-    Ok(json(StatusCode::OK, &app.authority.revoke_gateway(&permit, &gateway).await?))
+    Ok(json(StatusCode::OK, &app.authority.revoke_gateway(&permit, &gateway?).await?))
 }

@@ -30,8 +30,8 @@ pub(crate) async fn issue(
     Path(workspace): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
-    let permit = app.permit(&asker, actions::ISSUE, Target::workspace(workspace)).await?;
+    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let permit = app.permit(&asker, actions::ISSUE, workspace).await?;
     let request: KeyRequest = body.json()?;
     Ok(json(StatusCode::CREATED, &app.authority.issue_key(&permit, request).await?))
 }
@@ -42,8 +42,8 @@ pub(crate) async fn list(
     Path(workspace): Path<String>,
     page: Result<Query<PageRequest>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
-    let permit = app.permit(&asker, actions::LIST, Target::workspace(workspace)).await?;
+    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let permit = app.permit(&asker, actions::LIST, workspace).await?;
     let Query(page) =
         page.map_err(|_| Problem::new(400, "invalid_request", "the query takes `limit` (a number) and `cursor`"))?;
     Ok(json(StatusCode::OK, &app.authority.list_keys(&permit, &page).await?))
@@ -104,8 +104,8 @@ async fn permit(
     action: &str,
     (workspace, key): &(String, String),
 ) -> Result<(Permit, Id), Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", workspace)?;
-    let key = id(IdKind::Key, "key", key)?;
-    let permit = app.permit(asker, action, Target::key(workspace, &key)).await?;
-    Ok((permit, key))
+    let key = id(IdKind::Key, "key", key);
+    let workspace = id(IdKind::Workspace, "workspace", workspace);
+    let target = workspace.and_then(|workspace| Ok(Target::key(workspace, key.as_ref().map_err(Problem::clone)?)));
+    Ok((app.permit(asker, action, target).await?, key?))
 }

@@ -20,8 +20,8 @@ pub(crate) async fn show(
     asker: Asker,
     Path(workspace): Path<String>,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
-    let permit = app.permit(&asker, ACTION_GET, Target::workspace(workspace)).await?;
+    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let permit = app.permit(&asker, ACTION_GET, workspace).await?;
     Ok(json(StatusCode::OK, &app.authority.get_network(&permit)?))
 }
 
@@ -31,8 +31,8 @@ pub(crate) async fn update(
     Path(workspace): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace)?;
-    let permit = app.permit(&asker, ACTION_UPDATE, Target::workspace(workspace)).await?;
+    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let permit = app.permit(&asker, ACTION_UPDATE, workspace).await?;
     let update: NetworkUpdate = body.json()?;
     Ok(json(StatusCode::OK, &app.authority.update_network(&permit, &update).await?))
 }

@@ -1,0 +1,197 @@
+//! An authority over the demo, and questions to ask it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use access_authority::gateways::GatewayRequest;
+use access_authority::lifecycle::Installation;
+use access_authority::lifecycle::demo::{Demo, demo};
+use access_authority::lifecycle::root_key::RootKey;
+use access_authority::policies::Policies;
+use access_authority::{Answer, Authority, Caller, Error, Permit, Question, Target, World};
+use access_model::clock::ManualClock;
+use access_model::entropy::{SeededEntropy, SystemEntropy};
+use access_model::{Catalog, Clock, Entropy, PlainSecret, Shard, Timestamp};
+use access_store::{
+    Commit, CommitError, Committed, IndexEntry, LogEntry, Memory, Metered, Range, Record, Store, StoreError, Watcher,
+};
+use cronflow_policy_cases::{Resource, Value};
+
+pub(crate) const CATALOG: &str = include_str!("../../../../policies/catalog.toml");
+
+/// A question, with what a test leaves out filled in: the demo's production key lists jobs.
+#[derive(Clone)]
+pub(crate) struct Ask<'a> {
+    pub(crate) credential: Option<&'a str>,
+    pub(crate) gateway: Option<&'a PlainSecret>,
+    pub(crate) method: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
+    pub(crate) action: Option<&'a str>,
+    pub(crate) ip: Option<&'a str>,
+    pub(crate) environment: Option<&'a str>,
+    pub(crate) context: BTreeMap<String, String>,
+}
+
+impl Default for Ask<'_> {
+    fn default() -> Self {
+        Self {
+            credential: None,
+            gateway: None,
+            method: Some("GET"),
+            path: Some("/v1/jobs"),
+            action: None,
+            ip: Some("203.0.113.7"),
+            environment: Some("production"),
+            context: BTreeMap::new(),
+        }
+    }
+}
+
+/// A store that can be told to fail.
+#[derive(Debug)]
+pub(crate) struct Failing {
+    inner: Memory,
+    pub(crate) fails: AtomicBool,
+}
+
+pub(crate) struct Bench {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<Metered>,
+    pub(crate) failing: Arc<Failing>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) demo: Demo,
+    root: RootKey,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let failing = Arc::new(Failing { inner: Memory::new(16), fails: AtomicBool::new(false) });
+        let store = Arc::new(Metered::new(failing.clone()));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
+        let dir = tempfile::tempdir().unwrap();
+        let root = RootKey::create(&dir.path().join("root.key"), &SeededEntropy::new(b"root")).unwrap();
+        let catalog = Catalog::parse(CATALOG).unwrap();
+        let entropy = SeededEntropy::new(b"seed");
+        let demo = demo(store.as_ref(), &catalog, &root, clock.as_ref(), &entropy).await.unwrap();
+        let authority = Self::host(&store, &clock, &root).await;
+        Self { clock, store, failing, authority, demo, root }
+    }
+
+    /// Another host on the same store.
+    pub(crate) async fn second_host(&self) -> Arc<Authority> {
+        Self::host(&self.store, &self.clock, &self.root).await
+    }
+
+    async fn host(store: &Arc<Metered>, clock: &Arc<ManualClock>, root: &RootKey) -> Arc<Authority> {
+        let catalog = Arc::new(Catalog::parse(CATALOG).unwrap());
+        let keyring = Installation::open(store.as_ref(), root, true).await.unwrap();
+        let policies = Policies::load(None, &catalog).unwrap();
+        let clock: Arc<dyn Clock> = clock.clone();
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let world = World { store: store.clone(), clock, entropy };
+        Arc::new(Authority::new(world, catalog, keyring, policies, true).unwrap())
+    }
+
+    pub(crate) fn key(&self, kind: &str) -> &str {
+        self.demo.keys[kind].expose()
+    }
+
+    pub(crate) async fn ask(&self, ask: Ask<'_>) -> Answer {
+        self.ask_at(&self.authority, ask).await
+    }
+
+    pub(crate) async fn ask_at(&self, host: &Authority, ask: Ask<'_>) -> Answer {
+        let gateway = ask.gateway.unwrap_or(&self.demo.gateway_token);
+        let caller = host.caller(gateway, None).await.unwrap();
+        let permit = host.require(&caller, "decisions.ask", Target::platform(), None).await.unwrap();
+        let question = Question {
+            credential: PlainSecret::new(ask.credential.unwrap_or(self.key("production")).to_owned()),
+            method: ask.method.map(str::to_owned),
+            path: ask.path.map(str::to_owned),
+            ip: ask.ip.map(|ip| ip.parse().unwrap()),
+            environment: ask.environment.map(str::to_owned),
+            action: ask.action.map(str::to_owned),
+            resource: Resource::default(),
+            context: ask.context.into_iter().map(|(name, text)| (name, Value::Text(text))).collect(),
+        };
+        host.authorize(&permit, question).await
+    }
+
+    pub(crate) async fn operator(&self) -> Caller {
+        self.authority.caller(&self.demo.operator_token, None).await.unwrap()
+    }
+
+    /// The operator's permit for something in the demo's main workspace.
+    pub(crate) async fn permit(&self, action: &str) -> Permit {
+        let target = Target::workspace(self.demo.workspace);
+        self.authority.require(&self.operator().await, action, target, None).await.unwrap()
+    }
+
+    pub(crate) async fn gateway(
+        &self,
+        organizations: &[&str],
+        environments: &[&str],
+        environment: Option<&str>,
+    ) -> Result<PlainSecret, Error> {
+        let caller = self.operator().await;
+        let permit = self.authority.require(&caller, "gateways.issue", Target::platform(), None).await?;
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let request = GatewayRequest {
+            name: "a gateway".into(),
+            organizations: owned(organizations),
+            environments: owned(environments),
+            environment: environment.map(str::to_owned),
+            ip_allow: None,
+        };
+        Ok(self.authority.issue_gateway(&permit, request).await?.secret)
+    }
+}
+
+impl Failing {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.fails.load(Ordering::SeqCst) { Err(StoreError::Unavailable("told to fail".into())) } else { Ok(()) }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Failing {
+    fn shards(&self) -> u8 {
+        self.inner.shards()
+    }
+
+    async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.check()?;
+        self.inner.read(shard, keys).await
+    }
+
+    async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
+        self.check()?;
+        self.inner.range(shard, range).await
+    }
+
+    async fn log(
+        &self,
+        shard: Shard,
+        log: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.check()?;
+        self.inner.log(shard, log, before, limit).await
+    }
+
+    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError> {
+        self.check()?;
+        self.inner.counters(shard, names).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        self.check()?;
+        self.inner.commit(commit).await
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        self.inner.watch(watcher);
+    }
+}
