@@ -40,7 +40,7 @@ pub fn combine<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Decision {
             Ok(Verdict::Forbid(reasons)) => forbids.extend(reasons.into_iter().map(|reason| Reason {
                 code: reason.code,
                 policy: Some(policy.to_owned()),
-                message: reason.message,
+                message: if reason.message.is_empty() { forbids_this(policy) } else { reason.message },
             })),
             Ok(Verdict::Permit) => permitted |= grants,
             Ok(Verdict::NoMatch) => {}
@@ -60,11 +60,11 @@ pub fn combine<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Decision {
 
 /// A denial always has a reason, whatever a module says.
 fn unexplained(policy: &str) -> Reason {
-    Reason {
-        code: "forbidden".to_owned(),
-        policy: Some(policy.to_owned()),
-        message: format!("policy `{policy}` forbids this action"),
-    }
+    Reason { code: "forbidden".to_owned(), policy: Some(policy.to_owned()), message: forbids_this(policy) }
+}
+
+fn forbids_this(policy: &str) -> String {
+    format!("policy `{policy}` forbids this action")
 }
 
 #[cfg(test)]

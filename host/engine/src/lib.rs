@@ -1,12 +1,12 @@
 //! The policy engine: facts and a policy set in, a decision out, within limits.
 //!
-//! Reading order: [`manifest`] (what a policy says about itself), [`package`] (a policy's folder, read and verified),
-//! [`module`] (what is evaluated; [`cel`] is the one kind so far), [`set`] (packages bound with settings and a mode, and
-//! [`PolicySet::decide`]), [`combine`] (the one table that makes a decision of verdicts), [`cases`] (a package's cases,
-//! run), [`baseline`] (the policies that ship in the binary), [`error`] (why the gate refuses).
+//! Reading order: `manifest` (what a policy says about itself), `package` (a policy's folder, read and verified),
+//! `module` (what is evaluated; `cel` is the one kind so far), `set` (packages bound with settings and a mode, and
+//! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run),
+//! `baseline` (the policies that ship in the binary), `error` (why the gate refuses).
 //!
 //! To add a policy: a folder under `policies/` with `manifest.toml`, `policy.cel`, `README.md` and `cases.toml`; the
-//! tests here run its cases. To add a kind of module: a variant of [`module::Module`]. To add a fact: see
+//! tests here run its cases. To add a kind of module: a variant of `module::Module`. To add a fact: see
 //! `cronflow_policy_cases`, then its row in `cel/schema.rs`; a test holds that table against the generated schema.
 //!
 //! It must never do I/O, read a clock or draw randomness in a decision; never know of keys, stores or HTTP; never print

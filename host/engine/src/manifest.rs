@@ -6,6 +6,7 @@ use cronflow_policy_cases::{Attributes, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{GateErrorKind, Position};
+use crate::text::is_disguising;
 
 /// The most free attributes and settings that one policy may declare, of each kind.
 pub(crate) const DECLARED_LIMIT: usize = 24;
@@ -190,6 +191,15 @@ impl Manifest {
         let counts = [self.attributes.context.len(), self.attributes.resource.len(), self.settings.len()];
         if counts.into_iter().any(|count| count > DECLARED_LIMIT) {
             return Err(format!("a policy may declare {DECLARED_LIMIT} attributes of each kind"));
+        }
+        let attributes = self.attributes.context.keys().chain(self.attributes.resource.keys());
+        for name in attributes.chain(self.settings.keys()) {
+            if name.is_empty() || name.len() > 64 || name.contains(|c: char| c.is_control() || is_disguising(c)) {
+                return Err(format!(
+                    "`{}` is no name of an attribute or setting; use 1 to 64 characters",
+                    name.escape_debug()
+                ));
+            }
         }
         for (name, setting) in &self.settings {
             if setting.default.as_ref().is_some_and(|default| !setting.kind.fits(default)) {

@@ -35,7 +35,9 @@ pub struct PolicyPackage {
 impl PolicyPackage {
     /// Reads and verifies a folder.
     pub fn load(dir: &Path) -> Result<Self, Vec<GateError>> {
-        let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // `.` and the like name no folder by themselves
+        let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let folder = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut files = BTreeMap::new();
         for (name, limit) in FILES {
             match read(&dir.join(name), limit) {

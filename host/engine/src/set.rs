@@ -196,12 +196,12 @@ fn digest(bindings: &[Bound]) -> String {
         part(bound.package.name().as_bytes());
         part(bound.package.digest());
         part(&[bound.mode as u8, bound.origin as u8]);
+        part(&(bound.settings.len() as u64).to_le_bytes());
         for (name, value) in &bound.settings {
             part(name.as_bytes());
             // `Debug` of a value is exact: it names the variant and prints floats so that they read back the same
             part(format!("{value:?}").as_bytes());
         }
-        part(b"");
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Small helpers on names and messages.
+//! Names and messages as text: what is printable, what disguises, what was meant.
 
 /// The most characters that a reason's message may have; the rest is cut off.
 pub(crate) const MESSAGE_LIMIT: usize = 512;

@@ -1,6 +1,6 @@
 //! Reading packages: what is refused, with the file and the place, and what is left alone.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, reason = "what tests share fails like tests")]
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +10,8 @@ use access_engine::{GateError, PolicyPackage, load_dir, run_cases};
 const MANIFEST: &str = "name = \"quotas\"\nversion = \"1.0.0\"\nengine = \"cel\"\ndescription = \"d\"\nsees = \
                         [\"customer\"]\nreasons = [\"no\"]\n";
 const MODULE: &str = "'x' in principal.scopes ? no_match() : forbid('no', 'needs x')";
+
+type Files = Vec<(&'static str, Vec<u8>)>;
 
 fn write(dir: &Path, files: &[(&str, &[u8])]) {
     fs::create_dir_all(dir).unwrap();
@@ -47,7 +49,7 @@ fn refusals_name_the_file_and_the_place() {
     let ok = ("manifest.toml", MANIFEST.as_bytes());
     let module = ("policy.cel", MODULE.as_bytes());
     let with = |line: &str| format!("{MANIFEST}{line}\n").into_bytes();
-    let table: Vec<(Vec<(&str, Vec<u8>)>, &str)> = vec![
+    let table: Vec<(Files, &str)> = vec![
         (vec![], "quotas: the package has no `manifest.toml`; add it"),
         (vec![("manifest.toml", MANIFEST.into())], "quotas: the package has no `policy.cel`; add it"),
         (vec![("manifest.toml", with("grant = true"))], "quotas/manifest.toml:7:1: unknown field `grant`"),
@@ -62,6 +64,7 @@ fn refusals_name_the_file_and_the_place() {
         (vec![("manifest.toml", MANIFEST.replace("[\"no\"]", "[\"policy_error\"]").into())], "the host's own"),
         (vec![("manifest.toml", with("[settings]\nx = { type = \"int\", default = \"3\" }"))], "is not of type int"),
         (vec![("manifest.toml", with("[attributes.context]\nx = \"uint\""))], "unknown variant `uint`"),
+        (vec![("manifest.toml", with("[attributes.context]\n\"\" = \"int\""))], "is no name of an attribute"),
         (vec![("manifest.toml", with(&"#".repeat(70_000)))], "quotas/manifest.toml: the file has "),
         (
             vec![("manifest.toml", MANIFEST.into()), ("policy.cel", vec![b' '; 20_000])],

@@ -1,6 +1,6 @@
 //! What holds for any facts and any sets: no panic, no widening, the same answer twice.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, reason = "what tests share fails like tests")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};

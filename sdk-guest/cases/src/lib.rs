@@ -1,10 +1,10 @@
 //! Facts, verdicts and cases: what a policy is told, what it says, and how both are written down as tests.
 //!
-//! The one crate that the guest SDK and the host share. Reading order: [`facts`] (the Rust face of
-//! `sdk-guest/wit/policy.wit`), [`verdict`], [`decision`], [`case`] (a case and how to read a file of them), [`report`]
+//! The one crate that the guest SDK and the host share. Reading order: `facts` (the Rust face of
+//! `sdk-guest/wit/policy.wit`), `verdict`, `decision`, `case` (a case and how to read a file of them), `report`
 //! (how a run of cases is told).
 //!
-//! To add a fact: add it to the WIT record with a doc comment, to the struct in [`facts`], run `UPDATE=1 cargo test -p
+//! To add a fact: add it to the WIT record with a doc comment, to the struct in `facts`, run `UPDATE=1 cargo test -p
 //! cronflow-policy-cases --test schema` and commit the schemas that it rewrites. A test holds the three together.
 //!
 //! It must never know an engine, a store or a clock.

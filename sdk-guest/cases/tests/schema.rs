@@ -2,7 +2,7 @@
 //!
 //! `UPDATE=1 cargo test -p cronflow-policy-cases --test schema` rewrites the schemas from the WIT record.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what tests share fails like tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -22,5 +22,8 @@ pub const EXPRESSION_DEPTH: usize = 40;
 /// Comprehensions (`exists`, `all`, `map`, …) within each other.
 pub const COMPREHENSION_DEPTH: usize = 2;
 
+/// Findings that a refusal lists; an author mends those first.
+pub const FINDINGS: usize = 20;
+
 /// Stack of the thread that parses and verifies.
 pub(crate) const GATE_STACK_BYTES: usize = 64 << 20;

@@ -9,129 +9,24 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr, operators,
 };
 
+use super::bounds;
 use super::functions::{GLOBAL, MEMBER, SETS};
 use super::limits;
 use super::parse::NodeFinding;
 use super::schema::{self, Kind};
+use super::slot::{Declared, Place, Slot};
 use crate::error::GateErrorKind;
-use crate::manifest::{AttributeType, DECLARED_LIMIT, Manifest};
+use crate::manifest::{AttributeType, Manifest};
 use crate::text::closest;
-
-/// The most slots of one kind: one printable character each.
-const SLOTS: usize = 90;
-const _: () = assert!(schema::ROWS.len() <= SLOTS && 3 * DECLARED_LIMIT <= SLOTS);
-
-/// Where a free attribute stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Context,
-    Resource,
-    Settings,
-}
-
-/// A free attribute that the manifest declares.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Declared {
-    pub(crate) place: Place,
-    pub(crate) name: String,
-    pub(crate) kind: AttributeType,
-}
-
-/// What a name was turned into. Encoded as an identifier that no source can spell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
-    /// A fact, by its row in the schema.
-    Fact(usize),
-    /// Whether that fact is stated.
-    FactStated(usize),
-    /// A declared free attribute, by its place in the module's list.
-    Attribute(usize),
-    /// Whether that attribute is stated.
-    AttributeStated(usize),
-}
-
-impl Slot {
-    fn encode(self) -> String {
-        let (kind, index) = match self {
-            Self::Fact(index) => ('$', index),
-            Self::FactStated(index) => ('?', index),
-            Self::Attribute(index) => ('%', index),
-            Self::AttributeStated(index) => ('&', index),
-        };
-        // within SLOTS, so this is a printable character
-        let place = u8::try_from(index).map_or(u8::MAX, |index| index.saturating_add(b'!'));
-        [kind, char::from(place)].iter().collect()
-    }
-
-    pub(crate) fn decode(name: &str) -> Option<Self> {
-        let &[kind, place] = name.as_bytes() else { return None };
-        let index = usize::from(place.checked_sub(b'!')?);
-        match kind {
-            b'$' => Some(Self::Fact(index)),
-            b'?' => Some(Self::FactStated(index)),
-            b'%' => Some(Self::Attribute(index)),
-            b'&' => Some(Self::AttributeStated(index)),
-            _ => None,
-        }
-    }
-}
-
-/// Refuses a tree with too many nodes. Iterative, since it runs on what was not bounded yet.
-pub(super) fn bound(expr: &IdedExpr) -> Result<(), Vec<NodeFinding>> {
-    let mut count = 0usize;
-    let mut open = vec![expr];
-    while let Some(expr) = open.pop() {
-        count += 1;
-        if count > limits::NODES {
-            let kind = GateErrorKind::Limit { what: "nodes of the expression", limit: limits::NODES };
-            return Err(vec![(None, kind)]);
-        }
-        for_children(expr, |child| open.push(child));
-    }
-    Ok(())
-}
-
-/// Whether a tree is deeper than one condition or message may be.
-fn too_deep(expr: &IdedExpr) -> bool {
-    let mut open = vec![(expr, 1usize)];
-    while let Some((expr, depth)) = open.pop() {
-        if depth > limits::EXPRESSION_DEPTH {
-            return true;
-        }
-        for_children(expr, |child| open.push((child, depth + 1)));
-    }
-    false
-}
-
-fn for_children<'e>(expr: &'e IdedExpr, mut visit: impl FnMut(&'e IdedExpr)) {
-    let entry = |entry: &'e EntryExpr, visit: &mut dyn FnMut(&'e IdedExpr)| match entry {
-        EntryExpr::StructField(field) => visit(&field.value),
-        EntryExpr::MapEntry(entry) => {
-            visit(&entry.key);
-            visit(&entry.value);
-        }
-    };
-    match &expr.expr {
-        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).for_each(visit),
-        Expr::Comprehension(c) => {
-            [&c.iter_range, &c.accu_init, &c.loop_cond, &c.loop_step, &c.result].into_iter().for_each(visit);
-        }
-        Expr::List(list) => list.elements.iter().for_each(visit),
-        Expr::Map(map) => map.entries.iter().for_each(|e| entry(&e.expr, &mut visit)),
-        Expr::Struct(structure) => structure.entries.iter().for_each(|e| entry(&e.expr, &mut visit)),
-        Expr::Select(select) => visit(&select.operand),
-    }
-}
 
 /// The state of lowering one module.
 pub(super) struct Lowering {
-    declared: Vec<Declared>,
+    pub(super) declared: Vec<Declared>,
     /// The codes that `forbid` gives, with where.
     pub(super) given: Vec<(u64, String)>,
     findings: Vec<NodeFinding>,
     /// The variables of the comprehensions around, innermost last.
-    locals: Vec<String>,
+    pub(super) locals: Vec<String>,
     comprehensions: usize,
 }
 
@@ -161,7 +56,7 @@ impl Lowering {
 
     /// Lowers one condition or message.
     pub(super) fn expression(&mut self, expr: IdedExpr) -> IdedExpr {
-        if too_deep(&expr) {
+        if bounds::too_deep(&expr) {
             let what = "levels of one expression (chains count)";
             return self.stop(expr.id, GateErrorKind::Limit { what, limit: limits::EXPRESSION_DEPTH });
         }
@@ -169,16 +64,16 @@ impl Lowering {
     }
 
     /// Notes a finding and goes on, to find the next.
-    fn stop(&mut self, id: u64, kind: GateErrorKind) -> IdedExpr {
+    pub(super) fn stop(&mut self, id: u64, kind: GateErrorKind) -> IdedExpr {
         self.refuse(Some(id), kind);
         IdedExpr { id, expr: Expr::Literal(LiteralValue::Boolean(false.into())) }
     }
 
-    fn outside(&mut self, id: u64, message: &str) -> IdedExpr {
+    pub(super) fn outside(&mut self, id: u64, message: &str) -> IdedExpr {
         self.stop(id, GateErrorKind::OutsideProfile(message.to_owned()))
     }
 
-    /// Recurses as deep as the expression, which [`too_deep`] bounds.
+    /// Recurses as deep as the expression, which [`bounds::too_deep`] bounds.
     fn lower(&mut self, expr: IdedExpr) -> IdedExpr {
         let id = expr.id;
         let lowered = match expr.expr {
@@ -251,112 +146,6 @@ impl Lowering {
                 _ => return self.outside(id, "only facts have fields; to index a map write `[\"key\"]`"),
             }
         }
-    }
-
-    /// `a.b.c`, or `has(a.b.c)`.
-    fn path(&mut self, id: u64, mut segments: Vec<String>, test: bool) -> IdedExpr {
-        if let Some(local) = segments.first().filter(|first| self.locals.contains(first)) {
-            if segments.len() == 1 {
-                return IdedExpr { id, expr: Expr::Ident(local.clone()) };
-            }
-            let message = format!("`{local}` is an item of a list and has no fields");
-            return self.outside(id, &message);
-        }
-        let written = segments.join(".");
-        if segments.first().is_some_and(|first| first == "facts") {
-            segments.remove(0);
-        }
-        let path = segments.join(".");
-        let slot = match self.resolve(&path, &written, test) {
-            Ok(slot) => slot,
-            Err(kind) => return self.stop(id, kind),
-        };
-        IdedExpr { id, expr: Expr::Ident(slot.encode()) }
-    }
-
-    fn resolve(&self, path: &str, written: &str, test: bool) -> Result<Slot, GateErrorKind> {
-        if let Some((index, row)) = schema::find(path) {
-            return match row.kind {
-                _ if test && !row.optional => {
-                    let message =
-                        format!("`{written}` is always stated, so asking `has(…)` tells nothing; take it out");
-                    Err(GateErrorKind::OutsideProfile(message))
-                }
-                _ if test => Ok(Slot::FactStated(index)),
-                Kind::Record | Kind::Attributes => Err(no_value(written)),
-                Kind::Int | Kind::Text | Kind::Texts => Ok(Slot::Fact(index)),
-            };
-        }
-        if matches!(path, "" | "settings") {
-            return Err(no_value(written));
-        }
-        for (place, prefix) in PLACES {
-            if let Some(name) = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')) {
-                return self.attribute(place, name, test).ok_or_else(|| self.undeclared(place, name, written));
-            }
-        }
-        let root = path.split('.').next().unwrap_or_default();
-        if schema::find(root).is_some() {
-            let suggestion = closest(path, schema::ROWS.iter().map(|row| row.path));
-            return Err(GateErrorKind::UnknownField { name: written.to_owned(), suggestion });
-        }
-        let mut known: Vec<&str> = schema::roots().collect();
-        known.extend(self.locals.iter().map(String::as_str));
-        Err(GateErrorKind::UnknownVariable { name: root.to_owned(), suggestion: closest(root, known) })
-    }
-
-    fn attribute(&self, place: Place, name: &str, test: bool) -> Option<Slot> {
-        let index = self.declared.iter().position(|declared| declared.place == place && declared.name == name)?;
-        Some(if test { Slot::AttributeStated(index) } else { Slot::Attribute(index) })
-    }
-
-    fn undeclared(&self, place: Place, name: &str, written: &str) -> GateErrorKind {
-        let siblings = self.declared.iter().filter(|declared| declared.place == place);
-        match closest(name, siblings.map(|declared| declared.name.as_str())) {
-            Some(suggestion) => GateErrorKind::UnknownField { name: written.to_owned(), suggestion: Some(suggestion) },
-            None => GateErrorKind::UndeclaredAttribute(written.to_owned()),
-        }
-    }
-
-    /// The slot of `context["name"]` and the like, where `of` is such a map and `name` a literal. `None` where `of` is
-    /// something else.
-    fn keyed(&mut self, of: &IdedExpr, key: &IdedExpr, test: bool) -> Option<IdedExpr> {
-        let place = self.place_of(of)?;
-        let Expr::Literal(LiteralValue::String(name)) = &key.expr else {
-            return Some(self.outside(key.id, "the name of an attribute is a string literal"));
-        };
-        let found = self.attribute(place, name.inner(), test);
-        Some(match found {
-            Some(slot) => IdedExpr { id: of.id, expr: Expr::Ident(slot.encode()) },
-            None => {
-                let kind = self.undeclared(place, name.inner(), name.inner());
-                self.stop(key.id, kind)
-            }
-        })
-    }
-
-    fn place_of(&self, expr: &IdedExpr) -> Option<Place> {
-        let mut segments = Vec::new();
-        let mut expr = expr;
-        loop {
-            match &expr.expr {
-                Expr::Select(select) if !select.test => {
-                    segments.push(select.field.as_str());
-                    expr = &select.operand;
-                }
-                Expr::Ident(name) if !self.locals.contains(name) => {
-                    segments.push(name);
-                    break;
-                }
-                _ => return None,
-            }
-        }
-        if segments.len() > 1 && segments.last() == Some(&"facts") {
-            segments.pop();
-        }
-        segments.reverse();
-        let path = segments.join(".");
-        PLACES.into_iter().find(|(_, prefix)| *prefix == path).map(|(place, _)| place)
     }
 
     fn call(&mut self, id: u64, call: CallExpr) -> IdedExpr {
@@ -500,9 +289,6 @@ impl Lowering {
 /// The accumulator of the standard macros. No source can spell it.
 const ACCUMULATOR: &str = "@result";
 
-const PLACES: [(Place, &str); 3] =
-    [(Place::Context, "context"), (Place::Resource, "resource.attributes"), (Place::Settings, "settings")];
-
 const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
 
 /// The operators that are evaluated as they are.
@@ -527,8 +313,4 @@ const OPERATORS: [&str; 16] = [
 
 fn boolean(id: u64, truth: bool) -> IdedExpr {
     IdedExpr { id, expr: Expr::Literal(LiteralValue::Boolean(truth.into())) }
-}
-
-fn no_value(written: &str) -> GateErrorKind {
-    GateErrorKind::OutsideProfile(format!("`{written}` is no value itself; name one of its fields"))
 }

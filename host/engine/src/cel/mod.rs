@@ -1,9 +1,10 @@
 //! CEL modules: one expression that comes to a verdict, verified before it may be evaluated.
 //!
-//! Reading order: [`limits`] (every number), [`schema`] (the facts a policy can name), [`scan`] (tokens, before anything
-//! recursive sees the source), [`parse`] (the parser, on a stack of its own), [`lower`] (the profile: what is allowed,
-//! and names turned into slots), [`verdicts`] (the shape `condition ? verdict : verdict`), [`values`] (facts as CEL
-//! values, borrowed), [`functions`] (addresses and sets), [`program`] (what is left: evaluated).
+//! Reading order: [`limits`] (every number), `schema` (the facts a policy can name), `scan` (tokens, before anything
+//! recursive sees the source), `parse` (the parser, on a stack of its own), `bounds` (how large and deep a tree may be),
+//! `lower` and `names` (the profile: what is allowed, and names turned into slots), `verdicts` (the shape `condition ?
+//! verdict : verdict`), `condition` (the commonest conditions, answered directly), `values` (facts as CEL values,
+//! borrowed), `functions` (addresses and sets), `program` (what is left: evaluated).
 //!
 //! The crate `cel` has no checker, no cost limit and no interrupt, so nothing reaches its evaluator that this gate has
 //! not bounded: sizes, depth and chains are counted, comprehensions range over lists of the facts only, and every name
@@ -11,12 +12,16 @@
 
 pub mod limits;
 
+mod bounds;
+mod condition;
 mod functions;
 mod lower;
+mod names;
 mod parse;
 mod program;
 mod scan;
-pub(crate) mod schema;
+mod schema;
+mod slot;
 mod values;
 mod verdicts;
 

@@ -54,5 +54,6 @@ pub(crate) fn locate(source: &str, findings: Vec<NodeFinding>) -> Findings {
     };
     let mut located: Findings = findings.into_iter().map(|(id, kind)| (id.and_then(place), kind)).collect();
     located.sort_by_key(|(position, _)| *position);
+    located.truncate(limits::FINDINGS);
     located
 }

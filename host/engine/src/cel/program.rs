@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cel::common::types::{CelBool, CelString};
-use cel::{Context, IdedExpr, Value};
+use cel::{IdedExpr, Value};
 use cronflow_policy_cases::{Attributes, Verdict, VerdictReason};
 
+use super::condition::Condition;
 use super::functions;
-use super::lower::Declared;
+use super::slot::Declared;
 use super::values::{Scope, Values};
 use crate::module::Fault;
 use crate::text::clean_message;
@@ -17,7 +18,7 @@ use crate::text::clean_message;
 #[derive(Debug)]
 pub(crate) enum Rule {
     /// `condition ? then : otherwise`
-    When { condition: IdedExpr, then: Box<Rule>, otherwise: Box<Rule> },
+    When { condition: Condition, then: Box<Rule>, otherwise: Box<Rule> },
     /// `permit()`
     Permit,
     /// `no_match()`
@@ -52,20 +53,18 @@ impl Program {
 
     fn run(&self, values: &Values<'_>, settings: &Attributes) -> Result<Verdict, Fault> {
         let scope = Scope { values, settings, declared: &self.declared };
-        let mut context = functions::root().new_inner_scope();
-        context.set_variable_resolver(&scope);
         let mut rule = &self.rule;
         loop {
             match rule {
                 Rule::When { condition, then, otherwise } => {
-                    rule = if truth(condition, &context)? { then } else { otherwise };
+                    rule = if condition.holds(&scope)? { then } else { otherwise };
                 }
                 Rule::Permit => return Ok(Verdict::Permit),
                 Rule::NoMatch => return Ok(Verdict::NoMatch),
                 Rule::Forbid { code, message } => {
                     let message = match message {
                         Message::Fixed(message) => message.clone(),
-                        Message::Made(expression) => text(expression, &context)?,
+                        Message::Made(expression) => text(expression, &scope)?,
                     };
                     return Ok(Verdict::Forbid(vec![VerdictReason { code: code.clone(), message }]));
                 }
@@ -74,13 +73,30 @@ impl Program {
     }
 }
 
-fn truth(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, Fault> {
+/// What the evaluator makes of a condition.
+pub(super) fn truth(expression: &IdedExpr, scope: &Scope<'_, '_>) -> Result<bool, Fault> {
+    let mut context = functions::root().new_inner_scope();
+    context.set_variable_resolver(scope);
     // the error's text holds the facts: it ends here
-    let value = Value::resolve_val(expression, context).map_err(|_| Fault::Evaluation)?;
+    let value = Value::resolve_val(expression, &context).map_err(|_| Fault::Evaluation)?;
     value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or(Fault::Evaluation)
 }
 
-fn text(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<String, Fault> {
-    let value = Value::resolve_val(expression, context).map_err(|_| Fault::Evaluation)?;
+fn text(expression: &IdedExpr, scope: &Scope<'_, '_>) -> Result<String, Fault> {
+    let mut context = functions::root().new_inner_scope();
+    context.set_variable_resolver(scope);
+    let value = Value::resolve_val(expression, &context).map_err(|_| Fault::Evaluation)?;
     value.downcast_ref::<CelString>().map(|text| clean_message(text.inner())).ok_or(Fault::Evaluation)
+}
+
+#[cfg(test)]
+impl Rule {
+    /// The same, with every condition left to the evaluator.
+    pub(crate) fn plain(condition: IdedExpr) -> Self {
+        Self::When {
+            condition: Condition::Cel(condition),
+            then: Box::new(Self::Permit),
+            otherwise: Box::new(Self::NoMatch),
+        }
+    }
 }

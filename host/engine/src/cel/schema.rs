@@ -1,9 +1,7 @@
 //! The facts that a CEL policy can name: a row per path, with its type, whether it may be absent, and where its value
 //! is. Held against the generated JSON Schema by a test, in both directions.
 
-use cel::common::value::Val;
-
-use super::values::{TRUE, Values};
+use super::values::{FactRef, Values};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) kind: Kind,
     pub(crate) optional: bool,
     within: Within,
-    value: for<'b, 'a> fn(&'b Values<'a>) -> Option<&'b (dyn Val + 'b)>,
+    value: for<'b, 'a> fn(&'b Values<'a>) -> Option<FactRef<'b, 'a>>,
 }
 
 /// The optional record that a path is in.
@@ -44,8 +42,18 @@ pub(crate) enum Presence {
 }
 
 impl Row {
-    pub(crate) fn value<'b>(&self, values: &'b Values<'_>) -> Option<&'b (dyn Val + 'b)> {
+    pub(crate) fn value<'b, 'a>(&self, values: &'b Values<'a>) -> Option<FactRef<'b, 'a>> {
         (self.value)(values)
+    }
+
+    /// The record that this is in, where that may be absent.
+    pub(crate) fn optional_record(&self) -> Option<&'static str> {
+        match self.within {
+            Within::Facts => None,
+            Within::Organization => Some("organization"),
+            Within::Workspace => Some("workspace"),
+            Within::Gateway => Some("gateway"),
+        }
     }
 
     pub(crate) fn presence(&self, values: &Values<'_>) -> Presence {
@@ -78,22 +86,25 @@ pub(crate) fn roots() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|row| row.path).filter(|path| !path.contains('.')).chain(["facts", "settings"])
 }
 
-fn here<'b, V: Val + 'b>(value: &'b V) -> Option<&'b (dyn Val + 'b)> {
-    Some(value)
+fn here<'b, 'a>(value: impl Into<FactRef<'b, 'a>>) -> Option<FactRef<'b, 'a>> {
+    Some(value.into())
 }
 
-fn maybe<'b, V: Val + 'b>(value: &'b Option<V>) -> Option<&'b (dyn Val + 'b)> {
-    value.as_ref().map(|value| value as &(dyn Val + 'b))
+fn maybe<'b, 'a, V>(value: &'b Option<V>) -> Option<FactRef<'b, 'a>>
+where
+    &'b V: Into<FactRef<'b, 'a>>,
+{
+    value.as_ref().map(Into::into)
 }
 
 /// A record that is always there.
-fn record<'b>() -> Option<&'b (dyn Val + 'b)> {
-    Some(&TRUE)
+fn record<'b, 'a>() -> Option<FactRef<'b, 'a>> {
+    Some(FactRef::There)
 }
 
 /// A record that may be absent.
-fn if_there<'b, T>(record: &Option<T>) -> Option<&'b (dyn Val + 'b)> {
-    record.is_some().then_some(&TRUE as &(dyn Val + 'b))
+fn if_there<'b, 'a, T>(record: &Option<T>) -> Option<FactRef<'b, 'a>> {
+    record.as_ref().map(|_| FactRef::There)
 }
 
 macro_rules! rows {

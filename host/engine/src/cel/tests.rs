@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cronflow_policy_cases::{Attributes, Facts, Gateway, Value, Verdict};
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::schema::{Kind, ROWS};
@@ -57,11 +58,90 @@ fn evaluate(source: &str, facts: &Facts, settings: &Attributes) -> Result<Verdic
     program.evaluate(&Values::new(facts.as_ref()), settings)
 }
 
+/// What the evaluator makes of a condition without the shortcuts of `condition.rs`.
+fn evaluator_alone(condition: &str, facts: &Facts, settings: &Attributes) -> Result<Verdict, Fault> {
+    let mut lowering = lower::Lowering::new(&manifest());
+    let condition = lowering.expression(parse::parse(condition).unwrap());
+    let program = Program { rule: program::Rule::plain(condition), declared: lowering.finish().unwrap() };
+    program.evaluate(&Values::new(facts.as_ref()), settings)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    /// Optimised paths equal the slow one.
+    #[test]
+    fn shortcuts_come_to_what_the_evaluator_does(
+        condition in joined(),
+        gateway in any::<bool>(),
+        stated in any::<bool>(),
+    ) {
+        let mut facts = Facts::sample();
+        facts.gateway = gateway.then(|| Gateway { id: "gw".into(), organizations: vec!["*".into()], environments: vec![] });
+        if stated {
+            facts.principal.ip_allow = Some(vec!["jobs:read".into()]);
+            facts.context.insert("with-hyphen".into(), Value::Boolean(true));
+        } else {
+            facts.request.environment = None;
+        }
+        facts.workspace = facts.workspace.filter(|_| stated == gateway);
+        let settings = Attributes::new();
+        let verdict = evaluate(&format!("{condition} ? permit() : no_match()"), &facts, &settings);
+        prop_assert_eq!(evaluator_alone(&condition, &facts, &settings), verdict, "{}", condition);
+    }
+}
+
+/// Conditions of every shape that has a shortcut, erring ones among them, joined at random.
+fn joined() -> impl Strategy<Value = String> {
+    let atoms = [
+        "true",
+        "false",
+        "principal.kind",
+        "now",
+        "has(facts.gateway)",
+        "has(workspace.egress_allow)",
+        "has(request.environment)",
+        "has(principal.ip_allow)",
+        "has(context.mfa_age)",
+        "context['with-hyphen']",
+        "principal.kind == 'api_key'",
+        "'api_key' != principal.kind",
+        "request.environment == 'production'",
+        "gateway.id == 'gw'",
+        "now == now",
+        "now == principal.kind",
+        "principal.scopes == action.scopes",
+        "principal.scopes == principal.methods",
+        "'jobs:read' in principal.scopes",
+        "request.environment in gateway.environments",
+        "'*' in gateway.organizations",
+        "now in principal.scopes",
+        "principal.scopes in principal.scopes",
+        "'x' in principal.ip_allow",
+        "'a' in principal.kind",
+        "sets.intersects(principal.scopes, action.scopes)",
+        "sets.intersects(principal.ip_allow, action.scopes)",
+        "sets.intersects(gateway.organizations, principal.methods)",
+        "size(principal.scopes) == 1",
+        "1 / 0 == 1",
+    ];
+    let atom = proptest::sample::select(atoms.to_vec()).prop_map(str::to_owned);
+    atom.prop_recursive(4, 12, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
+            inner.clone().prop_map(|a| format!("!({a})")),
+            (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+        ]
+    })
+}
+
 /// What a condition comes to on the sample: true, false or an error.
 #[track_caller]
 fn comes_to(facts: &Facts, condition: &str, expected: Option<bool>) {
     let settings = Attributes::from([("limit".to_owned(), Value::Integer(3))]);
     let verdict = evaluate(&format!("{condition}\n? permit() : no_match()"), facts, &settings);
+    assert_eq!(evaluator_alone(condition, facts, &settings), verdict, "{condition}");
     let truth = match verdict {
         Ok(Verdict::Permit) => Some(true),
         Ok(Verdict::NoMatch) => Some(false),
@@ -255,6 +335,8 @@ fn positions_are_those_of_the_source() {
 fn every_finding_is_told_at_once() {
     let message = compiled("a.b ? permit() : c.d ? permit() : e").unwrap_err();
     assert_eq!(message.lines().count(), 3, "{message}");
+    let message = compiled(&format!("{}permit()", "a ? permit() : ".repeat(50))).unwrap_err();
+    assert_eq!(message.lines().count(), limits::FINDINGS, "{message}");
 }
 
 #[test]
@@ -296,6 +378,7 @@ fn what_the_profile_leaves_out_is_refused() {
         ("settings.exists(s, true)", "`settings` is no value itself"),
         ("has(principal.scopes)", "always stated"),
         ("has(facts.principal)", "always stated"),
+        ("has(gateway.id)", "`gateway.id` is stated where its record is; ask `has(facts.gateway)`"),
         ("has(facts)", "invalid argument to has"),
         ("b'x' == b'x'", "bytes are not supported"),
         ("1u == 1u", "unsigned numbers"),

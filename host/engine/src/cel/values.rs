@@ -10,8 +10,8 @@ use cel::common::value::{BuiltinRef, CowVal, Val};
 use cel::context::VariableResolver;
 use cronflow_policy_cases::{Attributes, FactsRef, Value};
 
-use super::lower::{Declared, Place, Slot};
 use super::schema::{self, Presence};
+use super::slot::{Declared, Place, Slot};
 use crate::manifest::AttributeType;
 
 pub(crate) static TRUE: CelBool = CelBool::TRUE;
@@ -79,8 +79,47 @@ pub(crate) struct ResourceValues<'a> {
     pub(crate) attributes: &'a Attributes,
 }
 
-fn text(text: &String) -> CelString<'_> {
-    CelString::from(text.as_str())
+/// A fact, by its type.
+#[derive(Clone, Copy)]
+pub(crate) enum FactRef<'b, 'a> {
+    Int(&'b CelInt),
+    Text(&'b CelString<'a>),
+    Texts(&'b Texts<'a>),
+    /// A record, which is no value but is there.
+    There,
+}
+
+impl<'b, 'a: 'b> FactRef<'b, 'a> {
+    pub(crate) fn as_val(self) -> &'b (dyn Val + 'b) {
+        match self {
+            Self::Int(number) => number,
+            Self::Text(text) => text,
+            Self::Texts(texts) => texts,
+            Self::There => &TRUE,
+        }
+    }
+}
+
+impl<'b, 'a> From<&'b CelInt> for FactRef<'b, 'a> {
+    fn from(number: &'b CelInt) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl<'b, 'a> From<&'b CelString<'a>> for FactRef<'b, 'a> {
+    fn from(text: &'b CelString<'a>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'b, 'a> From<&'b Texts<'a>> for FactRef<'b, 'a> {
+    fn from(texts: &'b Texts<'a>) -> Self {
+        Self::Texts(texts)
+    }
+}
+
+fn text(text: &str) -> CelString<'_> {
+    CelString::from(text)
 }
 
 fn stated(text: &Option<String>) -> Option<CelString<'_>> {
@@ -152,7 +191,7 @@ impl VariableResolver for Scope<'_, '_> {
     /// Every name that reaches this is a slot's, since lowering left no other. `None`, what is absent, is an error.
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         match Slot::decode(name)? {
-            Slot::Fact(row) => schema::row(row)?.value(self.values).map(CowVal::Borrowed),
+            Slot::Fact(row) => schema::row(row)?.value(self.values).map(|fact| CowVal::Borrowed(fact.as_val())),
             Slot::FactStated(row) => match schema::row(row)?.presence(self.values) {
                 Presence::Stated => Some(CowVal::Borrowed(&TRUE)),
                 Presence::NotStated => Some(CowVal::Borrowed(&FALSE)),
@@ -211,6 +250,11 @@ pub(crate) struct Texts<'a> {
 impl<'a> Texts<'a> {
     fn new(texts: &'a (impl AsRef<[String]> + ?Sized)) -> Self {
         Self { texts: texts.as_ref(), list: OnceLock::new() }
+    }
+
+    /// Whether any string is in both.
+    pub(crate) fn intersects(&self, other: &Texts<'_>) -> bool {
+        self.texts.iter().any(|text| other.texts.contains(text))
     }
 
     fn list(&self) -> &CelList<'a> {

@@ -4,7 +4,9 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
-use super::lower::{self, Lowering};
+use super::bounds;
+use super::condition::Condition;
+use super::lower::Lowering;
 use super::parse::NodeFinding;
 use super::program::{Message, Program, Rule};
 use crate::error::GateErrorKind;
@@ -13,7 +15,7 @@ use crate::text::clean_message;
 
 /// Reads a parsed module as verdicts, its conditions and messages lowered.
 pub(super) fn read(parsed: IdedExpr, manifest: &Manifest) -> Result<Program, Vec<NodeFinding>> {
-    lower::bound(&parsed)?;
+    bounds::size(&parsed)?;
     let mut lowering = Lowering::new(manifest);
     let mut codes = Vec::new();
     let rule = verdict(parsed, &mut lowering, &mut codes);
@@ -45,7 +47,7 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
     match (func_name.as_str(), args.len()) {
         (operators::CONDITIONAL, 3) => {
             let [condition, then, otherwise]: [IdedExpr; 3] = args.try_into().ok()?;
-            let condition = lowering.expression(condition);
+            let condition = Condition::of(lowering.expression(condition));
             let then = verdict(then, lowering, codes);
             let otherwise = verdict(otherwise, lowering, codes);
             Some(Rule::When { condition, then: Box::new(then?), otherwise: Box::new(otherwise?) })
