@@ -48,7 +48,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "CRONFLOW_ACCESS_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     #[schemars(with = "Option<Vec<String>>")]
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
-    /// Which log lines to write: a level, or directives such as `info,access::decisions=debug` [default: info].
+    /// Which log lines to write: a level, or directives such as `info,access::decisions=off` [default: info].
     #[arg(long, env = "CRONFLOW_ACCESS_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// How to write log lines [default: human on a terminal, json elsewhere].

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::Format;
 
@@ -48,7 +48,9 @@ fn human(value: &Value) -> String {
 fn fields(value: &Value) -> String {
     let Some(object) = value.as_object() else { return plain(value) };
     let width = object.keys().map(String::len).max().unwrap_or_default();
-    let stated = object.iter().filter(|(_, value)| !value.is_null() && *value != &Value::Array(Vec::new()));
+    let is_empty =
+        |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+    let stated = object.iter().filter(|(_, value)| !value.is_null() && !is_empty(value));
     stated.fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:width$}  {}", plain(value));
         text
@@ -57,6 +59,8 @@ fn fields(value: &Value) -> String {
 
 fn plain(value: &Value) -> String {
     match value {
+        // What others wrote must not steer this terminal.
+        Value::String(text) if text.chars().any(char::is_control) => text.escape_debug().to_string(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Object(object) => {

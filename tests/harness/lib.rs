@@ -1,1 +1,35 @@
-//! harness
+//! The harness of the end-to-end tests: a real host on a free port, and everybody who speaks to it.
+//!
+//! Reading order: [`host`] (start one, stop it, start it again), [`http`] (who speaks to it, byte for byte), [`question`]
+//! (asking for a decision, and one `check_…` per kind of answer), [`keys`] (issuing and changing keys), [`cli`] (the other
+//! commands), [`flood`] (many at once), [`secret`] (secrets that nobody issued), [`process`] (what runs underneath).
+//!
+//! A test starts a host of its own, so that tests neither wait for nor disturb each other. Nothing here sleeps: whoever
+//! waits, waits for the thing itself (a log line, an end of file, an answer), up to [`process::PATIENCE`].
+//!
+//! To test a new endpoint: a `Client` and a `check_…` are probably enough; put what is missing into the file of its noun.
+//! It must never reach into the product: it knows the contract, and nothing of the rooms that keep it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests use this, and a test that can't go on fails right there"
+)]
+
+pub mod cli;
+pub mod flood;
+pub mod host;
+pub mod http;
+pub mod keys;
+pub mod process;
+pub mod question;
+pub mod secret;
+
+pub use cli::{Ran, run_init};
+pub use flood::{Tally, flood, in_parallel};
+pub use host::{Host, Setup, Stopped};
+pub use http::{Client, Request, Response};
+pub use keys::Key;
+pub use process::binary;
+pub use question::{Answer, Question};

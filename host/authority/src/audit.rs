@@ -15,6 +15,8 @@ use crate::records;
 pub const ACTION_LIST: &str = "audit.list";
 /// Records looked at for one page, whatever the filter lets through.
 const LOOKED_AT: usize = 2_000;
+/// Records of one read.
+const READ_AT_ONCE: usize = 200;
 
 /// Appends a record to the log of its organization, inside `commit`.
 pub(crate) fn append(commit: &mut Commit, record: &AuditRecord) -> Result<(), Error> {
@@ -69,8 +71,8 @@ impl Authority {
         let mut items = Vec::new();
         let mut looked_at = 0;
         loop {
-            let entries = self.store.log(workspace.organization.home(), &log, before, limit.min(LOOKED_AT)).await?;
-            let is_last = entries.len() < limit.min(LOOKED_AT);
+            let entries = self.store.log(workspace.organization.home(), &log, before, READ_AT_ONCE).await?;
+            let is_last = entries.len() < READ_AT_ONCE;
             for entry in entries {
                 if items.len() == limit || looked_at == LOOKED_AT {
                     return Ok(Page {

@@ -1,6 +1,7 @@
 //! What every use case has at hand.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, Timestamp};
@@ -14,6 +15,11 @@ use crate::decide::throttle::Throttle;
 use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
 use crate::policies::Policies;
+
+/// Between two sweeps of the store.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Records that one sweep deletes at most, so that no commit waits long behind it.
+const SWEEP_MOST: usize = 1_000;
 
 /// What an authority takes from outside.
 #[derive(Debug, Clone)]
@@ -42,6 +48,8 @@ pub struct Authority {
     pub(crate) decision_ids: DecisionIds,
     pub(crate) numbers: Numbers,
     pub(crate) is_dev: bool,
+    /// In monotonic time.
+    next_sweep: Mutex<Duration>,
 }
 
 impl Authority {
@@ -67,6 +75,7 @@ impl Authority {
             decision_ids: DecisionIds::new(&host),
             log: DecisionLog::default(),
             numbers: Numbers::new(),
+            next_sweep: Mutex::default(),
             store,
             clock,
             entropy,
@@ -105,10 +114,29 @@ impl Authority {
         (stats.reads, stats.commits)
     }
 
-    /// What is due each second: ended leases go back, the decision log is written out.
+    /// What is due each second: ended leases go back, the decision log is written out, and once a minute the store forgets
+    /// what nobody needs.
     pub async fn tick(&self) {
         self.meters.settle_ended().await;
         self.log.flush();
+        let now = self.clock.monotonic();
+        if *lock(&self.next_sweep) <= now {
+            let wait = self.sweep().await;
+            *lock(&self.next_sweep) = now + wait;
+        }
+    }
+
+    /// Answers how long to wait before the next one.
+    async fn sweep(&self) -> Duration {
+        match self.store.sweep(self.clock.now(), SWEEP_MOST).await {
+            // There may be more: a store that is filled faster than this once a minute must not grow for ever.
+            Ok(swept) if swept >= SWEEP_MOST => Duration::ZERO,
+            Ok(_) => SWEEP_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "the store could not be swept");
+                SWEEP_EVERY
+            }
+        }
     }
 
     /// The last words of a host that shuts down: every lease goes back.

@@ -18,6 +18,7 @@ pub(crate) mod settle;
 pub(crate) mod throttle;
 
 pub use answer::{Answer, Outcome, PrincipalView};
+pub use authorize::ACTION as ASK;
 pub use gather::Question;
 pub use identify::Caller;
 pub use permit::Permit;

@@ -2,6 +2,7 @@
 
 use access_model::audit::AuditRecord;
 use access_model::organization::check_name as check_slug;
+use access_model::text::quotable;
 use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecret, Shard, Timestamp};
 use access_store::{Commit, CommitError, IndexEntry, Store};
 use serde::{Deserialize, Serialize};
@@ -106,21 +107,29 @@ impl Authority {
     pub async fn issue_gateway(&self, permit: &Permit, request: GatewayRequest) -> Result<IssuedGateway, Error> {
         permit.covers(ACTION_ISSUE)?;
         check_name(&request.name)?;
+        let limits = &self.catalog.limits;
+        let capped = |field, length: usize, most: usize| {
+            if length <= most {
+                Ok(())
+            } else {
+                Err(Error::invalid(field, format!("may name {most} at most; `*` is every one")))
+            }
+        };
+        capped("organizations", request.organizations.len(), limits.gateway_organizations)?;
+        capped("environments", request.environments.len(), limits.gateway_environments)?;
         for organization in request.organizations.iter().filter(|organization| *organization != "*") {
             let id: Option<Id> = organization.parse().ok().filter(|id: &Id| id.kind() == IdKind::Organization);
             let id = id.ok_or_else(|| {
-                Error::invalid(
-                    "organizations",
-                    format!("`{}` is not an organization's id", organization.escape_debug()),
-                )
+                Error::invalid("organizations", format!("`{}` is not an organization's id", quotable(organization)))
             })?;
             if self.organization(&id).await?.is_none() {
                 return Err(Error::invalid("organizations", format!("there is no organization `{id}`")));
             }
         }
-        for environment in
-            request.environments.iter().filter(|environment| *environment != "*").chain(&request.environment)
-        {
+        if let Some(environment) = &request.environment {
+            check_slug(environment).map_err(|error| Error::invalid("environment", error))?;
+        }
+        for environment in request.environments.iter().filter(|environment| *environment != "*") {
             check_slug(environment).map_err(|error| Error::invalid("environments", error))?;
         }
         let most = self.catalog.limits.allow_list;

@@ -18,6 +18,7 @@ const MAC_LENGTH: usize = 16;
 
 /// Which page is asked for.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PageRequest {
     /// At most so many items; 1 to 200, 50 when absent.
     pub limit: Option<usize>,

@@ -29,6 +29,8 @@ pub struct Policies {
 struct Folder {
     path: PathBuf,
     watched: Mutex<Watched>,
+    // Apart from `watched`, which is held while a set is loaded: whoever asks how things stand must not wait for that.
+    problem: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +38,6 @@ struct Watched {
     // What the folder looked like when it was last loaded or refused, and at the last look.
     settled: Vec<(PathBuf, SystemTime, u64)>,
     seen: Vec<(PathBuf, SystemTime, u64)>,
-    problem: Option<String>,
 }
 
 /// The policies can't be used. One line per fault, each naming file and position.
@@ -65,7 +66,8 @@ impl Policies {
         let rules = load(folder.as_deref(), &catalog.digest)?;
         let watched = |path| Folder {
             path,
-            watched: Mutex::new(Watched { settled: seen.clone(), seen: seen.clone(), problem: None }),
+            watched: Mutex::new(Watched { settled: seen.clone(), seen: seen.clone() }),
+            problem: Mutex::default(),
         };
         Ok(Self { rules: ArcSwap::from_pointee(rules), folder: folder.map(watched), catalog: catalog.digest.clone() })
     }
@@ -87,7 +89,7 @@ impl Policies {
 
     /// Why the files in the folder are not the set in force, if they aren't.
     pub fn problem(&self) -> Option<String> {
-        self.folder.as_ref().and_then(|folder| lock(&folder.watched).problem.clone())
+        self.folder.as_ref().and_then(|folder| lock(&folder.problem).clone())
     }
 
     /// Looks at the folder, and takes over what has changed once it has stopped changing. Blocks: call it off the runtime.
@@ -103,13 +105,13 @@ impl Policies {
         watched.settled = seen;
         match load(Some(&folder.path), &self.catalog) {
             Ok(rules) => {
-                watched.problem = None;
+                *lock(&folder.problem) = None;
                 let digest = Arc::clone(&rules.digest);
                 self.rules.store(Arc::new(rules));
                 Reload::Swapped(digest)
             }
             Err(PoliciesError(problem)) => {
-                watched.problem = Some(problem.clone());
+                *lock(&folder.problem) = Some(problem.clone());
                 Reload::Refused(problem)
             }
         }
@@ -124,7 +126,7 @@ fn load(folder: Option<&Path>, catalog: &str) -> Result<Rules, PoliciesError> {
     let packages = packages.map_err(|errors| lines(&errors))?;
     if packages.is_empty() {
         return Err(PoliciesError(
-            "no policies: nothing would ever be allowed; `policies export DIR` writes a set to start from".into(),
+            "no policies: nothing would ever be allowed; `policy export DIR` writes a set to start from".into(),
         ));
     }
     for package in &packages {

@@ -1,7 +1,7 @@
 //! Names of records, indexes and logs, and how they are read and written. The one place that knows both.
 
 use access_model::{Credential, Id, Shard};
-use access_store::{Check, Commit, Record, Store};
+use access_store::{Check, Commit, Put, Record, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -88,7 +88,7 @@ pub(crate) trait CommitExt {
 impl CommitExt for Commit {
     fn put<T: Serialize>(&mut self, key: String, value: &T) -> Result<(), Error> {
         let json = serde_json::to_vec(value).map_err(Error::internal)?;
-        self.puts.push((key, json.into()));
+        self.puts.push(Put::new(key, json.into()));
         Ok(())
     }
 

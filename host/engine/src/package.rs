@@ -130,22 +130,28 @@ impl PolicyPackage {
     }
 }
 
-/// Reads every package of a folder: its subfolders with a manifest, by name. Plain files, the catalog among them, and
-/// subfolders without a manifest are left alone.
+/// Reads every package of a folder: its subfolders that hold any file of a package, by name. Plain files, the catalog among
+/// them, and other subfolders are left alone. What can't be read, and a package without its manifest, is an error: a rule
+/// must not go because a file did.
 pub fn load_dir(dir: &Path) -> Result<Vec<PolicyPackage>, Vec<GateError>> {
     let unreadable = |e: std::io::Error| {
         vec![GateError::package(&dir.display().to_string(), GateErrorKind::Unreadable(e.to_string()))]
     };
     let mut folders = Vec::new();
+    let mut errors = Vec::new();
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.join(MANIFEST).is_file() {
-            folders.push(path);
+        match is_package(&path) {
+            Ok(true) => folders.push(path),
+            Ok(false) => {}
+            Err(error) => {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                errors.push(GateError::package(&name, GateErrorKind::Unreadable(error.to_string())));
+            }
         }
     }
     folders.sort();
     let mut packages = Vec::new();
-    let mut errors = Vec::new();
     for folder in folders {
         match PolicyPackage::load(&folder) {
             Ok(package) => packages.push(package),
@@ -186,4 +192,18 @@ fn digest(manifest: &str, module: &str) -> [u8; 32] {
         hasher.update(part);
     }
     hasher.finalize().into()
+}
+
+/// Whether a path is a folder with a file of a package in it.
+fn is_package(path: &Path) -> std::io::Result<bool> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(false);
+    }
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if FILES.iter().any(|(file, _)| name == *file) && name != README {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -93,28 +93,32 @@ fn attributes() -> impl Strategy<Value = Attributes> {
 }
 
 fn principal() -> impl Strategy<Value = Principal> {
-    let texts4 = (texts(), texts(), texts(), texts());
-    let optional = (option::of(text()), option::of(text()), option::of(texts()), option::of(any::<i64>()));
-    (text(), text(), text(), texts4, optional, any::<i64>()).prop_map(
-        |(kind, id, key_kind, lists, stated, created_at)| {
-            let (scopes, environments, environments_except, methods) = lists;
-            let (organization, workspace, ip_allow, expires_at) = stated;
-            Principal {
-                kind,
-                id,
-                key_kind,
-                organization,
-                workspace,
-                scopes,
-                environments,
-                environments_except,
-                methods,
-                ip_allow,
-                created_at,
-                expires_at,
-            }
-        },
-    )
+    let lists = (texts(), texts(), texts(), texts(), texts());
+    let texts = option::of(texts());
+    let optional = (option::of(text()), option::of(text()), option::of(text()), texts);
+    let times = (any::<i64>(), option::of(any::<i64>()), option::of(any::<i64>()));
+    (text(), text(), text(), lists, optional, times).prop_map(|(kind, id, key_kind, lists, stated, times)| {
+        let (scopes, roles, environments, environments_except, methods) = lists;
+        let (organization, workspace, client, ip_allow) = stated;
+        let (created_at, expires_at, factor_at) = times;
+        Principal {
+            kind,
+            id,
+            key_kind,
+            organization,
+            workspace,
+            scopes,
+            roles,
+            client,
+            factor_at,
+            environments,
+            environments_except,
+            methods,
+            ip_allow,
+            created_at,
+            expires_at,
+        }
+    })
 }
 
 fn facts() -> impl Strategy<Value = Facts> {

@@ -42,6 +42,10 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Networks in one allow-list.
     pub allow_list: usize,
+    /// Organizations that one gateway may be bound to by name.
+    pub gateway_organizations: usize,
+    /// Environments that one gateway may be bound to by name.
+    pub gateway_environments: usize,
     /// Metadata entries of a key.
     pub metadata: usize,
     /// Bytes of a metadata value.
@@ -116,6 +120,7 @@ impl Catalog {
         if file.version != 1 {
             return Err(CatalogError(format!("version {} is not known; this release reads version 1", file.version)));
         }
+        check_limits(&file.limits)?;
         let kinds = check_kinds(file.kinds, &file.scopes)?;
         let (actions, routes) = check_actions(file.actions, &file.scopes, &kinds)?;
         let digest = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -202,6 +207,23 @@ impl Category {
     }
 }
 
+/// What may be configured must fit in the facts, or one full list would lock a workspace out.
+fn check_limits(limits: &Limits) -> Result<(), CatalogError> {
+    // A network, an id and a name of an environment as JSON, at their longest; the rest of the facts.
+    const NETWORK: usize = 46;
+    const ID: usize = 26;
+    const NAME: usize = 66;
+    const REST: usize = 8_192;
+    let needed = REST
+        + 3 * limits.allow_list.saturating_mul(NETWORK)
+        + limits.gateway_organizations.saturating_mul(ID)
+        + limits.gateway_environments.saturating_mul(NAME);
+    if needed <= limits.facts_bytes {
+        return Ok(());
+    }
+    Err(CatalogError(format!("facts_bytes must be {needed} at least, so that full allow-lists and gateways fit")))
+}
+
 fn check_kinds(
     files: BTreeMap<String, KindFile>,
     scopes: &BTreeMap<String, String>,
@@ -226,6 +248,10 @@ fn check_kinds(
         }
         if file.quota.is_some_and(|quota| quota.limit == 0 || !(1..=3600).contains(&quota.window_seconds)) {
             return wrong("quota needs a limit of at least 1 and a window of 1 to 3600 seconds".into());
+        }
+        let is_too_long = |days: Option<u32>| days.is_some_and(|days| !(1..=36_500).contains(&days));
+        if is_too_long(file.lifetime_days) || is_too_long(file.rotation_due_days) {
+            return wrong("lifetime_days and rotation_due_days must be 1 to 36500".into());
         }
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
         let kind = Kind {
@@ -348,5 +374,7 @@ mod tests {
         refused(|text| text.replace("[\"jobs:write\"]", "[\"jobs:rite\"]"), "`jobs:rite` is not in [scopes]");
         refused(|text| text.replace("GET /v1/queues/{id}\"", "GET /v1/jobs/{id}\""), "is taken");
         refused(|text| text.replace("limit = 10000", "limit = 0"), "limit of at least 1");
+        refused(|text| text.replace("allow_list = 256", "allow_list = 2560"), "facts_bytes must be");
+        refused(|text| text.replace("lifetime_days = 90", "lifetime_days = 4000000"), "must be 1 to 36500");
     }
 }

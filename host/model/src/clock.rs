@@ -49,7 +49,7 @@ impl FromStr for Timestamp {
 
 /// Not an RFC 3339 date and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a date and time in RFC 3339 form, such as `2026-01-31T12:00:00Z`")]
+#[error("not a date and time in RFC 3339 form, such as `2026-01-31T12:00:00Z`, up to the year 9998")]
 pub struct TimestampError;
 
 impl Serialize for Timestamp {
@@ -72,7 +72,7 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Time since some fixed start. Never moved by the dev clock: freshness, leases and time-outs run on it.
     fn monotonic(&self) -> Duration;
 
-    /// Sets how far wall time runs ahead of the machine's. Only a dev host calls it.
+    /// Sets how far wall time runs ahead of the machine's. It never comes nearer again. Only a dev host calls it.
     fn set_offset(&self, offset: Duration);
 }
 
@@ -103,7 +103,7 @@ impl Clock for SystemClock {
     }
 
     fn set_offset(&self, offset: Duration) {
-        self.offset_millis.store(Timestamp(0).plus(offset).0, Ordering::Relaxed);
+        self.offset_millis.fetch_max(Timestamp(0).plus(offset).0, Ordering::Relaxed);
     }
 }
 
@@ -112,13 +112,24 @@ impl Clock for SystemClock {
 pub struct ManualClock {
     start: Timestamp,
     elapsed_millis: AtomicI64,
+    stepped_back_millis: AtomicI64,
     offset_millis: AtomicI64,
 }
 
 impl ManualClock {
     /// A clock standing at `start`.
     pub const fn new(start: Timestamp) -> Self {
-        Self { start, elapsed_millis: AtomicI64::new(0), offset_millis: AtomicI64::new(0) }
+        Self {
+            start,
+            elapsed_millis: AtomicI64::new(0),
+            stepped_back_millis: AtomicI64::new(0),
+            offset_millis: AtomicI64::new(0),
+        }
+    }
+
+    /// Moves wall time back, as a correction of the machine's clock does; monotonic time stands.
+    pub fn step_back(&self, by: Duration) {
+        self.stepped_back_millis.fetch_add(Timestamp(0).plus(by).0, Ordering::SeqCst);
     }
 
     /// Moves wall and monotonic time forward.
@@ -130,7 +141,7 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         let elapsed = self.elapsed_millis.load(Ordering::SeqCst) + self.offset_millis.load(Ordering::SeqCst);
-        Timestamp(self.start.0 + elapsed)
+        Timestamp(self.start.0 + elapsed - self.stepped_back_millis.load(Ordering::SeqCst))
     }
 
     fn monotonic(&self) -> Duration {
@@ -138,7 +149,7 @@ impl Clock for ManualClock {
     }
 
     fn set_offset(&self, offset: Duration) {
-        self.offset_millis.store(Timestamp(0).plus(offset).0, Ordering::SeqCst);
+        self.offset_millis.fetch_max(Timestamp(0).plus(offset).0, Ordering::SeqCst);
     }
 }
 

@@ -132,7 +132,7 @@ pub enum KeyError {
         scope: String,
     },
     /// It would never be valid.
-    #[error("the key would end before it begins")]
+    #[error("the key would end before it begins, or has ended already; its kind may end it earlier than asked")]
     NeverValid,
 }
 

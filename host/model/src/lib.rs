@@ -4,7 +4,7 @@
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`] and [`credential`] (what a secret
 //! resolves to), [`organization`] (who owns it), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
-//! [`audit`].
+//! [`audit`], [`text`] (quoting what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
 //!
@@ -23,6 +23,7 @@ pub mod network;
 pub mod organization;
 pub mod path;
 pub mod secret;
+pub mod text;
 
 pub use audit::{Actor, AuditRecord, SealedRecord};
 pub use catalog::{Catalog, Class, Kind, Quota};

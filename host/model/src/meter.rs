@@ -267,6 +267,11 @@ impl HostMeter {
         std::mem::take(&mut self.unreported)
     }
 
+    /// The slot that it is for this meter. Wall time may step back; this never does, so leases are made out from here.
+    pub fn slot(&mut self, now: Timestamp) -> Slot {
+        self.tick(now)
+    }
+
     /// The store took what [`Self::give_up`] said and granted `lease` (of nothing, when it was only settled).
     pub fn renewed(&mut self, mut record: MeterRecord, lease: Option<&Lease>, now: Timestamp) {
         let slot = self.tick(now);

@@ -73,13 +73,14 @@ fn parse_network(text: &str) -> Result<IpNet, AllowListError> {
         Ok(network) => network,
         Err(_) => text.parse::<IpAddr>().map(IpNet::from).map_err(|_| AllowListError::NotANetwork(text.to_owned()))?,
     };
+    let network = unmap(network);
     if network.prefix_len() == 0 {
         return Err(AllowListError::Everything(text.to_owned()));
     }
     if network.trunc() != network {
         return Err(AllowListError::HostBits { given: text.to_owned(), meant: network.trunc().to_string() });
     }
-    Ok(unmap(network))
+    Ok(network)
 }
 
 fn unmap(network: IpNet) -> IpNet {
@@ -152,6 +153,7 @@ mod tests {
         assert!(refused("203.0.113.7/24").contains("did you mean `203.0.113.0/24`"));
         assert!(refused("0.0.0.0/0").contains("use null"));
         assert!(refused("::/0").contains("use null"));
+        assert!(refused("::ffff:0.0.0.0/96").contains("use null"));
         for garbage in ["", "10.0.0.0/33", "10.0.0/8", "example.com", "10.0.0.1:80", "fe80::1%eth0", " 10.0.0.1"] {
             assert!(refused(garbage).contains("not a network"), "{garbage}");
         }

@@ -1,5 +1,6 @@
 //! `serve`: opens the store and the policies, serves until it is told to stop, and leaves the books in order.
 
+mod listener;
 mod logging;
 mod metrics;
 mod ready;
@@ -22,7 +23,6 @@ use access_store::embedded::Options;
 use access_store::{Embedded, Metered};
 use access_web::App;
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt as _;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -89,7 +89,8 @@ impl Serve {
 
         let (stop, stopping) = watch::channel(false);
         let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
-        let serving = tokio::spawn(serve_api(listener, Arc::clone(&app), stopping.clone()));
+        let router = access_web::router(Arc::clone(&app));
+        let serving = tokio::spawn(listener::serve(listener, router, stopping.clone()));
         let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;
         let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
         let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
@@ -123,15 +124,18 @@ impl Serve {
         }
         let store = Embedded::open(data_dir, Options::default())?;
         // Which kind of installation it is comes before any key is made for it.
-        match Installation::read(&store).await? {
+        let begun = Installation::read(&store).await?;
+        match &begun {
             Some(installation) => installation.check_dev(self.dev)?,
             None if !self.dev => return Err(access_authority::lifecycle::LifecycleError::NotInitialized.into()),
             None => {}
         }
-        if !self.dev && !settings.root_key(false).exists() {
+        // Only an empty dev store gets a root key made for it: one that no store knows must not lie beside a store.
+        let is_begun = !self.dev || begun.is_some();
+        if is_begun && !settings.root_key(self.dev).exists() {
             bail!(
                 "root key: there is no `{}`; without it the store identifies nobody; put it back from where it is kept",
-                settings.root_key(false).display()
+                settings.root_key(self.dev).display()
             );
         }
         Ok(store)
@@ -156,23 +160,6 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
-}
-
-async fn serve_api(listener: TcpListener, app: Arc<App>, mut stopping: watch::Receiver<bool>) {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and whole; waiting to fill a packet only delays them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
-    let service = access_web::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = async move {
-        // The sender lives as long as the host.
-        let _ = stopping.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "serving ended");
-    }
 }
 
 async fn tick(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {

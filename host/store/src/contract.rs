@@ -1,12 +1,13 @@
 //! What every backend must pass: small named checks against [`Store`], each on a store of its own.
 //!
 //! Parts: `records` (versions, checks, values), `indexes` (paging, moving, limits), `commits` (atomicity, logs,
-//! counters, sequences, shards), `watching` (who is told, and when). To add a check: write an async function that takes
-//! the store and answers `Result<(), String>`, and name it in [`run`].
+//! counters, sequences, shards), `watching` (who is told, and when), `forgetting` (what a sweep takes, and what it leaves).
+//! To add a check: write an async function that takes the store and answers `Result<(), String>`, and name it in [`run`].
 //!
 //! It is compiled into the crate, so that the tests of other backends can call it; nothing else does.
 
 mod commits;
+mod forgetting;
 mod indexes;
 mod records;
 mod watching;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use access_model::Shard;
 use bytes::Bytes;
 
-use crate::{Check, Commit, CommitError, Committed, IndexEntry, Record, Store};
+use crate::{Check, Commit, CommitError, Committed, IndexEntry, Put, Record, Store};
 
 /// A backend broke a promise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,7 +30,15 @@ pub struct Broken {
     pub detail: String,
 }
 
-/// Runs every check, each on a new and empty store of at least two shards from `make`. Wants a tokio runtime.
+/// Runs the named checks, each on a new store from `$make`, and gives a failure the name of its check.
+macro_rules! check {
+    ($make:ident; $($group:ident: $($name:ident),+;)+) => {$($(
+        let outcome = Box::pin($group::$name($make().await)).await;
+        outcome.map_err(|detail| Broken { check: concat!(stringify!($group), "::", stringify!($name)), detail })?;
+    )+)+};
+}
+
+/// Runs every check that every backend must pass, each on a new and empty store of at least two shards from `make`. Wants a tokio runtime.
 ///
 /// # Errors
 /// The first broken promise.
@@ -37,14 +46,8 @@ pub async fn run<Make>(make: Make) -> Result<(), Broken>
 where
     Make: AsyncFn() -> Arc<dyn Store>,
 {
-    /// Makes a store for each check, and gives its failure its name.
-    macro_rules! check {
-        ($($group:ident: $($name:ident),+;)+) => {$($(
-            let outcome = Box::pin($group::$name(make().await)).await;
-            outcome.map_err(|detail| Broken { check: concat!(stringify!($group), "::", stringify!($name)), detail })?;
-        )+)+};
-    }
     check! {
+        make;
         records: versions_grow_from_one, a_deleted_record_starts_again, checks_guard_versions_and_absence,
             reads_answer_in_the_order_asked, reads_see_one_snapshot, odd_keys_and_values_come_back, parallel_increments_all_count;
         indexes: pages_forwards_and_backwards_with_ties, up_to_limits_both_directions, a_member_put_again_moves,
@@ -53,6 +56,24 @@ where
             logs_page_newest_first, counters_add_up, shards_are_apart, an_unknown_shard_is_empty_and_refused,
             sequences_grow_by_one_per_commit, a_conflict_leaves_its_neighbours_alone;
         watching: watchers_hear_in_order_before_the_answer, watchers_hear_every_key_and_no_conflict;
+        forgetting: a_sweep_leaves_what_is_needed, a_later_put_replaces_the_time, a_put_wins_against_a_sweep_at_the_same_time,
+            a_sweep_is_not_announced;
+    }
+    Ok(())
+}
+
+/// Runs the checks for a backend that forgets only when it is swept, on top of [`run`]; one with TTLs of its own has
+/// nothing to do there.
+///
+/// # Errors
+/// The first broken promise.
+pub async fn run_sweeping<Make>(make: Make) -> Result<(), Broken>
+where
+    Make: AsyncFn() -> Arc<dyn Store>,
+{
+    check! {
+        make;
+        forgetting: swept_records_are_deleted, a_sweep_takes_at_most_so_many_from_all_shards, parallel_sweeps_share_the_work;
     }
     Ok(())
 }
@@ -74,8 +95,12 @@ fn text(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
-fn put(key: &str, value: &str) -> (String, Bytes) {
-    (key.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
+fn put(key: &str, value: &str) -> Put {
+    Put::new(key.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
+}
+
+fn append(log: &str, value: &str) -> (String, Bytes) {
+    (log.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
 }
 
 fn at(key: &str, version: Option<u64>) -> Check {

@@ -1,7 +1,7 @@
 //! The default backend: one SQLite file under the data directory.
 //!
 //! Parts in reading order: `file` (who may open it, how it comes into being), `writer` (the one thread that writes, and
-//! how commits share a transaction), `apply` (one commit in SQL), `read` (reading without waiting for the writer),
+//! how commits share a transaction), `apply` (one commit in SQL, one sweep), `read` (reading without waiting for the writer),
 //! [`backup`](fn@backup) (a copy while it serves), `error` (what goes wrong, and what to do then).
 //!
 //! *What an acknowledgement means.* The file is in write-ahead mode. A transaction is with the operating system when it
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use access_model::Shard;
+use access_model::{Shard, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::backup::backup;
@@ -31,7 +31,7 @@ use self::read::Readers;
 use self::writer::{Job, Watchers, Writer};
 use crate::{Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher};
 
-/// Commits that may wait for the writer; more than that wait in their callers.
+/// Commits and sweeps that may wait for the writer; more than that wait in their callers.
 const QUEUE: usize = 1_024;
 
 /// Name of the store's file within its directory. SQLite keeps `-wal` and `-shm` beside it while it is open.
@@ -56,7 +56,7 @@ impl Default for Options {
 
 /// The store in one file, open in this process alone.
 ///
-/// A commit whose future is dropped may still be applied. Dropping the store writes out what is queued, as [`Self::close`]
+/// A commit or a sweep whose future is dropped may still be applied. Dropping the store writes out what is queued, as [`Self::close`]
 /// does, but can't say whether that went well.
 pub struct Embedded {
     shards: u8,
@@ -175,7 +175,14 @@ impl Store for Embedded {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let queue = self.writer().queue.clone().ok_or_else(closed)?;
         let (answer, answered) = oneshot::channel();
-        queue.send(Job { commit, answer }).await.map_err(|_| stopped())?;
+        queue.send(Job::Commit { commit, answer }).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        let queue = self.writer().queue.clone().ok_or_else(closed)?;
+        let (answer, answered) = oneshot::channel();
+        queue.send(Job::Sweep { now, most, answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use access_model::Shard;
+use access_model::{Shard, Timestamp};
 use bytes::Bytes;
 
 use crate::{
-    Change, Check, Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher,
+    Change, Check, Commit, CommitError, Committed, IndexEntry, LogEntry, Put, Range, Record, Store, StoreError, Watcher,
 };
 
 /// A store that forgets.
@@ -28,10 +28,16 @@ struct State {
 #[derive(Debug, Default)]
 struct Home {
     sequence: u64,
-    records: BTreeMap<String, Record>,
+    records: BTreeMap<String, Kept>,
     indexes: BTreeMap<String, Index>,
     logs: BTreeMap<String, Vec<Bytes>>,
     counters: BTreeMap<String, i64>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    record: Record,
+    forget_after: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +79,7 @@ impl Store for Memory {
     async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
         let state = self.state();
         let home = state.homes.get(&shard);
-        Ok(keys.iter().map(|key| home?.records.get(key).cloned()).collect())
+        Ok(keys.iter().map(|key| Some(home?.records.get(key)?.record.clone())).collect())
     }
 
     async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
@@ -120,6 +126,18 @@ impl Store for Memory {
         Ok(committed)
     }
 
+    async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        let mut swept = 0;
+        for home in self.state().homes.values_mut() {
+            home.records.retain(|_, kept| {
+                let is_due = swept < most && kept.forget_after.is_some_and(|time| time < now);
+                swept += usize::from(is_due);
+                !is_due
+            });
+        }
+        Ok(swept)
+    }
+
     fn watch(&self, watcher: Watcher) {
         self.state().watchers.push(watcher);
     }
@@ -127,13 +145,14 @@ impl Store for Memory {
 
 impl Home {
     fn holds(&self, check: &Check) -> bool {
-        self.records.get(&check.key).map(|record| record.version) == check.version
+        self.records.get(&check.key).map(|kept| kept.record.version) == check.version
     }
 
     fn apply(&mut self, commit: &Commit) -> Committed {
-        for (key, value) in &commit.puts {
-            let version = self.records.get(key).map_or(1, |record| record.version + 1);
-            self.records.insert(key.clone(), Record { version, value: value.clone() });
+        for Put { key, value, forget_after } in &commit.puts {
+            let version = self.records.get(key).map_or(1, |kept| kept.record.version + 1);
+            let record = Record { version, value: value.clone() };
+            self.records.insert(key.clone(), Kept { record, forget_after: *forget_after });
         }
         for key in &commit.deletes {
             self.records.remove(key);
@@ -197,5 +216,6 @@ mod tests {
     async fn it_keeps_the_contract() {
         let make = async || Arc::new(Memory::default()) as Arc<dyn Store>;
         crate::contract::run(make).await.unwrap();
+        crate::contract::run_sweeping(make).await.unwrap();
     }
 }

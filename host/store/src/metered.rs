@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use access_model::Shard;
+use access_model::{Shard, Timestamp};
 
 use crate::{Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher};
 
@@ -20,7 +20,7 @@ pub struct Metered {
 pub struct StoreStats {
     /// Calls of `read`, `range`, `log` and `counters`.
     pub reads: u64,
-    /// Calls of `commit`.
+    /// Calls of `commit` and `sweep`.
     pub commits: u64,
 }
 
@@ -75,6 +75,11 @@ impl Store for Metered {
         self.inner.commit(commit).await
     }
 
+    async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.inner.sweep(now, most).await
+    }
+
     fn watch(&self, watcher: Watcher) {
         self.inner.watch(watcher);
     }
@@ -95,11 +100,14 @@ mod tests {
         store.counters(shard, &["c".to_owned()]).await.unwrap();
         store.commit(Commit::new(shard)).await.unwrap();
         assert_eq!(store.stats(), StoreStats { reads: 3, commits: 1 });
+        store.sweep(Timestamp::from_millis(0), 1).await.unwrap();
+        assert_eq!(store.stats(), StoreStats { reads: 3, commits: 2 });
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn it_keeps_the_contract() {
         let make = async || Arc::new(Metered::new(Arc::new(Memory::default()))) as Arc<dyn Store>;
         crate::contract::run(make).await.unwrap();
+        crate::contract::run_sweeping(make).await.unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! The one interface that the domain logic stands on, and its nouns.
 //!
-//! - A **record** is bytes under a key, with a version that grows by one at each put (the first put makes it 1).
+//! - A **record** is bytes under a key, with a version that grows by one at each put (the first put makes it 1). It is kept
+//!   for ever, or until it is swept some time after nobody needs it any more.
 //! - An **index** is a set of members sorted by (score, member); lists and due work live in it.
 //! - A **log** is append-only; the commit that appends takes the next sequence number, from 1, without a gap.
 //! - A **counter** is a signed sum, zero until it is first added to.
@@ -10,7 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use access_model::Shard;
+use access_model::{Shard, Timestamp};
 use bytes::Bytes;
 
 /// Where the books are kept.
@@ -42,6 +43,18 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`CommitError::Conflict`] when a check does not hold: nothing was written.
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
+
+    /// Deletes at most `most` records, in any shards, whose [`Put::forget_after`] is before `now`, and says how many it
+    /// deleted: when it says `most`, there may be more.
+    ///
+    /// This is garbage collection and nothing else. A reader may find a record long past its time, because nobody has swept
+    /// yet, so whoever reads one compares the times in it with its own `now`. A record may be gone as soon as its time is
+    /// over, so a backend that forgets by itself (with TTLs of its own) may do nothing here and answer 0.
+    ///
+    /// A swept record counts as deleted: its version starts again. A put that prolongs a record, or keeps it for ever, is
+    /// never lost to a sweep at the same time. Nobody needs what is swept, so that no [`Change`] is announced and no sequence
+    /// number taken; what a cache still holds is past its own time too.
+    async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError>;
 
     /// Calls `watcher` for every commit to any shard, in the order of its shard's sequence. On the host that commits, the
     /// call is over before [`Store::commit`] answers.
@@ -104,7 +117,7 @@ pub struct Commit {
     /// Must hold, all of them, or nothing is written.
     pub checks: Vec<Check>,
     /// Records to put.
-    pub puts: Vec<(String, Bytes)>,
+    pub puts: Vec<Put>,
     /// Records to delete. A deleted record's version starts again.
     pub deletes: Vec<String>,
     /// Members to put into an index, or to move there.
@@ -133,6 +146,25 @@ impl Commit {
             counters: Vec::new(),
             survives: Survives::Power,
         }
+    }
+}
+
+/// A record to put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// Its key.
+    pub key: String,
+    /// What is put.
+    pub value: Bytes,
+    /// Nobody needs the record after this, by the clock that [`Store::sweep`] is called with; absent: keep it for ever.
+    /// It replaces what an earlier put of the same key said.
+    pub forget_after: Option<Timestamp>,
+}
+
+impl Put {
+    /// A record that is kept for ever.
+    pub const fn new(key: String, value: Bytes) -> Self {
+        Self { key, value, forget_after: None }
     }
 }
 
@@ -177,7 +209,7 @@ pub struct Change {
 impl Change {
     /// What `commit` touched when it got `sequence`.
     pub fn of(commit: &Commit, sequence: u64) -> Self {
-        let put = commit.puts.iter().map(|(key, _)| key);
+        let put = commit.puts.iter().map(|put| &put.key);
         Self { shard: commit.shard, sequence, keys: put.chain(&commit.deletes).cloned().collect() }
     }
 }

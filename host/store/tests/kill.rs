@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use access_model::Shard;
 use access_store::embedded::Options;
-use access_store::{Commit, Embedded, IndexEntry, Range, Store, Survives};
+use access_store::{Commit, Embedded, IndexEntry, Put, Range, Store, Survives};
 
 /// Names the data directory to the child: this very test binary, told to run [`child`] alone.
 const DIRECTORY: &str = "ACCESS_STORE_KILL_TEST_DIRECTORY";
@@ -88,7 +88,7 @@ async fn load(directory: PathBuf, round: &str) {
             for turn in 0.. {
                 let key = format!("{round}/{task}/{turn}");
                 let commit = Commit {
-                    puts: vec![(key.clone(), vec![b'v'; 300].into())],
+                    puts: vec![Put::new(key.clone(), vec![b'v'; 300].into())],
                     index_puts: vec![("index".to_owned(), IndexEntry { score: turn, member: key.clone() })],
                     appends: vec![("log".to_owned(), key.clone().into())],
                     counters: vec![("counter".to_owned(), 1)],

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use access_authority::{Authority, Error, Permit, Target};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post, put};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -57,7 +56,6 @@ impl App {
 
 /// The routes of the API.
 pub fn router(app: Arc<App>) -> Router {
-    let body_limit = DefaultBodyLimit::max(app.authority.catalog().limits.body_bytes);
     let workspace = Router::new()
         .route("/keys", post(keys::issue).get(keys::list))
         .route("/keys/{key}", get(keys::show))
@@ -78,7 +76,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health/ready", get(health::ready))
         .fallback(any(problem::not_found))
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(body_limit)
         .with_state(app)
 }
 

@@ -1,77 +1,106 @@
 //! JSON in: strict, and with errors that name the field, the line and the column, never the value.
 
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
+use crate::app::App;
 use crate::problem::Problem;
 
-/// A body as it arrived, within the catalog's limit. Handlers parse it once they have their permit.
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A body that has not been read yet. Handlers read it once they have their permit, so that nobody makes the host hold
+/// what is never looked at.
 #[derive(Debug)]
 pub(crate) struct Body {
-    bytes: Bytes,
+    body: axum::body::Body,
+    declared: usize,
+    limit: usize,
     is_json: bool,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Body {
-    type Rejection = Problem;
+impl FromRequest<Arc<App>> for Body {
+    type Rejection = Infallible;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Infallible> {
         let is_json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|error| {
-            if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(413, "payload_too_large", "the body is larger than this installation's limit; send less")
-            } else {
-                Problem::new(400, "invalid_request", "the body could not be read to its end")
-            }
-        })?;
-        Ok(Self { bytes, is_json })
+        let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let declared = declared.unwrap_or_default();
+        Ok(Self { body: request.into_body(), declared, limit: app.authority.catalog().limits.body_bytes, is_json })
     }
 }
 
 impl Body {
     /// Reads the body as `T`. Unknown, missing and doubled fields are errors.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if !self.is_json {
-            return Err(Problem::new(
-                415,
-                "unsupported_media_type",
-                "send JSON, with `Content-Type: application/json`",
-            ));
-        }
-        serde_json::from_slice(&self.bytes).map_err(|_| self.fault::<T>())
+    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        let is_json = self.is_json;
+        parse(is_json, &self.read().await?)
     }
 
     /// Like [`Self::json`], where an empty body stands for the defaults.
-    pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
-        if self.bytes.is_empty() { Ok(T::default()) } else { self.json() }
+    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(self) -> Result<T, Problem> {
+        let is_json = self.is_json;
+        let bytes = self.read().await?;
+        if bytes.is_empty() { Ok(T::default()) } else { parse(is_json, &bytes) }
     }
 
-    /// Reads the body again, slowly, to say where it is wrong.
-    fn fault<T: DeserializeOwned>(&self) -> Problem {
-        let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
-        let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Ok(_) => return Problem::new(400, "invalid_request", "there is something after the JSON document"),
-            Err(error) => (error.path().to_string(), error.into_inner()),
+    async fn read(self) -> Result<Bytes, Problem> {
+        let too_large = || {
+            let detail = format!("the body is larger than {} bytes; send less", self.limit);
+            Problem::new(413, "payload_too_large", detail)
         };
-        let place = format!("line {} column {}", error.line(), error.column());
-        // INVARIANT: serde's texts about types and values quote the value, which may be a secret; those are not shown.
-        let text = error.to_string();
-        let text = text.split(" at line ").next().unwrap_or_default();
-        let quotable = ["unknown field", "missing field", "duplicate field", "not a date", "unknown variant"];
-        if error.is_syntax() || error.is_eof() {
-            return Problem::new(400, "invalid_request", format!("the body is not JSON ({place})"));
+        if self.declared > self.limit {
+            return Err(too_large());
         }
-        let what = if quotable.iter().any(|start| text.starts_with(start)) {
-            text
-        } else {
-            "the value has the wrong type or form"
-        };
-        let field = if path == "." { String::new() } else { format!("`{path}`: ") };
-        Problem::new(400, "invalid_request", format!("{field}{what} ({place})"))
+        match tokio::time::timeout(PATIENCE, axum::body::to_bytes(self.body, self.limit)).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
+                Err(too_large())
+            }
+            Ok(Err(_)) => Err(Problem::new(400, "invalid_request", "the body could not be read to its end")),
+            Err(_) => Err(Problem::new(408, "request_timeout", "the body did not arrive in time; send it again")),
+        }
     }
+}
+
+fn parse<T: DeserializeOwned>(is_json: bool, bytes: &[u8]) -> Result<T, Problem> {
+    if !is_json {
+        return Err(Problem::new(415, "unsupported_media_type", "send JSON, with `Content-Type: application/json`"));
+    }
+    serde_json::from_slice(bytes).map_err(|_| fault::<T>(bytes))
+}
+
+/// Reads the body again, slowly, to say where it is wrong.
+fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Ok(_) => return Problem::new(400, "invalid_request", "there is something after the JSON document"),
+        Err(error) => (error.path().to_string(), error.into_inner()),
+    };
+    let place = format!("line {} column {}", error.line(), error.column());
+    // INVARIANT: serde's texts about types and values quote the value, which may be a secret; those are not shown.
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let quotable = ["unknown field", "missing field", "duplicate field", "not a date", "unknown variant"];
+    if error.is_syntax() || error.is_eof() {
+        return Problem::new(400, "invalid_request", format!("the body is not JSON ({place})"));
+    }
+    let what = if quotable.iter().any(|start| text.starts_with(start)) {
+        text
+    } else {
+        "the value has the wrong type or form"
+    };
+    let field = if path == "." { String::new() } else { format!("`{path}`: ") };
+    Problem::new(400, "invalid_request", format!("{field}{what} ({place})"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -35,6 +35,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
 /// Reads a public id of the expected kind out of a path.
 pub(crate) fn id(kind: IdKind, what: &str, text: &str) -> Result<Id, Problem> {
     let parsed = text.parse().ok().filter(|id: &Id| id.kind() == kind);
-    let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
-    parsed.ok_or_else(|| Problem::new(404, "not_found", format!("there is no {what} `{shown}`")))
+    // Not the whole: what stands here may be a secret, put in the wrong place.
+    let shown: String = text.chars().take(12).flat_map(char::escape_debug).collect();
+    parsed.ok_or_else(|| Problem::new(404, "not_found", format!("there is no {what} `{shown}…`")))
 }

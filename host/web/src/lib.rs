@@ -1,6 +1,6 @@
 //! HTTP: the only room that knows axum. It reads requests, asks the authority, and writes answers; it decides nothing.
 //!
-//! Reading order: [`app`] (what handlers share, and the routes), [`asker`] (who asks, from where), [`body`] (JSON in),
+//! Reading order: [`app`] (what handlers share, and the routes), [`asker`] (who asks, from where), [`body`] (JSON in), `segments` (ids in paths),
 //! [`problem`] (errors out, RFC 9457), then [`endpoints`], one file each, named by what it serves.
 //!
 //! To add an endpoint: a file in `endpoints/`, a route in [`app`]. It gets its [`access_authority::Permit`] first and looks
@@ -13,5 +13,6 @@ mod asker;
 mod body;
 mod endpoints;
 mod problem;
+mod segments;
 
 pub use app::{App, metrics_router, router};

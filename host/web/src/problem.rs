@@ -2,11 +2,16 @@
 
 use access_authority::{Answer, Error};
 use access_model::key::KeyError;
+use access_model::meter::QuotaView;
+use access_model::text::without_long_words;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cronflow_policy_cases::Reason;
 use serde::Serialize;
+
+/// Bytes of a sentence that are never cut.
+const DETAIL_LENGTH: usize = 600;
 
 /// An error body, and the headers that go with its status.
 #[derive(Debug, Clone)]
@@ -17,6 +22,7 @@ pub(crate) struct Problem {
     reasons: Vec<Reason>,
     decision_id: Option<String>,
     retry_after: Option<u64>,
+    quota: Option<QuotaView>,
 }
 
 impl Problem {
@@ -25,10 +31,11 @@ impl Problem {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code: code.to_owned(),
-            detail: detail.into(),
+            detail: brief(&detail.into()),
             reasons: Vec::new(),
             decision_id: None,
             retry_after: None,
+            quota: None,
         }
     }
 
@@ -44,9 +51,8 @@ impl Problem {
             Error::Denied(answer) => Self::denied(*answer),
             Error::NotFound { .. } => Self::new(404, "not_found", text),
             Error::Invalid { .. } => Self::new(400, "invalid_request", text),
-            Error::Transition(KeyError::ScopeNotGrantable { .. } | KeyError::NeverValid) => {
-                Self::new(400, "invalid_request", text)
-            }
+            Error::Transition(KeyError::ScopeNotGrantable { .. }) => Self::invalid("scopes", text),
+            Error::Transition(KeyError::NeverValid) => Self::invalid("expires_at", text),
             Error::Transition(_) => Self::new(409, "conflict", text),
             Error::Contended => Self { retry_after: Some(1), ..Self::new(409, "conflict", text) },
             Error::StoreUnavailable => Self { retry_after: Some(1), ..Self::new(503, "store_unavailable", text) },
@@ -62,9 +68,19 @@ impl Problem {
         Self {
             decision_id: Some(answer.decision_id.clone()),
             retry_after: answer.retry_after,
+            quota: answer.quota,
             ..Self { reasons: answer.reasons.clone(), ..Self::new(answer.status, code, detail) }
         }
     }
+}
+
+/// Cuts a sentence that quotes more than anybody reads, and words in it that may be secrets.
+fn brief(detail: &str) -> String {
+    let detail = without_long_words(detail);
+    if detail.len() <= DETAIL_LENGTH {
+        return detail.into_owned();
+    }
+    detail.chars().take(DETAIL_LENGTH / 4).chain(['…']).collect()
 }
 
 #[derive(Serialize)]
@@ -102,6 +118,16 @@ impl IntoResponse for Problem {
         if self.code == "missing_scope" {
             let insufficient = "Bearer realm=\"cronflow-access\", error=\"insufficient_scope\"";
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(insufficient));
+        }
+        if let Some(QuotaView { limit, remaining, reset_seconds }) = self.quota {
+            for (name, value) in [
+                ("ratelimit-policy", format!("\"default\";q={limit}")),
+                ("ratelimit", format!("\"default\";r={remaining};t={reset_seconds}")),
+            ] {
+                if let Ok(value) = HeaderValue::try_from(value) {
+                    headers.insert(HeaderName::from_static(name), value);
+                }
+            }
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

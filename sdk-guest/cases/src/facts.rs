@@ -1,8 +1,11 @@
 //! The Rust face of the WIT record `facts`: the same names (in snake case), the same types. What is absent was not stated.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Free attributes: a flat map of names and scalar values. In WIT a list of `attribute`.
 pub type Attributes = BTreeMap<String, Value>;
@@ -23,11 +26,39 @@ pub enum Value {
     Texts(Vec<String>),
 }
 
+/// Reads a map and refuses a name that comes twice: which of the two was meant, nobody can say.
+///
+/// # Errors
+/// When a name comes twice, or a value is not one.
+pub fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    struct Distinct<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Distinct<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("names with values, each name once")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((name, value)) = entries.next_entry()? {
+                if map.insert(name, value).is_some() {
+                    return Err(A::Error::custom("duplicate field in a map of free names"));
+                }
+            }
+            Ok(map)
+        }
+    }
+    deserializer.deserialize_map(Distinct(PhantomData))
+}
+
 /// Who acts, after identification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Principal {
-    /// `api_key`, `gateway` or `operator`.
+    /// `api_key`, `gateway`, `operator`; later also `access_token` and `member`.
     pub kind: String,
     /// Public id of the credential.
     pub id: String,
@@ -41,6 +72,14 @@ pub struct Principal {
     pub workspace: Option<String>,
     /// Scopes granted to the credential. Empty means none.
     pub scopes: Vec<String>,
+    /// Roles held, for a member. Empty means none.
+    pub roles: Vec<String>,
+    /// The OAuth2 client that an access token was issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// When a second factor was last given, by a member or by whoever issued the credential: Unix time in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_at: Option<i64>,
     /// Environments that the kind may act in; `*` is every environment. Empty means none.
     pub environments: Vec<String>,
     /// Environments taken away from those.
@@ -137,11 +176,11 @@ pub struct Resource {
     /// The caller's id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Public id of its workspace; where the stated workspace is unknown, what was stated.
+    /// Public id of its workspace, where that is the principal's own; another or unknown one as it was stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
     /// Free attributes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     pub attributes: Attributes,
 }
 
@@ -169,7 +208,7 @@ pub struct Facts {
     /// What it is to be done to.
     pub resource: Resource,
     /// Free attributes of the question.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     pub context: Attributes,
 }
 
@@ -226,6 +265,9 @@ impl Facts {
                 organization: Some("org_00sample0000000000".into()),
                 workspace: Some("ws_00sample0000000000".into()),
                 scopes: vec!["jobs:read".into()],
+                roles: Vec::new(),
+                client: None,
+                factor_at: None,
                 environments: vec!["*".into()],
                 environments_except: Vec::new(),
                 methods: vec!["*".into()],

@@ -19,6 +19,7 @@ pub use case::{Case, CaseError, CaseFile, Expectation};
 pub use decision::{Decision, Reason};
 pub use facts::{
     Action, Attributes, Facts, FactsRef, Gateway, Organization, Principal, Request, Resource, Value, Workspace,
+    distinct,
 };
 pub use report::{CaseOutcome, Report, Said};
 pub use verdict::{Effect, Verdict, VerdictReason};

@@ -215,6 +215,8 @@ fn everything_stated() -> Facts {
     let mut facts = Facts::sample();
     facts.principal.ip_allow = Some(vec![]);
     facts.principal.expires_at = Some(0);
+    facts.principal.client = Some("client".into());
+    facts.principal.factor_at = Some(1);
     let workspace = facts.workspace.as_mut().unwrap();
     workspace.ip_allow = Some(vec![]);
     workspace.egress_allow = Some(vec![]);
@@ -271,7 +273,7 @@ fn rust_facts_and_the_schema_have_the_same_fields_and_the_same_optional_ones() {
 #[test]
 fn rust_and_the_schema_refuse_unknown_fields() {
     let mut facts = serde_json::to_value(everything_stated()).unwrap();
-    facts["principal"]["roles"] = json!([]);
+    facts["principal"]["rank"] = json!([]);
     assert!(serde_json::from_value::<Facts>(facts).is_err());
 }
 

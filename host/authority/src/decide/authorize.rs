@@ -6,7 +6,11 @@ use crate::authority::Authority;
 use crate::decide::answer::Answer;
 use crate::decide::gather::Question;
 use crate::decide::permit::Permit;
+use crate::decide::refusal::Refusal;
 use crate::decide::settle::Subject;
+
+/// The action of asking.
+pub const ACTION: &str = "decisions.ask";
 
 impl Authority {
     /// Decides a question of the enforcement point that `asker` was made for.
@@ -17,6 +21,9 @@ impl Authority {
         let now = self.clock.now();
         let gateway = asker.caller().gateway.as_ref();
         let mut subject = Subject::new(&rules, gateway);
+        if asker.covers(ACTION).is_err() {
+            return self.refuse(subject, Refusal::NotAsked, None, None);
+        }
 
         // What the gateway fixes stands; a request may only be silent about it or agree. Disagreement is the policies'
         // to judge: the gateway's facts then name the one environment that it is bound to.
@@ -33,12 +40,13 @@ impl Authority {
         subject.identified(&caller, &question);
 
         // gather: exhausted quotas answer here, before any policy runs
-        if let Some(meter) = &caller.entry.meter
+        if subject.is_shown()
+            && let Some(meter) = &caller.entry.meter
             && let Err(quota) = meter.attempt(now)
         {
             return self.refuse_quota(subject, quota);
         }
-        let gathered = match self.gather(&caller, question, now) {
+        let gathered = match self.gather(&caller, gateway, question, now) {
             Ok(gathered) => gathered,
             Err(refusal) => return self.refuse(subject, refusal, None, None),
         };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use access_model::text::quotable;
 use access_model::{PlainSecret, Timestamp, path};
 use cronflow_policy_cases::{Action, Attributes, FactsRef, Gateway, Request, Resource, Value};
 
@@ -60,7 +61,13 @@ impl Gathered {
 
 impl Authority {
     /// Brings a question into canonical form.
-    pub(crate) fn gather(&self, caller: &Caller, question: Question, now: Timestamp) -> Result<Gathered, Refusal> {
+    pub(crate) fn gather(
+        &self,
+        caller: &Caller,
+        gateway: Option<&Gateway>,
+        question: Question,
+        now: Timestamp,
+    ) -> Result<Gathered, Refusal> {
         let path = match question.path.as_deref().map(path::canonical).transpose() {
             Ok(path) => path.map(std::borrow::Cow::into_owned),
             Err(unsafe_path) => return Err(Refusal::UnknownAction(unsafe_path.to_string())),
@@ -86,26 +93,28 @@ impl Authority {
             context: question.context,
             now,
         };
-        self.check_size(caller, &gathered)?;
+        self.check_size(caller, gateway, &gathered)?;
         Ok(gathered)
     }
 
     fn action_of(&self, name: Option<&str>, method: Option<&str>, path: Option<&str>) -> Result<Arc<Action>, Refusal> {
         let unknown = |message: String| Refusal::UnknownAction(message);
         let routed = match (method, path) {
-            (Some(method), Some(path)) => Some(
-                self.catalog
-                    .route(method, path)
-                    .ok_or_else(|| unknown(format!("no action is known for {method} {path}")))?,
-            ),
-            _ => None,
+            (Some(method), Some(path)) => {
+                let shown = || unknown(format!("no action is known for {} {}", quotable(method), quotable(path)));
+                Some(self.catalog.route(method, path).ok_or_else(shown)?)
+            }
+            (None, None) => None,
+            // Half a request could be of any action, so it would check nothing.
+            _ => return Err(unknown("state both method and path, or neither and an action".to_owned())),
         };
         let action = match (name, routed) {
             (None, Some(action)) => action,
             (Some(name), routed) => {
                 // Management is asked of our own endpoints, never on somebody's behalf.
                 let named = self.catalog.action(name).filter(|action| action.category == "customer");
-                let named = named.ok_or_else(|| unknown(format!("no customer action is named `{name}`")))?;
+                let named =
+                    named.ok_or_else(|| unknown(format!("no customer action is named `{}`", quotable(name))))?;
                 if let Some(routed) = routed.filter(|routed| routed.name != named.name) {
                     let message = format!("method and path are `{}`, not `{name}`", routed.name);
                     return Err(unknown(message));
@@ -118,15 +127,16 @@ impl Authority {
     }
 
     /// Holds the facts to the published cap. The exact size is only worked out when it might matter.
-    fn check_size(&self, caller: &Caller, gathered: &Gathered) -> Result<(), Refusal> {
+    fn check_size(&self, caller: &Caller, gateway: Option<&Gateway>, gathered: &Gathered) -> Result<(), Refusal> {
         let limit = self.catalog.limits.facts_bytes;
         let known = caller.entry.size + caller.workspace.as_ref().map_or(0, |workspace| workspace.size);
         // JSON spells a character with six bytes at most; names and punctuation of the rest fit in two kilobytes.
-        let most = known + 2_048 + 6 * text_size(gathered);
+        let bound = gateway.map_or(0, |gateway| 32 * gateway.organizations.len() + 72 * gateway.environments.len());
+        let most = known + bound + 2_048 + 6 * text_size(gathered);
         if most <= limit {
             return Ok(());
         }
-        let size = serde_json::to_vec(&gathered.facts(caller, None)).map_or(usize::MAX, |json| json.len());
+        let size = serde_json::to_vec(&gathered.facts(caller, gateway)).map_or(usize::MAX, |json| json.len());
         if size <= limit {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Identify: a presented secret becomes a credential, or nobody.
 //!
-//! Cheapest first: prefix and checksum (no store is touched), the cache, one read of the credential and one of its parents.
+//! Cheapest first: prefix and checksum (no store is touched), the cache, one read of the credential and one of both parents.
 //! Whatever is wrong, the answer is the same.
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use cronflow_policy_cases as facts;
 use serde::Serialize;
 
 use crate::authority::Authority;
-use crate::decide::cache::{CredentialEntry, Entry, OrganizationEntry, WorkspaceEntry};
+use crate::decide::cache::{CredentialEntry, Entry, Generation, OrganizationEntry, WorkspaceEntry};
 use crate::decide::refusal::Refusal;
 use crate::decide::throttle::Source;
 use crate::error::Error;
@@ -129,6 +129,9 @@ impl Authority {
             organization: None,
             workspace: None,
             scopes: Vec::new(),
+            roles: Vec::new(),
+            client: None,
+            factor_at: None,
             environments: kind.environments.clone(),
             environments_except: kind.environments_except.clone(),
             methods: kind.methods.clone(),
@@ -168,9 +171,14 @@ impl Authority {
         let Credential::ApiKey(key) = &entry.credential else {
             return Ok(Some(Caller { entry, organization: None, workspace: None }));
         };
-        let (organization, workspace) = (key.organization, key.workspace);
-        let Some(organization) = self.organization(&organization).await? else { return Ok(None) };
-        let Some(workspace) = self.workspace(&workspace).await? else { return Ok(None) };
+        let cached = (self.cache.organization(&key.organization), self.cache.workspace(&key.workspace));
+        let (organization, workspace) = match cached {
+            (Some(organization), Some(workspace)) => (organization, workspace),
+            _ => match self.read_parents(&key.organization, &key.workspace).await? {
+                Some(parents) => parents,
+                None => return Ok(None),
+            },
+        };
         let alive = organization.record.state == OwnerState::Active && workspace.record.state == OwnerState::Active;
         let caller = Caller { entry, organization: Some(organization), workspace: Some(workspace) };
         Ok(alive.then_some(caller))
@@ -184,11 +192,7 @@ impl Authority {
         let Some(found) = records::read(self.store.as_ref(), id.home(), records::organization(id)).await? else {
             return Ok(None);
         };
-        let record: access_model::Organization = found.value;
-        let facts = facts::Organization { id: record.id.to_string(), name: record.name.clone() };
-        let entry = Arc::new(OrganizationEntry { record, facts });
-        self.cache.fill(began, *id, Entry::Organization(Arc::clone(&entry)));
-        Ok(Some(entry))
+        Ok(Some(self.keep_organization(began, found.value)))
     }
 
     pub(crate) async fn workspace(&self, id: &Id) -> Result<Option<Arc<WorkspaceEntry>>, Error> {
@@ -199,7 +203,34 @@ impl Authority {
         let Some(found) = records::read(self.store.as_ref(), id.home(), records::workspace(id)).await? else {
             return Ok(None);
         };
-        let record: access_model::Workspace = found.value;
+        Ok(Some(self.keep_workspace(began, found.value)))
+    }
+
+    /// Both heads in one read: they live in one shard.
+    async fn read_parents(
+        &self,
+        organization: &Id,
+        workspace: &Id,
+    ) -> Result<Option<(Arc<OrganizationEntry>, Arc<WorkspaceEntry>)>, Error> {
+        let Some(began) = self.cache.generation(organization.home()) else { return Ok(None) };
+        let keys = [records::organization(organization), records::workspace(workspace)];
+        let found = self.store.read(organization.home(), &keys).await?;
+        let [Some(of_organization), Some(of_workspace)] = found.as_slice() else { return Ok(None) };
+        let [organization_key, workspace_key] = &keys;
+        let organization = self.keep_organization(began, records::decode(organization_key, of_organization)?);
+        let workspace = self.keep_workspace(began, records::decode(workspace_key, of_workspace)?);
+        Ok(Some((organization, workspace)))
+    }
+
+    fn keep_organization(&self, began: Generation, record: access_model::Organization) -> Arc<OrganizationEntry> {
+        let facts = facts::Organization { id: record.id.to_string(), name: record.name.clone() };
+        let id = record.id;
+        let entry = Arc::new(OrganizationEntry { record, facts });
+        self.cache.fill(began, id, Entry::Organization(Arc::clone(&entry)));
+        entry
+    }
+
+    fn keep_workspace(&self, began: Generation, record: access_model::Workspace) -> Arc<WorkspaceEntry> {
         let list = |list: &Option<access_model::AllowList>| list.as_ref().map(access_model::AllowList::to_strings);
         let facts = facts::Workspace {
             id: record.id.to_string(),
@@ -207,9 +238,10 @@ impl Authority {
             ip_allow: list(&record.network.ip_allow),
             egress_allow: list(&record.network.egress_allow),
         };
+        let id = record.id;
         let entry = Arc::new(WorkspaceEntry { size: json_size(&facts), record, facts });
-        self.cache.fill(began, *id, Entry::Workspace(Arc::clone(&entry)));
-        Ok(Some(entry))
+        self.cache.fill(began, id, Entry::Workspace(Arc::clone(&entry)));
+        entry
     }
 }
 

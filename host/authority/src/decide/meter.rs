@@ -5,16 +5,23 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, Slot, Use, slot_at};
+use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, SLOT_MILLIS, Slot, Use};
 use access_model::{Clock, Id, Quota, Timestamp};
-use access_store::{Check, Commit, CommitError, Metered, Store, StoreError, Survives};
+use access_store::{Check, Commit, CommitError, Metered, Put, Store, StoreError, Survives};
+
+use tokio::sync::OwnedMutexGuard;
 
 use crate::authority::lock;
 use crate::records;
 
-/// Renewals that lose a race against other hosts are tried so often.
+/// Exchanges that lose a race against other hosts are tried so often.
 const TRIES: usize = 32;
+/// Leases that one use may see come and go before it is given up.
+const RENEWALS: usize = 4;
+/// A record is kept so long beyond its window: longer than a lease lasts and hosts' clocks differ.
+const FORGET_LATER: Duration = Duration::from_secs(60);
 
 /// One meter: of a lineage of keys.
 #[derive(Debug)]
@@ -23,7 +30,9 @@ pub(crate) struct Meter {
     quota: Quota,
     state: Mutex<HostMeter>,
     // One renewal at a time. Not of the hot path: it is only taken when the lease has run out.
-    renewal: tokio::sync::Mutex<()>,
+    // INVARIANT: held from before `give_up` until after `renewed`, by the task that does both, so that no client that hangs
+    // up lets a second renewal in between.
+    renewal: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// All meters that this host counts in.
@@ -59,7 +68,7 @@ impl Meters {
     pub(crate) fn get(&self, lineage: Id, quota: Quota, attempts_factor: u32) -> Arc<Meter> {
         let meter = || {
             let state = Mutex::new(HostMeter::new(quota, attempts_factor));
-            Arc::new(Meter { id: lineage, quota, state, renewal: tokio::sync::Mutex::default() })
+            Arc::new(Meter { id: lineage, quota, state, renewal: Arc::default() })
         };
         Arc::clone(lock(&self.meters).entry(lineage).or_insert_with(meter))
     }
@@ -75,8 +84,8 @@ impl Meters {
     }
 
     async fn renew_and_consume(self: &Arc<Self>, meter: &Arc<Meter>) -> Counted {
-        for _ in 0..TRIES {
-            let turn = meter.renewal.lock().await;
+        for _ in 0..RENEWALS {
+            let turn = Arc::clone(&meter.renewal).lock_owned().await;
             // Somebody may have renewed while this one waited for its turn.
             let told = lock(&meter.state).consume(self.clock.now());
             match told {
@@ -84,19 +93,25 @@ impl Meters {
                 Use::Exhausted(view) => return Counted::Exhausted(view),
                 Use::NeedsLease => {}
             }
-            if let Err(error) = self.renew(meter, Ending::NewLease).await {
+            if let Err(error) = self.renew(meter, Ending::NewLease, turn).await {
                 tracing::error!(%error, meter = %meter.id, "a lease could not be renewed");
                 return Counted::StoreUnavailable;
             }
-            drop(turn);
         }
+        tracing::error!(meter = %meter.id, "a fresh lease could not be used, again and again");
         Counted::StoreUnavailable
     }
 
     /// Tells the store what was used, in a task of its own: a client that hangs up must not make a use forgotten.
-    async fn renew(self: &Arc<Self>, meter: &Arc<Meter>, ending: Ending) -> Result<(), StoreError> {
+    async fn renew(
+        self: &Arc<Self>,
+        meter: &Arc<Meter>,
+        ending: Ending,
+        turn: OwnedMutexGuard<()>,
+    ) -> Result<(), StoreError> {
         let (meters, meter) = (Arc::clone(self), Arc::clone(meter));
         let task = tokio::spawn(async move {
+            let _turn = turn;
             let used = lock(&meter.state).give_up();
             match meters.exchange(&meter, &used, ending).await {
                 Ok((record, lease)) => {
@@ -128,7 +143,7 @@ impl Meters {
                 Some(record) => MeterRecord::from_json(&record.value).map_err(corrupt)?,
                 None => MeterRecord::default(),
             };
-            let now = slot_at(self.clock.now());
+            let now = lock(&meter.state).slot(self.clock.now());
             let lease = match ending {
                 Ending::NewLease => Some(record.renew(meter.quota, &self.host, used, now)),
                 Ending::Settle => {
@@ -139,7 +154,13 @@ impl Meters {
             let mut commit = Commit::new(shard);
             commit.survives = Survives::Process;
             commit.checks.push(Check { key: key.clone(), version: found.map(|record| record.version) });
-            commit.puts.push((key.clone(), serde_json::to_vec(&record).map_err(corrupt)?.into()));
+            // By then every use has left the window and every lease has ended: the record says nothing any more.
+            // Reckoned from the slot, as leases are: wall time may have stepped back behind it.
+            let window = Duration::from_secs(meter.quota.window_seconds.into());
+            let slot = Timestamp::from_millis(now.saturating_mul(SLOT_MILLIS));
+            let forget_after = Some(slot.plus(window + FORGET_LATER));
+            let json = serde_json::to_vec(&record).map_err(corrupt)?;
+            commit.puts.push(Put { forget_after, ..Put::new(key.clone(), json.into()) });
             match self.store.commit(commit).await {
                 Ok(_) => return Ok((record, lease)),
                 Err(CommitError::Conflict { .. }) => {}
@@ -170,8 +191,8 @@ impl Meters {
         for meter in meters {
             let all = Arc::clone(self);
             tasks.spawn(async move {
-                let _turn = meter.renewal.lock().await;
-                if let Err(error) = all.renew(&meter, Ending::Settle).await {
+                let turn = Arc::clone(&meter.renewal).lock_owned().await;
+                if let Err(error) = all.renew(&meter, Ending::Settle, turn).await {
                     tracing::warn!(%error, meter = %meter.id, "a lease could not be given back; it stays debited");
                 }
             });

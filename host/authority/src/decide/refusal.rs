@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     StoreUnavailable,
     /// The catalog knows no such action.
     UnknownAction(String),
+    /// The asker's permit is not for asking: a defect, so nothing is decided.
+    NotAsked,
     /// The facts exceed the published cap.
     FactsTooLarge(String),
 }
@@ -24,6 +26,7 @@ impl Refusal {
             Self::RateLimited(message) => ("rate_limited", message.to_owned()),
             Self::StoreUnavailable => ("store_unavailable", "the store is out of reach; try again".to_owned()),
             Self::UnknownAction(message) => ("unknown_action", message),
+            Self::NotAsked => ("not_permitted", "the asker may not ask for decisions".to_owned()),
             Self::FactsTooLarge(message) => ("facts_too_large", message),
         };
         Reason { code: code.to_owned(), policy: None, message }

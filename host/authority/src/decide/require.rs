@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use access_model::meter::QuotaView;
 use access_model::{Id, PlainSecret};
 use cronflow_policy_cases::{Attributes, Decision, FactsRef, Request, Resource};
 
@@ -56,7 +57,11 @@ impl Authority {
         let now = self.clock.now();
         self.identify(secret, None, client, now).await.map_err(|(refusal, retry_after)| {
             let subject = Subject::new(&self.policies.current(), None);
-            Error::Denied(Box::new(self.refuse(subject, refusal, None, retry_after)))
+            let limit = self.catalog.limits.failed_identifications;
+            let throttled = matches!(refusal, Refusal::RateLimited(_));
+            let quota =
+                retry_after.filter(|_| throttled).map(|reset_seconds| QuotaView { limit, remaining: 0, reset_seconds });
+            Error::Denied(Box::new(self.refuse(subject, refusal, quota, retry_after)))
         })
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Subject<'a> {
     action: Option<Arc<cronflow_policy_cases::Action>>,
 }
 
+/// What the `gateway` policy says of a credential that the gateway may not ask about.
+const NOT_BOUND: &str = "gateway_not_bound";
 const EXHAUSTED: &str = "the quota is exhausted; see `quota.reset_seconds`";
 
 impl<'a> Subject<'a> {
@@ -41,6 +43,11 @@ impl<'a> Subject<'a> {
         self.shown = self.gateway.is_none_or(|gateway| {
             gateway.organizations.iter().any(|bound| bound == "*" || Some(bound.as_str()) == own)
         });
+    }
+
+    /// Whether the asker may learn about the credential.
+    pub(crate) const fn is_shown(&self) -> bool {
+        self.shown
     }
 
     /// Remembers who asks one of our own endpoints for what.
@@ -98,10 +105,17 @@ impl Authority {
     pub(crate) fn deny(
         &self,
         subject: Subject<'_>,
-        reasons: Vec<Reason>,
+        mut reasons: Vec<Reason>,
         quota: Option<QuotaView>,
         retry_after: Option<u64>,
     ) -> Answer {
+        if !subject.shown {
+            // The other policies' reasons tell what the credential is, holds and may do.
+            reasons.retain(|reason| reason.code == NOT_BOUND);
+            if reasons.is_empty() {
+                reasons.push(Refusal::NotAsked.reason());
+            }
+        }
         let code = reasons.first().map_or("not_permitted", |reason| reason.code.as_str());
         let principal = subject.principal.as_ref().map(|view| view.entry.principal.id.as_str());
         let action = subject.action.as_ref().map_or("", |action| action.name.as_str());

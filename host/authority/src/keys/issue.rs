@@ -41,7 +41,7 @@ pub struct KeyRequest {
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
     /// Free text by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -95,7 +95,7 @@ impl Authority {
         let fits = |(name, value): (&String, &String)| {
             (1..=METADATA_NAME_LENGTH).contains(&name.len())
                 && value.len() <= limits.metadata_bytes
-                && !name.chars().chain(value.chars()).any(char::is_control)
+                && !name.chars().chain(value.chars()).any(is_disguising)
         };
         if metadata.len() <= limits.metadata && metadata.iter().all(fits) {
             return Ok(());
@@ -116,10 +116,19 @@ impl Authority {
 /// Checks a name for people: not empty, not long, nothing that breaks a line.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let length = name.chars().count();
-    if (1..=NAME_LENGTH).contains(&length) && !name.chars().any(char::is_control) && !name.trim().is_empty() {
+    if (1..=NAME_LENGTH).contains(&length) && !name.chars().any(is_disguising) && !name.trim().is_empty() {
         return Ok(());
     }
-    Err(Error::invalid("name", format!("must have 1 to {NAME_LENGTH} characters, and no control characters")))
+    Err(Error::invalid(
+        "name",
+        format!("must have 1 to {NAME_LENGTH} characters, and none that control or hide others"),
+    ))
+}
+
+/// Whether a character controls a terminal, turns the direction of what follows, or can't be seen.
+fn is_disguising(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn distinct(mut scopes: Vec<String>) -> Vec<String> {

@@ -9,7 +9,7 @@ use access_model::entropy::SeededEntropy;
 use access_model::{
     Catalog, Class, Clock, Credential, Entropy, Gateway, Id, IdKind, NewKey, Pepper, PlainSecret, Shard, Timestamp,
 };
-use access_store::{Commit, IndexEntry, Store};
+use access_store::{Commit, CommitError, IndexEntry, Store};
 
 use super::init::{begin, create_organization, create_workspace, new_keyring, put_operator, system};
 use super::installation::{Installation, LifecycleError};
@@ -57,8 +57,12 @@ pub async fn demo(
     };
     match Installation::read(store).await? {
         Some(installation) => installation.check_dev(true)?,
-        None => seed(store, catalog, root, clock.now(), entropy, &seeds, &plan).await?,
+        None => seed_platform(store, catalog, root, clock.now(), entropy, &seeds, &plan).await?,
     }
+    // Every time, since the first start may have been cut short: what is there already stays as it is.
+    let keyring = Installation::open(store, root, true).await?;
+    let pepper = keyring.current_pepper().ok_or(LifecycleError::Sealed)?;
+    seed_customer(store, catalog, pepper, clock.now(), entropy, &seeds, &plan).await?;
     let mut keys = BTreeMap::new();
     for kind in catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey) {
         let id = draw(IdKind::Key, home, &format!("key {}", kind.name))?;
@@ -97,7 +101,8 @@ impl Seeds {
     }
 }
 
-async fn seed(
+/// The installation's own records, in one commit.
+async fn seed_platform(
     store: &dyn Store,
     catalog: &Catalog,
     root: &RootKey,
@@ -108,13 +113,34 @@ async fn seed(
 ) -> Result<(), LifecycleError> {
     let (keyring, sealed) = new_keyring(root, entropy)?;
     let pepper = keyring.current_pepper().ok_or(LifecycleError::Sealed)?;
-    create_organization(store, plan.organization, "acme", now, entropy).await?;
-    create_workspace(store, plan.workspace, plan.organization, "main", now, entropy).await?;
-    create_workspace(store, plan.other_workspace, plan.organization, "other", now, entropy).await?;
+    let mut commit = Commit::new(Shard::PLATFORM);
+    let secret_of = |id: &Id| seeds.of(&format!("secret {id}"));
+    put_operator(&mut commit, catalog, &keyring, plan.operator, now, &secret_of(&plan.operator))?;
+    put_gateway(&mut commit, catalog, pepper, plan, now, &secret_of(&plan.gateway))?;
+    begin(&mut commit, &Installation { dev: true, created_at: now }, &sealed)?;
+    store.commit(commit).await?;
+    Ok(())
+}
 
-    let mut keys = Commit::new(plan.organization.home());
+/// The customer, its workspaces and its keys, each unless it is there.
+async fn seed_customer(
+    store: &dyn Store,
+    catalog: &Catalog,
+    pepper: &Pepper,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+    seeds: &Seeds,
+    plan: &Plan,
+) -> Result<(), LifecycleError> {
+    let unless_there = |done: Result<(), LifecycleError>| match done {
+        Err(LifecycleError::Commit(CommitError::Conflict { .. })) => Ok(()),
+        other => other,
+    };
+    unless_there(create_organization(store, plan.organization, "acme", now, entropy).await)?;
+    unless_there(create_workspace(store, plan.workspace, plan.organization, "main", now, entropy).await)?;
+    unless_there(create_workspace(store, plan.other_workspace, plan.organization, "other", now, entropy).await)?;
+    let home = plan.organization.home();
     for kind in catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey) {
-        let home = plan.organization.home();
         let id = Id::draw(IdKind::Key, home, &seeds.of(&format!("key {}", kind.name)))?;
         let secret = PlainSecret::draw(&kind.prefix, &id, &seeds.of(&format!("secret {id}")))?;
         let new = NewKey {
@@ -131,22 +157,10 @@ async fn seed(
             secret: pepper.digest(&secret),
         };
         let key = access_model::ApiKey::issue(new, kind, now).map_err(crate::Error::from)?;
-        put_new_key(&mut keys, &key, &kind.prefix, system(), None, now, entropy)?;
+        let mut commit = Commit::new(home);
+        put_new_key(&mut commit, &key, &kind.prefix, system(), None, now, entropy)?;
+        unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))?;
     }
-    store.commit(keys).await?;
-
-    let mut platform = Commit::new(Shard::PLATFORM);
-    put_operator(
-        &mut platform,
-        catalog,
-        &keyring,
-        plan.operator,
-        now,
-        &seeds.of(&format!("secret {}", plan.operator)),
-    )?;
-    put_gateway(&mut platform, catalog, pepper, plan, now, &seeds.of(&format!("secret {}", plan.gateway)))?;
-    begin(&mut platform, &Installation { dev: true, created_at: now }, &sealed)?;
-    store.commit(platform).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access_model::audit::AuditRecord;
 use access_model::{Clock, Id, IdKind, Shard, Timestamp};
-use access_store::{Commit, Store};
+use access_store::{Commit, CommitError, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,6 +17,8 @@ use crate::records::{self, CommitExt as _};
 
 /// The action that moves it.
 pub const ACTION: &str = "dev.clock";
+/// Times that a change is tried against others'.
+const TRIES: usize = 50;
 /// A century.
 const MOST_SECONDS: u64 = 100 * 366 * 86_400;
 
@@ -54,38 +56,45 @@ impl Authority {
         if !self.is_dev {
             return Err(Error::NotFound { what: "dev clock", id: "clock".into() });
         }
-        let found =
-            records::read::<Offset>(self.store.as_ref(), Shard::PLATFORM, records::DEV_CLOCK.to_owned()).await?;
-        let (before, check) = found.map_or((0, None), |found| (found.value.seconds, Some(found.check)));
-        let after = before.checked_add(seconds).filter(|after| *after <= MOST_SECONDS);
-        let after =
-            after.ok_or_else(|| Error::invalid("advance_seconds", "the clock may run ahead a century at most"))?;
-
-        let mut commit = Commit::new(Shard::PLATFORM);
-        match check {
-            Some(check) => {
-                commit.checks.push(check);
-                commit.put(records::DEV_CLOCK.to_owned(), &Offset { seconds: after })?;
+        for _ in 0..TRIES {
+            let key = records::DEV_CLOCK.to_owned();
+            let found = records::read::<Offset>(self.store.as_ref(), Shard::PLATFORM, key.clone()).await?;
+            let (before, check) = found.map_or((0, None), |found| (found.value.seconds, Some(found.check)));
+            let after = before.checked_add(seconds).filter(|after| *after <= MOST_SECONDS);
+            let after =
+                after.ok_or_else(|| Error::invalid("advance_seconds", "the clock may run ahead a century at most"))?;
+            let mut commit = Commit::new(Shard::PLATFORM);
+            match check {
+                Some(check) => {
+                    commit.checks.push(check);
+                    commit.put(key, &Offset { seconds: after })?;
+                }
+                None => commit.put_new(key, &Offset { seconds: after })?,
             }
-            None => commit.put_new(records::DEV_CLOCK.to_owned(), &Offset { seconds: after })?,
+            append(
+                &mut commit,
+                &AuditRecord {
+                    id: Id::draw(IdKind::Audit, Shard::PLATFORM, self.entropy.as_ref())?,
+                    at: self.clock.now(),
+                    organization: None,
+                    workspace: None,
+                    actor: permit.actor(),
+                    action: ACTION.to_owned(),
+                    target: "dev-clock".into(),
+                    decision_id: Some(permit.decision_id().to_owned()),
+                    before: Some(json!({ "offset_seconds": before })),
+                    after: Some(json!({ "offset_seconds": after })),
+                },
+            )?;
+            match self.store.commit(commit).await {
+                Ok(_) => {
+                    self.clock.set_offset(Duration::from_secs(after));
+                    return Ok(DevClock { now: self.clock.now(), offset_seconds: after });
+                }
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        append(
-            &mut commit,
-            &AuditRecord {
-                id: Id::draw(IdKind::Audit, Shard::PLATFORM, self.entropy.as_ref())?,
-                at: self.clock.now(),
-                organization: None,
-                workspace: None,
-                actor: permit.actor(),
-                action: ACTION.to_owned(),
-                target: "dev-clock".into(),
-                decision_id: Some(permit.decision_id().to_owned()),
-                before: Some(json!({ "offset_seconds": before })),
-                after: Some(json!({ "offset_seconds": after })),
-            },
-        )?;
-        self.store.commit(commit).await?;
-        self.clock.set_offset(Duration::from_secs(after));
-        Ok(DevClock { now: self.clock.now(), offset_seconds: after })
+        Err(Error::Contended)
     }
 }

@@ -58,6 +58,9 @@ impl RootKey {
             .and_then(|()| file.write_all(b"\n"))
             .and_then(|()| file.sync_all())
             .map_err(wrong)?;
+        // Its name must survive power loss too, or a store would be left without its key.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong)?;
         Ok(Self(*key))
     }
 

@@ -191,6 +191,11 @@ impl Store for Failing {
         self.inner.commit(commit).await
     }
 
+    async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.check()?;
+        self.inner.sweep(now, most).await
+    }
+
     fn watch(&self, watcher: Watcher) {
         self.inner.watch(watcher);
     }

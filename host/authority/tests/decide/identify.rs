@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use access_authority::Outcome;
 use access_model::{Organization, OwnerState, Workspace};
-use access_store::{Commit, Store};
+use access_store::{Commit, Put, Store};
 
 use crate::bench::{Ask, Bench};
 
@@ -111,12 +111,12 @@ async fn dead_parents_identify_nobody_and_revived_ones_do() {
                 serde_json::to_vec(&Organization { state, ..serde_json::from_slice(&original).unwrap() }).unwrap()
             };
             let mut commit = Commit::new(home);
-            commit.puts.push((key.clone(), changed.into()));
+            commit.puts.push(Put::new(key.clone(), changed.into()));
             bench.store.commit(commit).await.unwrap();
             assert_eq!(bench.ask(Ask::default()).await.status, 401, "{key} {state:?}");
         }
         let mut commit = Commit::new(home);
-        commit.puts.push((key.clone(), original));
+        commit.puts.push(Put::new(key.clone(), original));
         bench.store.commit(commit).await.unwrap();
         assert_eq!(bench.ask(Ask::default()).await.decision, Outcome::Allow, "{key} active again");
     }

@@ -123,6 +123,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     Facts "principal.organization" Text true |v| maybe(&v.principal.organization);
     Facts "principal.workspace" Text true |v| maybe(&v.principal.workspace);
     Facts "principal.scopes" Texts false |v| here(&v.principal.scopes);
+    Facts "principal.roles" Texts false |v| here(&v.principal.roles);
+    Facts "principal.client" Text true |v| maybe(&v.principal.client);
+    Facts "principal.factor_at" Int true |v| maybe(&v.principal.factor_at);
     Facts "principal.environments" Texts false |v| here(&v.principal.environments);
     Facts "principal.environments_except" Texts false |v| here(&v.principal.environments_except);
     Facts "principal.methods" Texts false |v| here(&v.principal.methods);

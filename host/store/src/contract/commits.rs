@@ -7,7 +7,7 @@ use access_model::Shard;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::{Outcome, at, commit, conflict, entry, put, read, same, text, two_shards};
+use super::{Outcome, append, at, commit, conflict, entry, put, read, same, text, two_shards};
 use crate::{Commit, LogEntry, Range, Store, StoreError, Survives};
 
 const SHARD: Shard = Shard::PLATFORM;
@@ -19,7 +19,7 @@ fn everything(shard: Shard, value: &str) -> Commit {
         deletes: vec!["old".to_owned()],
         index_puts: vec![("index".to_owned(), entry(1, value))],
         index_deletes: vec![("index".to_owned(), "old".to_owned())],
-        appends: vec![put("log", value)],
+        appends: vec![append("log", value)],
         counters: vec![("counter".to_owned(), 1)],
         ..Commit::new(shard)
     }
@@ -87,7 +87,7 @@ pub(super) async fn logs_have_no_gaps_under_parallel_appends(store: Arc<dyn Stor
                 let value = format!("{appender}/{turn}");
                 // A commit that appends and conflicts now and then must not leave a hole.
                 let checks = vec![at("never", Some(1))];
-                let appends = vec![put("log", &value)];
+                let appends = vec![append("log", &value)];
                 conflict(&store, Commit { checks, appends: appends.clone(), survives, ..Commit::new(SHARD) }).await?;
                 let done = commit(&store, Commit { appends, survives, ..Commit::new(SHARD) }).await?;
                 got.push((done.appended.first().copied().unwrap_or(0), value));
@@ -108,10 +108,10 @@ pub(super) async fn logs_have_no_gaps_under_parallel_appends(store: Arc<dyn Stor
 }
 
 pub(super) async fn logs_page_newest_first(store: Arc<dyn Store>) -> Outcome {
-    let appends = ["a", "b", "c", "d", "e"].map(|value| put("log", value)).to_vec();
+    let appends = ["a", "b", "c", "d", "e"].map(|value| append("log", value)).to_vec();
     let done = commit(&store, Commit { appends, ..Commit::new(SHARD) }).await?;
     same("several appends of one commit", done.appended, vec![1, 2, 3, 4, 5])?;
-    let appends = vec![put("other", "x"), put("log", "f"), put("other", "y")];
+    let appends = vec![append("other", "x"), append("log", "f"), append("other", "y")];
     let done = commit(&store, Commit { appends, ..Commit::new(SHARD) }).await?;
     same("each log counts for itself", done.appended, vec![1, 6, 2])?;
     let pages =

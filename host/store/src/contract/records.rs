@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{Outcome, at, commit, conflict, put, read, same, text};
-use crate::{Commit, CommitError, Record, Store, Survives};
+use crate::{Commit, CommitError, Put, Record, Store, Survives};
 
 const SHARD: Shard = Shard::PLATFORM;
 
@@ -99,7 +99,8 @@ pub(super) async fn odd_keys_and_values_come_back(store: Arc<dyn Store>) -> Outc
     let pairs: Vec<_> =
         keys.iter().zip(values.iter().cycle()).map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let log: Vec<_> = pairs.iter().map(|(_, value)| ("log \0'".to_owned(), value.clone())).collect();
-    commit(&store, Commit { puts: pairs.clone(), appends: log.clone(), ..Commit::new(SHARD) }).await?;
+    let puts = pairs.iter().map(|(key, value)| Put::new(key.clone(), value.clone())).collect();
+    commit(&store, Commit { puts, appends: log.clone(), ..Commit::new(SHARD) }).await?;
     let asked: Vec<_> = pairs.iter().map(|(key, _)| key.clone()).collect();
     let records = store.read(SHARD, &asked).await.map_err(text)?;
     for ((key, value), record) in pairs.into_iter().zip(records) {

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access_model::Shard;
 use tokio::task::JoinSet;
 
-use super::{Outcome, at, commit, conflict, put, same, text, two_shards};
+use super::{Outcome, append, at, commit, conflict, put, same, text, two_shards};
 use crate::{Change, Commit, Store, Survives};
 
 /// What a watcher has heard.
 #[derive(Default, Clone)]
-struct Heard(Arc<Mutex<Vec<Change>>>);
+pub(super) struct Heard(Arc<Mutex<Vec<Change>>>);
 
 impl Heard {
-    fn listen(store: &Arc<dyn Store>) -> Self {
+    pub(super) fn listen(store: &Arc<dyn Store>) -> Self {
         let heard = Self::default();
         let ears = heard.clone();
         store.watch(Arc::new(move |change| {
@@ -22,7 +22,7 @@ impl Heard {
         heard
     }
 
-    fn so_far(&self) -> Vec<Change> {
+    pub(super) fn so_far(&self) -> Vec<Change> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -64,7 +64,7 @@ pub(super) async fn watchers_hear_every_key_and_no_conflict(store: Arc<dyn Store
     conflict(&store, Commit { checks: vec![at("none", Some(1))], puts: vec![put("no", "")], ..Commit::new(shard) })
         .await?;
     let deletes = vec!["c".to_owned()];
-    let appends = vec![put("log", "")];
+    let appends = vec![append("log", "")];
     commit(&store, Commit { puts: vec![put("a", ""), put("b", "")], deletes, appends, ..Commit::new(shard) }).await?;
     let keys = ["a", "b", "c"].map(str::to_owned).to_vec();
     same("what was told", heard.so_far(), vec![Change { shard, sequence: 2, keys }])

@@ -1,8 +1,13 @@
-//! One commit in SQL.
+//! One commit in SQL, and one sweep.
 
+use access_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Check, Commit};
+use crate::{Check, Commit, Put};
+
+/// Spelled so that SQLite sees that the partial index answers it.
+pub(super) const SWEEP: &str = "DELETE FROM records WHERE rowid IN
+    (SELECT rowid FROM records WHERE forget_after < ?1 ORDER BY forget_after LIMIT ?2)";
 
 /// What became of a commit within its transaction.
 #[derive(Debug)]
@@ -24,10 +29,12 @@ pub(super) fn apply(connection: &Connection, commit: &Commit) -> rusqlite::Resul
             return Ok(Applied::Conflict(check.key.clone()));
         }
     }
-    for (key, value) in &commit.puts {
-        let sql = "INSERT INTO records (shard, key, version, value) VALUES (?1, ?2, 1, ?3)
-                   ON CONFLICT DO UPDATE SET version = version + 1, value = excluded.value";
-        connection.prepare_cached(sql)?.execute((shard, key, value.as_ref()))?;
+    for Put { key, value, forget_after } in &commit.puts {
+        let sql = "INSERT INTO records (shard, key, version, value, forget_after) VALUES (?1, ?2, 1, ?3, ?4)
+                   ON CONFLICT DO UPDATE SET version = version + 1, value = excluded.value,
+                                             forget_after = excluded.forget_after";
+        let forget_after = forget_after.map(Timestamp::as_millis);
+        connection.prepare_cached(sql)?.execute((shard, key, value.as_ref(), forget_after))?;
     }
     for key in &commit.deletes {
         connection.prepare_cached("DELETE FROM records WHERE shard = ?1 AND key = ?2")?.execute((shard, key))?;
@@ -54,6 +61,12 @@ pub(super) fn apply(connection: &Connection, commit: &Commit) -> rusqlite::Resul
         add(connection, shard, name, *amount)?;
     }
     Ok(Applied::Written(appended))
+}
+
+/// Deletes at most `most` records whose time is before `now`, the oldest first. One statement is a transaction by itself.
+pub(super) fn sweep(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    connection.prepare_cached(SWEEP)?.execute((now.as_millis(), most))
 }
 
 /// Writes down the sequence number of a shard's last commit.

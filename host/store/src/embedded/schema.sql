@@ -11,8 +11,11 @@ CREATE TABLE records (
     key     TEXT    NOT NULL,
     version INTEGER NOT NULL,  -- grows by one at each put
     value   BLOB    NOT NULL,
+    forget_after INTEGER,  -- a time in milliseconds after which nobody needs it; null: keep it for ever
     PRIMARY KEY (shard, key)
 ) STRICT;
+
+CREATE INDEX records_to_forget ON records (forget_after) WHERE forget_after IS NOT NULL;
 
 CREATE TABLE index_entries (
     shard  INTEGER NOT NULL,

@@ -7,9 +7,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::FILE;
+use super::apply::SWEEP;
 use super::file::SCHEMA_VERSION;
 use super::*;
-use crate::{Change, Survives};
+use crate::{Change, Put, Survives};
 
 const SHARD: Shard = Shard::PLATFORM;
 
@@ -22,7 +23,7 @@ fn file_in(directory: &TempDir) -> PathBuf {
 }
 
 fn put(key: &str, size: usize) -> Commit {
-    Commit { puts: vec![(key.to_owned(), Bytes::from(vec![b'v'; size]))], ..Commit::new(SHARD) }
+    Commit { puts: vec![Put::new(key.to_owned(), Bytes::from(vec![b'v'; size]))], ..Commit::new(SHARD) }
 }
 
 /// A directory with a store of a few hundred records, closed.
@@ -54,6 +55,7 @@ async fn it_keeps_the_contract() {
         Arc::new(store) as Arc<dyn Store>
     };
     crate::contract::run(make).await.unwrap();
+    crate::contract::run_sweeping(make).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,6 +83,36 @@ async fn reopening_finds_everything() {
     assert_eq!(lines, [LogEntry { sequence: 1, value: Bytes::from_static(b"line") }]);
     assert_eq!(store.counters(SHARD, &["counter".to_owned()]).await.unwrap(), [7]);
     assert_eq!(store.commit(Commit::new(SHARD)).await.unwrap().sequence, first.sequence + 1);
+}
+
+#[tokio::test]
+async fn what_is_to_be_forgotten_is_swept_after_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    let mut commit = put("kept", 1);
+    let forget_after = Some(Timestamp::from_millis(1_000));
+    commit.puts.push(Put { forget_after, ..Put::new("due".to_owned(), Bytes::new()) });
+    store.commit(commit).await.unwrap();
+    store.close().await.unwrap();
+    let refused = store.sweep(Timestamp::from_millis(1_001), 9).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the store is out of reach: it is closed");
+    let store = open(&directory).unwrap();
+    assert_eq!(store.sweep(Timestamp::from_millis(1_000), 9).await.unwrap(), 0);
+    assert_eq!(store.sweep(Timestamp::from_millis(1_001), 9).await.unwrap(), 1);
+    store.close().await.unwrap();
+    let store = open(&directory).unwrap();
+    let found = store.read(SHARD, &["kept".to_owned(), "due".to_owned()]).await.unwrap();
+    assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
+async fn a_sweep_looks_at_what_is_due_and_nothing_else() {
+    let directory = filled().await;
+    let connection = Connection::open(file_in(&directory)).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {SWEEP}")).unwrap();
+    let plan: Vec<String> = statement.query_map((0, 0), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    assert!(plan.iter().any(|step| step.contains("INDEX records_to_forget (forget_after<?)")), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.contains("SCAN") || step.contains("TEMP B-TREE")), "{plan:?}");
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access_model::Shard;
+use access_model::{Shard, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::apply::{Applied, apply, put_sequence};
+use super::apply::{Applied, apply, put_sequence, sweep};
 use super::error::store_error;
 use super::file::{Lock, Opened};
 use crate::{Change, Commit, CommitError, Committed, StoreError, Survives, Watcher};
@@ -15,11 +15,11 @@ use crate::{Change, Commit, CommitError, Committed, StoreError, Survives, Watche
 /// At most so many commits share a transaction: enough to make its cost vanish, few enough to keep the wait short.
 const GROUP: usize = 256;
 
-/// A commit and who waits for it.
+/// What there is to write, and who waits for it.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) commit: Commit,
-    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
+pub(super) enum Job {
+    Commit { commit: Commit, answer: oneshot::Sender<Result<Committed, CommitError>> },
+    Sweep { now: Timestamp, most: usize, answer: oneshot::Sender<Result<usize, StoreError>> },
 }
 
 /// Those who are told of each commit.
@@ -54,10 +54,30 @@ impl Writer {
             .map_err(|error| store_error(&error))
     }
 
-    /// Commits the jobs, tells the watchers, answers.
+    /// Commits what is to be committed, then sweeps: what a commit of this group prolongs is not swept.
     fn serve(&mut self, jobs: &mut Vec<Job>) {
-        let (commits, waiting): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.commit, job.answer)).unzip();
-        let answers = match self.attempt(&commits) {
+        let (mut commits, mut waiting, mut sweeps) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
+        for job in jobs.drain(..) {
+            match job {
+                Job::Commit { commit, answer } => {
+                    commits.push(commit);
+                    waiting.push(answer);
+                }
+                Job::Sweep { now, most, answer } => sweeps.push((now, most, answer)),
+            }
+        }
+        if !commits.is_empty() {
+            self.commit(&commits, waiting);
+        }
+        for (now, most, waiting) in sweeps {
+            // Nobody waits any more when the caller has gone away.
+            let _ = waiting.send(self.sweep(now, most).map_err(|error| store_error(&error)));
+        }
+    }
+
+    /// Commits, tells the watchers, answers.
+    fn commit(&mut self, commits: &[Commit], waiting: Vec<oneshot::Sender<Result<Committed, CommitError>>>) {
+        let answers = match self.attempt(commits) {
             Ok(answers) => answers,
             Err(error) if commits.len() > 1 => {
                 // One commit that can't be written (too large for what is left of the disk, say) must not fail the others.
@@ -66,11 +86,17 @@ impl Writer {
             }
             Err(error) => vec![Err(store_error(&error).into())],
         };
-        self.tell(&commits, &answers);
+        self.tell(commits, &answers);
         for (waiting, answer) in waiting.into_iter().zip(answers) {
             // Nobody waits any more when the caller has gone away; the commit stands all the same.
             let _ = waiting.send(answer);
         }
+    }
+
+    /// What power loss brings back is swept again.
+    fn sweep(&mut self, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
+        self.set_level(Survives::Process)?;
+        sweep(&self.connection, now, most)
     }
 
     fn alone(&mut self, commit: &Commit) -> Result<Committed, CommitError> {
@@ -165,6 +191,7 @@ fn unknown_shard(shard: Shard) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Put;
 
     #[test]
     fn one_commit_that_must_survive_power_loss_syncs_its_group() {
@@ -189,7 +216,7 @@ mod tests {
         }
         writer.connection.execute_batch("DROP TABLE counters").unwrap();
         let mut commit = Commit::new(Shard::PLATFORM);
-        commit.puts.push(("key".to_owned(), "value".into()));
+        commit.puts.push(Put::new("key".to_owned(), "value".into()));
         commit.counters.push(("gone".to_owned(), 1));
         assert!(writer.alone(&commit).is_err());
         assert_eq!(writer.sequences, [3]);

@@ -6,7 +6,7 @@ use access_authority::audit::{ACTION_LIST, AuditFilter};
 use access_authority::{PageRequest, Target};
 use access_model::{IdKind, Timestamp};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::asker::Asker;
 use crate::endpoints::{id, json};
 use crate::problem::Problem;
+use crate::segments::Segments;
 
 /// What the query takes. Times are RFC 3339.
 #[derive(Debug, Deserialize)]
@@ -31,10 +32,10 @@ pub(crate) struct AuditQuery {
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(workspace): Path<String>,
+    Segments(workspace): Segments<String>,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
     let permit = app.permit(&asker, ACTION_LIST, workspace).await?;
     let Query(AuditQuery { limit, cursor, action, actor, since, until }) = query.map_err(|_| {
         let takes = "the query takes `limit`, `cursor`, `action`, `actor`, and `since` and `until` in RFC 3339 form";

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access_authority::decide::ASK;
 use access_authority::{Permit, Question, Target};
 use access_model::PlainSecret;
 use access_model::network::parse_address;
@@ -18,9 +19,6 @@ use crate::body::Body;
 use crate::endpoints::json;
 use crate::problem::Problem;
 
-/// The action of asking.
-const ACTION: &str = "decisions.ask";
-
 /// A question. `credential` and either `request` with method and path or `action` are required.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +30,7 @@ pub(crate) struct QuestionBody {
     action: Option<String>,
     #[serde(default)]
     resource: Resource,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     context: Attributes,
 }
 
@@ -51,14 +49,14 @@ struct RequestBody {
 
 pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
     let permit = permit(&app, &asker).await?;
-    let question = body.json::<QuestionBody>()?.into_question("")?;
+    let question = body.json::<QuestionBody>().await?.into_question("")?;
     let answer = app.authority.authorize(&permit, question).await;
     Ok(json(StatusCode::OK, &answer))
 }
 
 /// The permit to ask for decisions.
 pub(crate) async fn permit(app: &App, asker: &Asker) -> Result<Permit, Problem> {
-    app.permit(asker, ACTION, Ok(Target::platform())).await
+    app.permit(asker, ASK, Ok(Target::platform())).await
 }
 
 impl QuestionBody {

@@ -27,7 +27,7 @@ struct BatchAnswer {
 
 pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
     let permit = permit(&app, &asker).await?;
-    let BatchBody { items } = body.json()?;
+    let BatchBody { items } = body.json().await?;
     let most = app.authority.catalog().limits.batch;
     if !(1..=most).contains(&items.len()) {
         return Err(Problem::invalid("items", format!("must have 1 to {most} questions")));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access_authority::keys::{Change, KeyRequest, actions};
 use access_authority::{PageRequest, Permit, Target};
 use access_model::{Id, IdKind};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use crate::asker::Asker;
 use crate::body::Body;
 use crate::endpoints::{id, json};
 use crate::problem::Problem;
+use crate::segments::Segments;
 
 /// `overlap_seconds` is how long the old key goes on; 0, and nothing stated, ends it now.
 #[derive(Debug, Default, Deserialize)]
@@ -27,22 +28,22 @@ struct RotateBody {
 pub(crate) async fn issue(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(workspace): Path<String>,
+    Segments(workspace): Segments<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
     let permit = app.permit(&asker, actions::ISSUE, workspace).await?;
-    let request: KeyRequest = body.json()?;
+    let request: KeyRequest = body.json().await?;
     Ok(json(StatusCode::CREATED, &app.authority.issue_key(&permit, request).await?))
 }
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(workspace): Path<String>,
+    Segments(workspace): Segments<String>,
     page: Result<Query<PageRequest>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
     let permit = app.permit(&asker, actions::LIST, workspace).await?;
     let Query(page) =
         page.map_err(|_| Problem::new(400, "invalid_request", "the query takes `limit` (a number) and `cursor`"))?;
@@ -52,48 +53,53 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (permit, key) = permit(&app, &asker, actions::GET, &path).await?;
+    let (permit, key) = permit(&app, &asker, actions::GET, path).await?;
     Ok(json(StatusCode::OK, &app.authority.get_key(&permit, &key).await?))
 }
 
 pub(crate) async fn rotate(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (permit, key) = permit(&app, &asker, actions::ROTATE, &path).await?;
-    let RotateBody { overlap_seconds } = body.json_or_default()?;
+    let (permit, key) = permit(&app, &asker, actions::ROTATE, path).await?;
+    let RotateBody { overlap_seconds } = body.json_or_default().await?;
     Ok(json(StatusCode::CREATED, &app.authority.rotate_key(&permit, &key, overlap_seconds).await?))
 }
 
 pub(crate) async fn disable(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, &path, Change::Disable).await
+    change(&app, &asker, path, Change::Disable).await
 }
 
 pub(crate) async fn enable(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, &path, Change::Enable).await
+    change(&app, &asker, path, Change::Enable).await
 }
 
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, &path, Change::Revoke).await
+    change(&app, &asker, path, Change::Revoke).await
 }
 
-async fn change(app: &App, asker: &Asker, path: &(String, String), change: Change) -> Result<Response, Problem> {
+async fn change(
+    app: &App,
+    asker: &Asker,
+    path: Result<(String, String), Problem>,
+    change: Change,
+) -> Result<Response, Problem> {
     let (permit, key) = permit(app, asker, change.action(), path).await?;
     Ok(json(StatusCode::OK, &app.authority.change_key(&permit, &key, change).await?))
 }
@@ -102,10 +108,11 @@ async fn permit(
     app: &App,
     asker: &Asker,
     action: &str,
-    (workspace, key): &(String, String),
+    path: Result<(String, String), Problem>,
 ) -> Result<(Permit, Id), Problem> {
-    let key = id(IdKind::Key, "key", key);
-    let workspace = id(IdKind::Workspace, "workspace", workspace);
-    let target = workspace.and_then(|workspace| Ok(Target::key(workspace, key.as_ref().map_err(Problem::clone)?)));
-    Ok((app.permit(asker, action, target).await?, key?))
+    let ids = path.and_then(|(workspace, key)| {
+        Ok((id(IdKind::Workspace, "workspace", &workspace)?, id(IdKind::Key, "key", &key)?))
+    });
+    let target = ids.as_ref().map(|(workspace, key)| Target::key(*workspace, key)).map_err(Problem::clone);
+    Ok((app.permit(asker, action, target).await?, ids?.1))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access_authority::Target;
 use access_authority::network::{ACTION_GET, ACTION_UPDATE, NetworkUpdate};
 use access_model::IdKind;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -14,13 +14,14 @@ use crate::asker::Asker;
 use crate::body::Body;
 use crate::endpoints::{id, json};
 use crate::problem::Problem;
+use crate::segments::Segments;
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(workspace): Path<String>,
+    Segments(workspace): Segments<String>,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
     let permit = app.permit(&asker, ACTION_GET, workspace).await?;
     Ok(json(StatusCode::OK, &app.authority.get_network(&permit)?))
 }
@@ -28,11 +29,11 @@ pub(crate) async fn show(
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Path(workspace): Path<String>,
+    Segments(workspace): Segments<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let workspace = id(IdKind::Workspace, "workspace", &workspace).map(Target::workspace);
+    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
     let permit = app.permit(&asker, ACTION_UPDATE, workspace).await?;
-    let update: NetworkUpdate = body.json()?;
+    let update: NetworkUpdate = body.json().await?;
     Ok(json(StatusCode::OK, &app.authority.update_network(&permit, &update).await?))
 }

@@ -1,0 +1,20 @@
+//! The product as its users meet it: the real binary, over HTTP and the command line.
+#![cfg(test)]
+
+mod bad_input;
+mod batch;
+mod beginnings;
+mod configuration;
+mod credentials;
+mod example;
+mod gateways;
+mod house;
+mod kind_table;
+mod limits;
+mod management;
+mod network;
+mod policy_folder;
+mod rotation;
+mod secrets;
+mod shutdown;
+mod tour;

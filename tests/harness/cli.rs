@@ -1,0 +1,73 @@
+//! The commands that are not `serve`.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::host::Host;
+use crate::process::product;
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it remarked.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().expect("the command runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is text");
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Checks the exit code, and that everything in `what` was said, wherever.
+    #[track_caller]
+    pub fn check(&self, code: i32, what: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for what in what {
+            assert!(self.stdout.contains(what) || self.stderr.contains(what), "no `{what}` in {self:?}");
+        }
+        self
+    }
+
+    /// Checks the exit code, and reads what was printed as JSON.
+    #[track_caller]
+    pub fn check_json(&self, code: i32) -> Value {
+        self.check(code, &[]);
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
+}
+
+/// `init` on a data folder, for `acme` and its workspace `main`.
+pub fn run_init(data_dir: &Path) -> Ran {
+    let mut command = product();
+    command.args(["init", "--organization", "acme", "--workspace", "main", "--output", "json", "--data-dir"]);
+    Ran::of(command.arg(data_dir))
+}
+
+impl Host {
+    /// Runs a command against this host as its operator.
+    pub fn cli(&self, args: &[&str]) -> Ran {
+        Ran::of(&mut self.cli_as(&self.identity().operator_token, args))
+    }
+
+    /// A command against this host with another token, not yet run.
+    pub fn cli_as(&self, token: &str, args: &[&str]) -> Command {
+        let mut command = product();
+        command.env("CRONFLOW_ACCESS_URL", self.url()).env("CRONFLOW_ACCESS_TOKEN", token).args(args);
+        command
+    }
+
+    /// Runs `authorize` about a credential, through the gateway.
+    pub fn cli_authorize(&self, credential: &str, args: &[&str]) -> Ran {
+        let mut command = self.cli_as(&self.identity().gateway_token, &["authorize", "--output", "json"]);
+        Ran::of(command.args(args).env("CRONFLOW_ACCESS_CREDENTIAL", credential))
+    }
+}
