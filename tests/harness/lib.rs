@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`host`] (start one, stop it, start it again), [`http`] (who speaks to it, byte for byte), [`question`]
 //! (asking for a decision, and one `check_…` per kind of answer), [`keys`] (issuing and changing keys), [`cli`] (the other
-//! commands), [`flood`] (many at once), [`secret`] (secrets that nobody issued), [`process`] (what runs underneath).
+//! commands), [`mod@flood`] (many at once), [`secret`] (secrets that nobody issued), [`process`] (what runs underneath).
 //!
 //! A test starts a host of its own, so that tests neither wait for nor disturb each other. Nothing here sleeps: whoever
 //! waits, waits for the thing itself (a log line, an end of file, an answer), up to [`process::PATIENCE`].

@@ -13,9 +13,13 @@ use serde::Serialize;
 /// Bytes of a sentence that are never cut.
 const DETAIL_LENGTH: usize = 600;
 
-/// An error body, and the headers that go with its status.
+/// An error body, and the headers that go with its status. Boxed: errors are rare, and results that carry one are passed
+/// around.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: StatusCode,
     code: String,
     detail: String,
@@ -28,7 +32,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem with a stable code and a sentence that says what to do.
     pub(crate) fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code: code.to_owned(),
             detail: brief(&detail.into()),
@@ -36,7 +40,7 @@ impl Problem {
             decision_id: None,
             retry_after: None,
             quota: None,
-        }
+        }))
     }
 
     /// A field of the body that can't be what it is.
@@ -54,8 +58,8 @@ impl Problem {
             Error::Transition(KeyError::ScopeNotGrantable { .. }) => Self::invalid("scopes", text),
             Error::Transition(KeyError::NeverValid) => Self::invalid("expires_at", text),
             Error::Transition(_) => Self::new(409, "conflict", text),
-            Error::Contended => Self { retry_after: Some(1), ..Self::new(409, "conflict", text) },
-            Error::StoreUnavailable => Self { retry_after: Some(1), ..Self::new(503, "store_unavailable", text) },
+            Error::Contended => Self::new(409, "conflict", text).retry_after(1),
+            Error::StoreUnavailable => Self::new(503, "store_unavailable", text).retry_after(1),
             Error::Internal => Self::new(500, "internal", text),
         }
     }
@@ -65,12 +69,17 @@ impl Problem {
             Some(reason) => (reason.code.as_str(), reason.message.as_str()),
             None => ("not_permitted", "no policy permits this"),
         };
-        Self {
-            decision_id: Some(answer.decision_id.clone()),
-            retry_after: answer.retry_after,
-            quota: answer.quota,
-            ..Self { reasons: answer.reasons.clone(), ..Self::new(answer.status, code, detail) }
-        }
+        let mut problem = Self::new(answer.status, code, detail);
+        problem.0.decision_id = Some(answer.decision_id.clone());
+        problem.0.retry_after = answer.retry_after;
+        problem.0.quota = answer.quota;
+        problem.0.reasons = answer.reasons;
+        problem
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 }
 
@@ -98,28 +107,29 @@ struct Document<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let Self(parts) = self;
         let document = Document {
-            r#type: format!("urn:cronflow-access:problem:{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            code: &self.code,
-            detail: &self.detail,
-            reasons: &self.reasons,
-            decision_id: self.decision_id.as_deref(),
+            r#type: format!("urn:cronflow-access:problem:{}", parts.code),
+            title: parts.status.canonical_reason().unwrap_or("Error"),
+            status: parts.status.as_u16(),
+            code: &parts.code,
+            detail: &parts.detail,
+            reasons: &parts.reasons,
+            decision_id: parts.decision_id.as_deref(),
         };
         let json = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (self.status, json).into_response();
+        let mut response = (parts.status, json).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if parts.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"cronflow-access\""));
         }
-        if self.code == "missing_scope" {
+        if parts.code == "missing_scope" {
             let insufficient = "Bearer realm=\"cronflow-access\", error=\"insufficient_scope\"";
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(insufficient));
         }
-        if let Some(QuotaView { limit, remaining, reset_seconds }) = self.quota {
+        if let Some(QuotaView { limit, remaining, reset_seconds }) = parts.quota {
             for (name, value) in [
                 ("ratelimit-policy", format!("\"default\";q={limit}")),
                 ("ratelimit", format!("\"default\";r={remaining};t={reset_seconds}")),
@@ -129,7 +139,7 @@ impl IntoResponse for Problem {
                 }
             }
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = parts.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
