@@ -1,0 +1,138 @@
+//! The yardstick: a bare axum server that reads the question of `POST /v1/authorize` into types of the same shape and
+//! answers JSON of the same shape and size, having decided nothing. What the product costs beyond this is what a decision
+//! costs; what it costs below this nobody can save who speaks HTTP and JSON here.
+//!
+//! Runtime, listener and socket options are the product's. It prints its base URL, and serves until it is ended.
+
+use std::hint::black_box;
+use std::io::Write as _;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::serve::ListenerExt as _;
+use bytes::Bytes;
+use cronflow_policy_cases::{Attributes, Resource};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    credential: String,
+    #[serde(default)]
+    request: Request,
+    #[serde(default)]
+    action: Option<String>,
+    #[serde(default)]
+    resource: Resource,
+    #[serde(default)]
+    context: Attributes,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    #[serde(default)]
+    method: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    ip: Option<String>,
+    #[serde(default)]
+    environment: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    decision: &'a str,
+    status: u16,
+    decision_id: &'a str,
+    policy_revision: u64,
+    set_digest: &'a str,
+    reasons: &'a [&'a str],
+    principal: Principal<'a>,
+    quota: Quota,
+}
+
+#[derive(Serialize)]
+struct Principal<'a> {
+    kind: &'a str,
+    id: &'a str,
+    key_kind: &'a str,
+    organization: &'a str,
+    workspace: &'a str,
+    environment: Option<&'a str>,
+    scopes: &'a [&'a str],
+}
+
+#[derive(Serialize)]
+struct Quota {
+    limit: u32,
+    remaining: u32,
+    reset_seconds: u64,
+}
+
+/// As many as a production key of the demo holds.
+const SCOPES: &[&str] = &[
+    "jobs:read",
+    "jobs:write",
+    "workers:manage",
+    "webhooks:configure",
+    "keys:read",
+    "keys:write",
+    "network:read",
+    "network:write",
+    "policies:read",
+    "policies:write",
+    "audit:read",
+];
+
+async fn echo(body: Bytes) -> Response {
+    let Ok(question) = serde_json::from_slice::<Question>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    // Everything that was read counts as used, so that none of the reading is optimized away.
+    let Question { credential, request, action, resource, context } = &question;
+    black_box((credential, &request.method, &request.path, &request.ip, action, resource, context));
+    let answer = Answer {
+        decision: "allow",
+        status: 200,
+        decision_id: "dec_000000000000000000",
+        policy_revision: 0,
+        set_digest: "0000000000000000000000000000000000000000000000000000000000000000",
+        reasons: &[],
+        principal: Principal {
+            kind: "api_key",
+            id: "key_000000000000000000",
+            key_kind: "production",
+            organization: "org_000000000000000000",
+            workspace: "ws_000000000000000000",
+            environment: request.environment.as_deref(),
+            scopes: SCOPES,
+        },
+        quota: Quota { limit: 1_000_000_000, remaining: 999_999_999, reset_seconds: 60 },
+    };
+    let mut bytes = Vec::with_capacity(640);
+    if serde_json::to_writer(&mut bytes, &answer).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    ([(CONTENT_TYPE, "application/json")], bytes).into_response()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let mut out = std::io::stdout();
+        writeln!(out, "http://{}", listener.local_addr()?)?;
+        out.flush()?;
+        let listener = listener.tap_io(|stream| {
+            // As the product: without it, the connection keeps its delay, and the measurement says so.
+            let _ = stream.set_nodelay(true);
+        });
+        axum::serve(listener, Router::new().route("/v1/authorize", post(echo))).await?;
+        Ok(())
+    })
+}
