@@ -202,7 +202,7 @@ impl Authority {
             actor: permit.actor(),
             action: permit.action().to_owned(),
             target: after.id.to_string(),
-            decision_id: Some(permit.decision_id().to_owned()),
+            decision_id: Some(permit.decision_id().to_string()),
             before: before.map(shown).transpose()?,
             after: Some(shown(after)?),
         })

@@ -114,7 +114,7 @@ impl Authority {
             actor: permit.actor(),
             action: ACTION_UPDATE.to_owned(),
             target: after.id.to_string(),
-            decision_id: Some(permit.decision_id().to_owned()),
+            decision_id: Some(permit.decision_id().to_string()),
             before: Some(shown(before)?),
             after: Some(shown(after)?),
         })

@@ -95,6 +95,41 @@ pub fn parse_address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
+/// An address as policies see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    ip: IpAddr,
+    // INVARIANT: `ip` in its one spelling.
+    text: String,
+}
+
+impl Address {
+    /// Reads an address like [`parse_address`]. IPv4 has one spelling that is read, so that text is kept.
+    pub fn parse(text: String) -> Option<Self> {
+        match text.parse::<IpAddr>().ok()? {
+            ip @ IpAddr::V4(_) => Some(Self { ip, text }),
+            six @ IpAddr::V6(_) => Some(six.to_canonical().into()),
+        }
+    }
+
+    /// The address.
+    pub const fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// Its spelling.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        Self { ip, text: ip.to_string() }
+    }
+}
+
 /// A hop of `X-Forwarded-For`: an address, perhaps with brackets and a port. A zone id makes it garbage.
 fn parse_hop(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches([' ', '\t']);
@@ -197,6 +232,17 @@ mod tests {
             ["unknown", "203.0.113.9, nonsense", "fe80::1%eth0", "", "203.0.113.9,", "1.2.3.4:99999", "[::1", "[::1]x"]
         {
             client("10.0.0.1", &[garbage], None);
+        }
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        let text = |text: &str| Address::parse(text.to_owned()).map(Address::into_text);
+        assert_eq!(text("203.0.113.7").as_deref(), Some("203.0.113.7"));
+        assert_eq!(text("::ffff:203.0.113.7").as_deref(), Some("203.0.113.7"));
+        assert_eq!(text("2001:DB8:0:0::1").as_deref(), Some("2001:db8::1"));
+        for garbage in ["", "203.0.113.07", "203.0.113.7:80", "[::1]", "fe80::1%eth0", " 10.0.0.1", "1.2.3"] {
+            assert_eq!(text(garbage), None, "{garbage}");
         }
     }
 

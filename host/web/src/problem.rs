@@ -70,7 +70,7 @@ impl Problem {
             None => ("not_permitted", "no policy permits this"),
         };
         let mut problem = Self::new(answer.status, code, detail);
-        problem.0.decision_id = Some(answer.decision_id.clone());
+        problem.0.decision_id = Some(answer.decision_id.to_string());
         problem.0.retry_after = answer.retry_after;
         problem.0.quota = answer.quota;
         problem.0.reasons = answer.reasons;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use access_model::meter::QuotaView;
 use cronflow_policy_cases::Reason;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::decide::cache::CredentialEntry;
+use crate::decide::decision_id::DecisionId;
 
 /// Allow or deny, and everything that goes with it. Serializes to the body of `POST /v1/authorize`.
 #[derive(Debug, Clone, Serialize)]
@@ -16,7 +18,7 @@ pub struct Answer {
     /// The HTTP status that an enforcement point answers with: 200, 401, 403, 429 or 503.
     pub status: u16,
     /// Names this decision in logs and audit records.
-    pub decision_id: String,
+    pub decision_id: DecisionId,
     /// Revision of the workspace's own policy set.
     pub policy_revision: u64,
     /// Digest of everything that decided: platform set, catalog, tenant set.
@@ -64,7 +66,7 @@ impl Serialize for PrincipalView {
             workspace: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             environment: Option<&'a str>,
-            scopes: &'a [String],
+            scopes: &'a RawValue,
         }
         let facts = &self.entry.principal;
         View {
@@ -74,7 +76,7 @@ impl Serialize for PrincipalView {
             organization: facts.organization.as_deref(),
             workspace: facts.workspace.as_deref(),
             environment: self.environment.as_deref(),
-            scopes: &facts.scopes,
+            scopes: &self.entry.scopes_json,
         }
         .serialize(serializer)
     }

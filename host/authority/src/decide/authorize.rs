@@ -1,6 +1,7 @@
 //! The way of a customer's request, on one screen.
 
 use access_model::Credential;
+use access_model::network::Address;
 
 use crate::authority::Authority;
 use crate::decide::answer::Answer;
@@ -32,8 +33,9 @@ impl Authority {
         }
 
         // identify
+        let client = question.ip.as_ref().map(Address::ip);
         let by = gateway.map(|_| *asker.caller().credential.id());
-        let caller = match self.identify(&question.credential, by, question.ip, now).await {
+        let caller = match self.identify(&question.credential, by, client, now).await {
             Ok(caller) => caller,
             Err((refusal, retry_after)) => return self.refuse(subject, refusal, None, retry_after),
         };

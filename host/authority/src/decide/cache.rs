@@ -9,6 +9,7 @@ use access_model::{Credential, Id, Kind, Organization, Shard, Workspace};
 use access_store::Change;
 use cronflow_policy_cases as facts;
 use quick_cache::sync::Cache;
+use serde_json::value::RawValue;
 
 use crate::authority::lock;
 use crate::decide::meter::Meter;
@@ -29,6 +30,8 @@ pub(crate) struct CredentialEntry {
     pub(crate) gateway: Option<facts::Gateway>,
     /// Where its requests are counted, where its kind has a quota.
     pub(crate) meter: Option<Arc<Meter>>,
+    /// Its scopes as JSON, which every answer shows.
+    pub(crate) scopes_json: Box<RawValue>,
     /// Bytes of `principal` as JSON.
     pub(crate) size: usize,
 }

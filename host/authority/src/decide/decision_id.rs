@@ -1,12 +1,34 @@
 //! Ids of decisions: unique over hosts and restarts, cheap to make, not secret.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Serialize, Serializer};
+
+/// Names a decision: `dec_`, the host's random name, and a number in hexadecimal. Its text is only made where it is shown.
+#[derive(Debug, Clone)]
+pub struct DecisionId {
+    host: Arc<str>,
+    number: u64,
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dec_{}{:x}", self.host, self.number)
+    }
+}
+
+impl Serialize for DecisionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// Makes decision ids.
 #[derive(Debug)]
 pub(crate) struct DecisionIds {
-    host: Box<str>,
+    host: Arc<str>,
     next: AtomicU64,
 }
 
@@ -15,14 +37,7 @@ impl DecisionIds {
         Self { host: host.into(), next: AtomicU64::new(1) }
     }
 
-    pub(crate) fn next(&self) -> String {
-        use fmt::Write as _;
-        let mut id = String::with_capacity(4 + self.host.len() + 12);
-        id.push_str("dec_");
-        id.push_str(&self.host);
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        // Writing to a string does not fail.
-        let _ = write!(id, "{number:x}");
-        id
+    pub(crate) fn next(&self) -> DecisionId {
+        DecisionId { host: Arc::clone(&self.host), number: self.next.fetch_add(1, Ordering::Relaxed) }
     }
 }

@@ -1,8 +1,8 @@
 //! Gather: the question and what is known become immutable facts.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use access_model::network::Address;
 use access_model::text::quotable;
 use access_model::{PlainSecret, Timestamp, path};
 use cronflow_policy_cases::{Action, Attributes, FactsRef, Gateway, Request, Resource, Value};
@@ -21,7 +21,7 @@ pub struct Question {
     /// The path, as the client sent it.
     pub path: Option<String>,
     /// The client's address.
-    pub ip: Option<IpAddr>,
+    pub ip: Option<Address>,
     /// The environment that the request states.
     pub environment: Option<String>,
     /// The action, in place of method and path.
@@ -68,8 +68,8 @@ impl Authority {
         question: Question,
         now: Timestamp,
     ) -> Result<Gathered, Refusal> {
-        let path = match question.path.as_deref().map(path::canonical).transpose() {
-            Ok(path) => path.map(std::borrow::Cow::into_owned),
+        let path = match question.path.map(path::into_canonical).transpose() {
+            Ok(path) => path,
             Err(unsafe_path) => return Err(Refusal::UnknownAction(unsafe_path.to_string())),
         };
         let action = self.action_of(question.action.as_deref(), question.method.as_deref(), path.as_deref())?;
@@ -86,7 +86,7 @@ impl Authority {
             request: Request {
                 method: question.method,
                 path,
-                ip: question.ip.map(|ip| ip.to_canonical().to_string()),
+                ip: question.ip.map(Address::into_text),
                 environment: question.environment,
             },
             resource,

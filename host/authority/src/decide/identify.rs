@@ -163,7 +163,8 @@ impl Authority {
             }
             Credential::Operator(record) => principal.created_at = record.created_at.as_millis(),
         }
-        Some(CredentialEntry { size: json_size(&principal), credential, kind, principal, gateway, meter })
+        let scopes_json = serde_json::value::to_raw_value(&principal.scopes).ok()?;
+        Some(CredentialEntry { size: json_size(&principal), credential, kind, principal, gateway, meter, scopes_json })
     }
 
     /// The caller with its parents, or nothing when one of them is dead.

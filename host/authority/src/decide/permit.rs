@@ -6,6 +6,7 @@ use access_model::{Actor, Id};
 use cronflow_policy_cases::Action;
 
 use crate::decide::cache::{CredentialEntry, WorkspaceEntry};
+use crate::decide::decision_id::DecisionId;
 
 /// Proof that a caller may do `action`. Only [`crate::Authority::require`] makes one, so whatever takes a permit can't run
 /// without a decision; and the workspace to act on comes out of the permit, so it is the one that was decided about.
@@ -14,7 +15,7 @@ pub struct Permit {
     pub(super) action: Arc<Action>,
     pub(super) caller: Arc<CredentialEntry>,
     pub(super) workspace: Option<Arc<WorkspaceEntry>>,
-    pub(super) decision_id: String,
+    pub(super) decision_id: DecisionId,
 }
 
 impl Permit {
@@ -24,7 +25,7 @@ impl Permit {
     }
 
     /// The decision that allowed it.
-    pub fn decision_id(&self) -> &str {
+    pub const fn decision_id(&self) -> &DecisionId {
         &self.decision_id
     }
 

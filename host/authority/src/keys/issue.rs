@@ -78,7 +78,7 @@ impl Authority {
         };
         let key = ApiKey::issue(new, kind, now)?;
         let mut commit = Commit::new(home);
-        let decision = Some(permit.decision_id().to_owned());
+        let decision = Some(permit.decision_id().to_string());
         put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
         self.store.commit(commit).await?;
         Ok(IssuedKey { key: KeyView::new(&key, &kind.prefix, now), secret })

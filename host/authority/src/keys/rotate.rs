@@ -37,7 +37,7 @@ impl Authority {
             let (after, successor) = before.clone().rotate(successor_id, self.digest(&secret)?, overlap, &kind, now)?;
             let mut commit = Commit::new(id.home());
             self.put_changed_key(&mut commit, permit, &before, &after, check)?;
-            let decision = Some(permit.decision_id().to_owned());
+            let decision = Some(permit.decision_id().to_string());
             put_new_key(&mut commit, &successor, &kind.prefix, permit.actor(), decision, now, entropy)?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(IssuedKey { key: self.view(&successor), secret }),

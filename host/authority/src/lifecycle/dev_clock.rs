@@ -81,7 +81,7 @@ impl Authority {
                     actor: permit.actor(),
                     action: ACTION.to_owned(),
                     target: "dev-clock".into(),
-                    decision_id: Some(permit.decision_id().to_owned()),
+                    decision_id: Some(permit.decision_id().to_string()),
                     before: Some(json!({ "offset_seconds": before })),
                     after: Some(json!({ "offset_seconds": after })),
                 },

@@ -12,6 +12,7 @@ use access_authority::policies::Policies;
 use access_authority::{Answer, Authority, Caller, Error, Permit, Question, Target, World};
 use access_model::clock::ManualClock;
 use access_model::entropy::{SeededEntropy, SystemEntropy};
+use access_model::network::Address;
 use access_model::{Catalog, Clock, Entropy, PlainSecret, Shard, Timestamp};
 use access_store::{
     Commit, CommitError, Committed, IndexEntry, LogEntry, Memory, Metered, Range, Record, Store, StoreError, Watcher,
@@ -109,7 +110,7 @@ impl Bench {
             credential: PlainSecret::new(ask.credential.unwrap_or(self.key("production")).to_owned()),
             method: ask.method.map(str::to_owned),
             path: ask.path.map(str::to_owned),
-            ip: ask.ip.map(|ip| ip.parse().unwrap()),
+            ip: ask.ip.map(|ip| Address::parse(ip.to_owned()).unwrap()),
             environment: ask.environment.map(str::to_owned),
             action: ask.action.map(str::to_owned),
             resource: Resource::default(),

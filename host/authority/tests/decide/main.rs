@@ -70,9 +70,16 @@ async fn a_gateway_learns_nothing_about_organizations_it_is_not_bound_to() {
     let stranger = bench.gateway(&["org_00doesnotexist0000"], &["*"], None).await;
     assert!(stranger.is_err(), "an organization that does not exist is refused at issue");
     let bound_to_none = bench.gateway(&[], &["*"], None).await.unwrap();
-    let answer = bench.ask(Ask { gateway: Some(&bound_to_none), ..Ask::default() }).await;
-    assert_eq!((answer.status, answer.reasons[0].code.as_str()), (403, "gateway_not_bound"));
-    assert!(serde_json::to_value(&answer).unwrap().get("principal").is_none());
+    let read_only = bench.key("read_only");
+    let ask =
+        || Ask { gateway: Some(&bound_to_none), credential: Some(read_only), method: Some("POST"), ..Ask::default() };
+    for _ in 0..2 {
+        let answer = bench.ask(ask()).await;
+        assert_eq!((answer.status, answer.reasons.len()), (403, 1), "not what the key is and lacks");
+        assert_eq!(answer.reasons[0].code, "gateway_not_bound");
+        let json = serde_json::to_value(&answer).unwrap();
+        assert!(json.get("principal").is_none() && json.get("quota").is_none());
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access_authority::decide::ASK;
 use access_authority::{Permit, Question, Target};
 use access_model::PlainSecret;
-use access_model::network::parse_address;
+use access_model::network::Address;
 use access_model::organization::check_name;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -69,7 +69,7 @@ impl QuestionBody {
         }
         let ip = ip.map(|text| {
             let message = "must be an IPv4 or IPv6 address, without port, brackets or zone";
-            parse_address(&text).ok_or_else(|| Problem::invalid(&format!("{at}request.ip"), message))
+            Address::parse(text).ok_or_else(|| Problem::invalid(&format!("{at}request.ip"), message))
         });
         if let Some(environment) = &environment {
             check_name(environment).map_err(|error| Problem::invalid(&format!("{at}request.environment"), error))?;
