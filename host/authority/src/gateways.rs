@@ -11,16 +11,14 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::issued::Issued;
 use crate::keys::check_name;
-use crate::records::{self, CommitExt as _, Versioned};
+use crate::records::{self, CommitExt as _, TRIES, Versioned};
 
 /// The action of issuing one.
 pub const ACTION_ISSUE: &str = "gateways.issue";
 /// The action of revoking one.
 pub const ACTION_REVOKE: &str = "gateways.revoke";
-
-/// Times that a change is tried against others'.
-const TRIES: usize = 5;
 
 /// What is asked for. Empty or absent lists of organizations or environments: none.
 #[derive(Debug, Clone, Deserialize)]
@@ -63,27 +61,6 @@ pub struct GatewayView {
     pub created_at: Timestamp,
 }
 
-/// A gateway credential just issued.
-#[derive(Debug)]
-pub struct IssuedGateway {
-    /// The gateway.
-    pub gateway: GatewayView,
-    /// Its secret, shown once.
-    pub secret: PlainSecret,
-}
-
-impl Serialize for IssuedGateway {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Shown<'a> {
-            #[serde(flatten)]
-            gateway: &'a GatewayView,
-            secret: &'a str,
-        }
-        Shown { gateway: &self.gateway, secret: self.secret.expose() }.serialize(serializer)
-    }
-}
-
 impl From<&Gateway> for GatewayView {
     fn from(gateway: &Gateway) -> Self {
         Self {
@@ -104,7 +81,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the field.
-    pub async fn issue_gateway(&self, permit: &Permit, request: GatewayRequest) -> Result<IssuedGateway, Error> {
+    pub async fn issue_gateway(&self, permit: &Permit, request: GatewayRequest) -> Result<Issued<GatewayView>, Error> {
         permit.covers(ACTION_ISSUE)?;
         check_name(&request.name)?;
         let limits = &self.catalog.limits;
@@ -157,7 +134,7 @@ impl Authority {
         commit.put_new(records::credential(&id), &Credential::Gateway(gateway.clone()))?;
         append(&mut commit, &self.gateway_record(permit, None, &gateway)?)?;
         self.store.commit(commit).await?;
-        Ok(IssuedGateway { gateway: (&gateway).into(), secret })
+        Ok(Issued { shown: (&gateway).into(), secret })
     }
 
     /// Ends a gateway credential for good.

@@ -8,7 +8,7 @@ mod view;
 
 pub use change::Change;
 pub use issue::KeyRequest;
-pub use view::{IssuedKey, KeyView};
+pub use view::KeyView;
 
 pub(crate) use issue::{check_name, put_new_key};
 

@@ -13,6 +13,7 @@
 
 mod authority;
 mod error;
+mod issued;
 mod numbers;
 mod page;
 mod records;
@@ -28,4 +29,5 @@ pub mod policies;
 pub use authority::{Authority, World};
 pub use decide::{Answer, Caller, Outcome, Permit, Question, Target};
 pub use error::Error;
+pub use issued::Issued;
 pub use page::{Page, PageRequest};

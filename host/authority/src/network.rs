@@ -9,15 +9,12 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
-use crate::records::{self, CommitExt as _, Versioned};
+use crate::records::{self, CommitExt as _, TRIES, Versioned};
 
 /// The action of showing them.
 pub const ACTION_GET: &str = "network.get";
 /// The action of changing them.
 pub const ACTION_UPDATE: &str = "network.update";
-
-/// Times that a change is tried against others'.
-const TRIES: usize = 5;
 
 /// What is to change. A field that is left out stays; null lifts the restriction; an empty list is refused.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
+/// Times that a change is tried against others'.
+pub(crate) const TRIES: usize = 5;
+
 /// The platform's first record: how the installation began.
 pub(crate) const INSTALLATION: &str = "installation";
 /// Peppers and derived keys, sealed under the root key.

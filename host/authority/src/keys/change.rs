@@ -11,10 +11,7 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
-use crate::records::{CommitExt as _, Versioned};
-
-/// Times that a change is tried against others'.
-pub(super) const TRIES: usize = 5;
+use crate::records::{CommitExt as _, TRIES, Versioned};
 
 /// A change of a key's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,12 @@ use access_store::{Commit, IndexEntry, Store};
 use serde::Deserialize;
 
 use super::actions;
-use super::view::{IssuedKey, KeyView};
+use super::view::KeyView;
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::issued::Issued;
 use crate::records::{self, CommitExt as _};
 
 /// Characters of a name at most.
@@ -50,7 +51,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the field; [`Error::Transition`] for scopes that the kind can't hold.
-    pub async fn issue_key(&self, permit: &Permit, request: KeyRequest) -> Result<IssuedKey, Error> {
+    pub async fn issue_key(&self, permit: &Permit, request: KeyRequest) -> Result<Issued<KeyView>, Error> {
         permit.covers(actions::ISSUE)?;
         let workspace = &permit.workspace()?.record;
         let kind = self.catalog.kinds.get(&request.kind).filter(|kind| kind.class == Class::ApiKey);
@@ -81,7 +82,7 @@ impl Authority {
         let decision = Some(permit.decision_id().to_string());
         put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
         self.store.commit(commit).await?;
-        Ok(IssuedKey { key: KeyView::new(&key, &kind.prefix, now), secret })
+        Ok(Issued { shown: KeyView::new(&key, &kind.prefix, now), secret })
     }
 
     fn kinds_of_keys(&self) -> String {

@@ -6,13 +6,13 @@ use access_model::{Id, IdKind, PlainSecret};
 use access_store::{Commit, CommitError, Store};
 
 use super::actions;
-use super::change::TRIES;
 use super::issue::put_new_key;
-use super::view::IssuedKey;
+use super::view::KeyView;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
-use crate::records::Versioned;
+use crate::issued::Issued;
+use crate::records::{TRIES, Versioned};
 
 impl Authority {
     /// Replaces the key `id` of the permit's workspace. Old and new land in one commit, and the old one's version is
@@ -20,7 +20,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Invalid`] for the overlap; [`Error::NotFound`]; [`Error::Transition`].
-    pub async fn rotate_key(&self, permit: &Permit, id: &Id, overlap_seconds: u64) -> Result<IssuedKey, Error> {
+    pub async fn rotate_key(&self, permit: &Permit, id: &Id, overlap_seconds: u64) -> Result<Issued<KeyView>, Error> {
         permit.covers(actions::ROTATE)?;
         let most = self.catalog.limits.overlap_seconds;
         if overlap_seconds > most {
@@ -40,7 +40,7 @@ impl Authority {
             let decision = Some(permit.decision_id().to_string());
             put_new_key(&mut commit, &successor, &kind.prefix, permit.actor(), decision, now, entropy)?;
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(IssuedKey { key: self.view(&successor), secret }),
+                Ok(_) => return Ok(Issued { shown: self.view(&successor), secret }),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

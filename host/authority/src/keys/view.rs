@@ -1,8 +1,8 @@
-//! A key as it is shown: everything but its secret, and, once, its secret.
+//! A key as it is shown: everything but its secret.
 
 use std::collections::BTreeMap;
 
-use access_model::{ApiKey, Id, PlainSecret, Timestamp};
+use access_model::{ApiKey, Id, Timestamp};
 use serde::Serialize;
 
 /// A key as it is shown. Times are RFC 3339.
@@ -40,27 +40,6 @@ pub struct KeyView {
     pub successor: Option<Id>,
     /// Free text by name.
     pub metadata: BTreeMap<String, String>,
-}
-
-/// A key just issued, with its secret. The one place where a secret leaves.
-#[derive(Debug)]
-pub struct IssuedKey {
-    /// The key.
-    pub key: KeyView,
-    /// Its secret, shown once.
-    pub secret: PlainSecret,
-}
-
-impl Serialize for IssuedKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Shown<'a> {
-            #[serde(flatten)]
-            key: &'a KeyView,
-            secret: &'a str,
-        }
-        Shown { key: &self.key, secret: self.secret.expose() }.serialize(serializer)
-    }
 }
 
 impl KeyView {

@@ -60,7 +60,7 @@ async fn a_key_lives_as_long_as_it_was_issued_for_and_no_change_waits() {
     assert_eq!(status().await, 200);
     let change = async |change: Change| {
         let permit = bench.permit(change.action()).await;
-        bench.authority.change_key(&permit, &issued.key.id, change).await.map(|key| key.state)
+        bench.authority.change_key(&permit, &issued.shown.id, change).await.map(|key| key.state)
     };
     assert_eq!((change(Change::Disable).await.unwrap(), status().await), ("disabled", 401));
     assert_eq!((change(Change::Enable).await.unwrap(), status().await), ("active", 200));
@@ -74,9 +74,9 @@ async fn a_key_lives_as_long_as_it_was_issued_for_and_no_change_waits() {
 async fn another_workspaces_key_is_not_there() {
     let bench = Bench::new().await;
     let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request("staging")).await.unwrap();
-    let target = Target::key(bench.demo.other_workspace, &issued.key.id);
+    let target = Target::key(bench.demo.other_workspace, &issued.shown.id);
     let permit = bench.authority.require(&bench.operator().await, actions::REVOKE, target, None).await.unwrap();
-    let error = bench.authority.change_key(&permit, &issued.key.id, Change::Revoke).await.unwrap_err();
+    let error = bench.authority.change_key(&permit, &issued.shown.id, Change::Revoke).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "key", .. }));
 }
 
@@ -102,7 +102,7 @@ async fn what_can_not_be_issued_is_refused_by_field() {
 async fn every_change_is_in_the_trail_in_order_and_without_secrets() {
     let bench = Bench::new().await;
     let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request("staging")).await.unwrap();
-    let rotated = bench.authority.rotate_key(&bench.permit(actions::ROTATE).await, &issued.key.id, 60).await.unwrap();
+    let rotated = bench.authority.rotate_key(&bench.permit(actions::ROTATE).await, &issued.shown.id, 60).await.unwrap();
     let update = NetworkUpdate { ip_allow: Some(Some(vec!["203.0.113.0/24".into()])), egress_allow: None };
     bench.authority.update_network(&bench.permit(ACTION_UPDATE).await, &update).await.unwrap();
     let permit = bench.permit(ACTION_LIST).await;
