@@ -516,6 +516,8 @@ fn every_path_hands_out_its_own_value() {
     let mut facts = Facts::sample();
     facts.principal.ip_allow = Some(vec!["principal.ip_allow".into()]);
     facts.principal.expires_at = Some(9);
+    facts.principal.factor_at = Some(9);
+    facts.principal.client = Some(String::new());
     facts.gateway = Some(Gateway { id: String::new(), organizations: vec![], environments: vec![] });
     let mut json = serde_json::to_value(&facts).unwrap();
     let fill = [("workspace", "ip_allow"), ("workspace", "egress_allow"), ("resource", "type"), ("resource", "id")];
