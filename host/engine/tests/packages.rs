@@ -114,3 +114,18 @@ fn a_folder_is_read_by_name_and_plain_files_are_left_alone() {
     let missing = load_dir(&dir.path().join("nowhere")).map(|_| ()).unwrap_err();
     assert!(missing[0].to_string().contains("can't be read"), "{}", missing[0]);
 }
+
+/// A rule must not go because a file did: what was a package is one still, and a broken one.
+#[test]
+fn a_package_that_lost_its_manifest_or_can_not_be_read_refuses_the_set() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&dir.path().join("quotas"), &[("policy.cel", MODULE.as_bytes())]);
+    write(&dir.path().join("notes"), &[("README.md", b"nothing of a policy's")]);
+    let refused =
+        |dir: &Path| load_dir(dir).map(|_| ()).unwrap_err().iter().map(GateError::to_string).collect::<String>();
+    assert_eq!(refused(dir.path()), "quotas: the package has no `manifest.toml`; add it");
+    fs::remove_dir_all(dir.path().join("quotas")).unwrap();
+    assert_eq!(load_dir(dir.path()).unwrap().len(), 0);
+    std::os::unix::fs::symlink("nowhere", dir.path().join("gone")).unwrap();
+    assert!(refused(dir.path()).starts_with("gone: can't be read"));
+}

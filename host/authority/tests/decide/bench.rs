@@ -79,6 +79,12 @@ impl Bench {
         Self { clock, store, failing, authority, demo, root }
     }
 
+    /// What the next start of a dev host does to its store.
+    pub(crate) async fn seed_again(&self) {
+        let catalog = Catalog::parse(CATALOG).unwrap();
+        demo(self.store.as_ref(), &catalog, &self.root, self.clock.as_ref(), &SystemEntropy).await.unwrap();
+    }
+
     /// Another host on the same store.
     pub(crate) async fn second_host(&self) -> Arc<Authority> {
         Self::host(&self.store, &self.clock, &self.root).await

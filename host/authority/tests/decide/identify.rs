@@ -121,3 +121,20 @@ async fn dead_parents_identify_nobody_and_revived_ones_do() {
         assert_eq!(bench.ask(Ask::default()).await.decision, Outcome::Allow, "{key} active again");
     }
 }
+
+/// The first start of a dev host may be cut short anywhere; the next one seeds what is missing and leaves what is there.
+#[tokio::test]
+async fn a_demo_cut_short_is_completed_by_the_next_start() {
+    let bench = Bench::new().await;
+    let staging = bench.key("staging").to_owned();
+    let id = format!("key_{}", &staging["cf_stg_".len()..][..18]);
+    let mut commit = Commit::new(bench.demo.organization.home());
+    commit.deletes.push(format!("credential/{id}"));
+    commit.deletes.push(format!("workspace/{}", bench.demo.other_workspace));
+    bench.store.commit(commit).await.unwrap();
+    let ask = || Ask { credential: Some(&staging), environment: Some("staging"), ..Ask::default() };
+    assert_eq!(bench.ask(ask()).await.status, 401);
+    bench.seed_again().await;
+    assert_eq!(bench.ask(ask()).await.decision, Outcome::Allow);
+    assert_eq!(bench.ask(Ask::default()).await.decision, Outcome::Allow, "what was there");
+}
