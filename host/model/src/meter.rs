@@ -64,16 +64,9 @@ impl Window {
         }
     }
 
-    /// The first slot in which `wanted` more uses fit under `free_of` uses: when so many of the oldest have left.
-    fn frees_at(&self, quota: Quota, wanted: u32) -> Option<Slot> {
-        let mut left = wanted;
-        for (slot, count) in &self.uses {
-            if *count >= left {
-                return Some(slot + slots(quota) + 1);
-            }
-            left -= count;
-        }
-        None
+    /// The first slot in which the oldest use has left.
+    fn frees_at(&self, quota: Quota) -> Option<Slot> {
+        self.uses.front().map(|(slot, _)| slot + slots(quota) + 1)
     }
 
     fn restore_total(&mut self) {
@@ -217,7 +210,7 @@ impl HostMeter {
     pub fn attempt(&mut self, now: Timestamp) -> Result<(), QuotaView> {
         let slot = self.tick(now);
         if self.attempts.used(self.quota, slot) >= self.attempts_limit {
-            let free = self.attempts.frees_at(self.quota, 1).unwrap_or(slot);
+            let free = self.attempts.frees_at(self.quota).unwrap_or(slot);
             return Err(QuotaView { limit: self.quota.limit, remaining: 0, reset_seconds: seconds_until(free, now) });
         }
         self.attempts.add(slot, 1);
@@ -285,7 +278,7 @@ impl HostMeter {
         self.left = lease.map_or(0, |lease| lease.granted);
         self.until = lease.map_or(Slot::MIN, |lease| lease.until);
         if lease.is_some() && self.left == 0 {
-            let freed = [self.window.frees_at(self.quota, 1), lease_end].into_iter().flatten().min();
+            let freed = [self.window.frees_at(self.quota), lease_end].into_iter().flatten().min();
             self.blocked_before = freed.unwrap_or(slot + 1);
         }
     }
@@ -301,7 +294,7 @@ impl HostMeter {
         let free = if self.latest < self.blocked_before && !self.may_use(self.latest) {
             Some(self.blocked_before)
         } else {
-            self.window.frees_at(self.quota, 1)
+            self.window.frees_at(self.quota)
         };
         QuotaView {
             limit: self.quota.limit,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, SLOT_MILLIS, Slot, Use};
 use access_model::{Clock, Id, Quota, Timestamp};
 use access_store::{Check, Commit, CommitError, Metered, Put, Store, StoreError, Survives};
-
 use tokio::sync::OwnedMutexGuard;
 
 use crate::authority::lock;
