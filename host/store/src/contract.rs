@@ -15,10 +15,10 @@ mod watching;
 use std::fmt;
 use std::sync::Arc;
 
-use access_model::Shard;
+use access_model::{Shard, Timestamp};
 use bytes::Bytes;
 
-use crate::{Check, Commit, CommitError, Committed, IndexEntry, Put, Record, Store};
+use crate::{Check, Commit, CommitError, Committed, Count, IndexEntry, Put, Record, Store};
 
 /// A backend broke a promise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,14 +48,14 @@ where
 {
     check! {
         make;
-        records: versions_grow_from_one, a_deleted_record_starts_again, checks_guard_versions_and_absence,
+        records: versions_are_the_commits_numbers, no_version_comes_twice, checks_guard_versions_and_absence,
             reads_answer_in_the_order_asked, reads_see_one_snapshot, odd_keys_and_values_come_back, parallel_increments_all_count;
         indexes: pages_forwards_and_backwards_with_ties, up_to_limits_both_directions, a_member_put_again_moves,
             deleted_members_are_gone, scores_keep_their_order_at_the_extremes;
         commits: a_failing_check_writes_nothing, changes_happen_in_order, logs_have_no_gaps_under_parallel_appends,
-            logs_page_newest_first, counters_add_up, shards_are_apart, an_unknown_shard_is_empty_and_refused,
+            logs_page_newest_first, counters_add_up, groups_of_counters_are_apart, shards_are_apart, an_unknown_shard_is_empty_and_refused,
             sequences_grow_by_one_per_commit, a_conflict_leaves_its_neighbours_alone;
-        watching: watchers_hear_in_order_before_the_answer, watchers_hear_every_key_and_no_conflict;
+        watching: watchers_hear_before_the_answer, watchers_hear_every_key_and_no_conflict, what_is_not_announced_is_not_heard;
         forgetting: a_sweep_leaves_what_is_needed, a_later_put_replaces_the_time, a_put_wins_against_a_sweep_at_the_same_time,
             a_sweep_is_not_announced;
     }
@@ -73,7 +73,7 @@ where
 {
     check! {
         make;
-        forgetting: swept_records_are_deleted, a_sweep_takes_at_most_so_many_from_all_shards, parallel_sweeps_share_the_work;
+        forgetting: swept_records_are_deleted, swept_counters_are_gone, a_sweep_takes_at_most_so_many_from_all_shards, parallel_sweeps_share_the_work;
     }
     Ok(())
 }
@@ -101,6 +101,15 @@ fn put(key: &str, value: &str) -> Put {
 
 fn append(log: &str, value: &str) -> (String, Bytes) {
     (log.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
+}
+
+/// Adds to the counter of this name in the group of this name.
+fn count(group: &str, name: &str, amount: i64) -> Count {
+    count_until(group, name, amount, None)
+}
+
+fn count_until(group: &str, name: &str, amount: i64, forget_after: Option<Timestamp>) -> Count {
+    Count { group: group.to_owned(), name: name.to_owned(), amount, forget_after }
 }
 
 fn at(key: &str, version: Option<u64>) -> Check {

@@ -16,6 +16,7 @@ mod file;
 mod read;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -167,9 +168,9 @@ impl Store for Embedded {
         self.readers.run(move |connection| read::log(connection, shard, &log, before, limit)).await
     }
 
-    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError> {
-        let names = names.to_vec();
-        self.readers.run(move |connection| read::counters(connection, shard, &names)).await
+    async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        let group = group.to_owned();
+        self.readers.run(move |connection| read::counters(connection, shard, &group)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {

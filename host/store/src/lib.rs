@@ -1,7 +1,8 @@
 //! The store seam and the embedded backend.
 //!
 //! Domain logic is written once, above [`Store`]; a backend only keeps records, sorted indexes, logs and counters, and
-//! makes one [`Commit`] atomic. Reading order: [`seam`] (the trait and its nouns), [`embedded`] (one file, the default),
+//! makes one [`Commit`] atomic. Reading order: [`seam`] (the trait and its nouns), [`freshness`] (how long a
+//! read can be believed), [`embedded`] (one file, the default),
 //! [`memory`] (for tests), [`metered`] (counts round trips), [`contract`] (what every backend must pass).
 //!
 //! To add a backend: implement [`Store`], call [`contract::run`] from a test of yours.
@@ -11,11 +12,13 @@
 
 pub mod contract;
 pub mod embedded;
+pub mod freshness;
 pub mod memory;
 pub mod metered;
 pub mod seam;
 
 pub use embedded::Embedded;
+pub use freshness::Freshness;
 pub use memory::Memory;
 pub use metered::{Metered, StoreStats};
 pub use seam::*;

@@ -9,7 +9,8 @@ use access_model::{Shard, Timestamp};
 use bytes::Bytes;
 
 use crate::{
-    Change, Check, Commit, CommitError, Committed, IndexEntry, LogEntry, Put, Range, Record, Store, StoreError, Watcher,
+    Change, Check, Commit, CommitError, Committed, Count, IndexEntry, LogEntry, Put, Range, Record, Store, StoreError,
+    Watcher,
 };
 
 /// A store that forgets.
@@ -31,12 +32,18 @@ struct Home {
     records: BTreeMap<String, Kept>,
     indexes: BTreeMap<String, Index>,
     logs: BTreeMap<String, Vec<Bytes>>,
-    counters: BTreeMap<String, i64>,
+    counters: BTreeMap<String, Counters>,
 }
 
 #[derive(Debug)]
 struct Kept {
     record: Record,
+    forget_after: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    sums: BTreeMap<String, i64>,
     forget_after: Option<Timestamp>,
 }
 
@@ -104,10 +111,10 @@ impl Store for Memory {
         Ok(older.map(|(place, value)| LogEntry { sequence: place as u64 + 1, value: value.clone() }).collect())
     }
 
-    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError> {
+    async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
         let state = self.state();
-        let home = state.homes.get(&shard);
-        Ok(names.iter().map(|name| home.and_then(|home| home.counters.get(name)).copied().unwrap_or(0)).collect())
+        let counters = state.homes.get(&shard).and_then(|home| home.counters.get(group));
+        Ok(counters.map(|counters| counters.sums.clone()).unwrap_or_default())
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
@@ -120,9 +127,10 @@ impl Store for Memory {
             return Err(CommitError::Conflict { key: check.key.clone() });
         }
         let committed = home.apply(&commit);
-        // Told under the lock, so that no later commit is told of first.
-        let change = Change::of(&commit, committed.sequence);
-        state.watchers.iter().for_each(|watcher| watcher(&change));
+        if commit.announce {
+            let change = Change::of(&commit);
+            state.watchers.iter().for_each(|watcher| watcher(&change));
+        }
         Ok(committed)
     }
 
@@ -132,6 +140,11 @@ impl Store for Memory {
             home.records.retain(|_, kept| {
                 let is_due = swept < most && kept.forget_after.is_some_and(|time| time < now);
                 swept += usize::from(is_due);
+                !is_due
+            });
+            home.counters.retain(|_, counters| {
+                let is_due = swept < most && counters.forget_after.is_some_and(|time| time < now);
+                swept += if is_due { counters.sums.len() } else { 0 };
                 !is_due
             });
         }
@@ -149,9 +162,9 @@ impl Home {
     }
 
     fn apply(&mut self, commit: &Commit) -> Committed {
+        self.sequence += 1;
         for Put { key, value, forget_after } in &commit.puts {
-            let version = self.records.get(key).map_or(1, |kept| kept.record.version + 1);
-            let record = Record { version, value: value.clone() };
+            let record = Record { version: self.sequence, value: value.clone() };
             self.records.insert(key.clone(), Kept { record, forget_after: *forget_after });
         }
         for key in &commit.deletes {
@@ -171,11 +184,12 @@ impl Home {
             entries.push(value.clone());
             appended.push(entries.len() as u64);
         }
-        for (name, amount) in &commit.counters {
-            let sum = self.counters.entry(name.clone()).or_default();
+        for Count { group, name, amount, forget_after } in &commit.counters {
+            let counters = self.counters.entry(group.clone()).or_default();
+            counters.forget_after = *forget_after;
+            let sum = counters.sums.entry(name.clone()).or_default();
             *sum = sum.saturating_add(*amount);
         }
-        self.sequence += 1;
         Committed { sequence: self.sequence, appended }
     }
 }

@@ -1,11 +1,14 @@
 //! A store that counts its round trips: what a request cost the store, zero included, can be shown.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use access_model::{Shard, Timestamp};
 
-use crate::{Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher};
+use crate::{
+    Commit, CommitError, Committed, Freshness, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher,
+};
 
 /// Counts the round trips to the store within.
 #[derive(Debug)]
@@ -66,8 +69,8 @@ impl Store for Metered {
         self.reading().log(shard, log, before, limit).await
     }
 
-    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError> {
-        self.reading().counters(shard, names).await
+    async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.reading().counters(shard, group).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
@@ -83,6 +86,10 @@ impl Store for Metered {
     fn watch(&self, watcher: Watcher) {
         self.inner.watch(watcher);
     }
+
+    fn freshness(&self) -> Option<Arc<Freshness>> {
+        self.inner.freshness()
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +104,7 @@ mod tests {
         assert_eq!(store.stats(), StoreStats::default());
         store.read(shard, &["a".to_owned(), "b".to_owned()]).await.unwrap();
         store.log(shard, "log", None, 1).await.unwrap();
-        store.counters(shard, &["c".to_owned()]).await.unwrap();
+        store.counters(shard, "c").await.unwrap();
         store.commit(Commit::new(shard)).await.unwrap();
         assert_eq!(store.stats(), StoreStats { reads: 3, commits: 1 });
         store.sweep(Timestamp::from_millis(0), 1).await.unwrap();

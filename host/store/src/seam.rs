@@ -1,18 +1,22 @@
 //! The one interface that the domain logic stands on, and its nouns.
 //!
-//! - A **record** is bytes under a key, with a version that grows by one at each put (the first put makes it 1). It is kept
-//!   for ever, or until it is swept some time after nobody needs it any more.
+//! - A **record** is bytes under a key, with a version: the number of the commit that put it, so that no version comes twice,
+//!   not even after the record was deleted. It is kept for ever, or until it is swept some time after nobody needs it any more.
 //! - An **index** is a set of members sorted by (score, member); lists and due work live in it.
 //! - A **log** is append-only; the commit that appends takes the next sequence number, from 1, without a gap.
-//! - A **counter** is a signed sum, zero until it is first added to.
+//! - A **counter** is a signed sum, zero until it is first added to. Counters that are read together form a group, and are
+//!   forgotten together.
 //!
 //! All of them live in one shard, and one commit touches one shard, so that a Redis Cluster slot can hold it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use access_model::{Shard, Timestamp};
 use bytes::Bytes;
+
+use crate::freshness::Freshness;
 
 /// Where the books are kept.
 #[async_trait::async_trait]
@@ -35,8 +39,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         limit: usize,
     ) -> Result<Vec<LogEntry>, StoreError>;
 
-    /// Reads counters, in the order asked for.
-    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError>;
+    /// Reads a group of counters, by name. Empty when none of it was ever added to, or the group is forgotten.
+    async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError>;
 
     /// Applies everything in `commit`, or nothing.
     ///
@@ -44,30 +48,35 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// [`CommitError::Conflict`] when a check does not hold: nothing was written.
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
 
-    /// Deletes at most `most` records, in any shards, whose [`Put::forget_after`] is before `now`, and says how many it
-    /// deleted: when it says `most`, there may be more.
+    /// Deletes at most `most` records and counters, in any shards, whose [`Put::forget_after`] or [`Count::forget_after`] is
+    /// before `now`, and says how many it deleted: when it says `most`, there may be more.
     ///
     /// This is garbage collection and nothing else. A reader may find a record long past its time, because nobody has swept
     /// yet, so whoever reads one compares the times in it with its own `now`. A record may be gone as soon as its time is
     /// over, so a backend that forgets by itself (with TTLs of its own) may do nothing here and answer 0.
     ///
-    /// A swept record counts as deleted: its version starts again. A put that prolongs a record, or keeps it for ever, is
-    /// never lost to a sweep at the same time. Nobody needs what is swept, so that no [`Change`] is announced and no sequence
+    /// A put that prolongs a record, or keeps it for ever, is never lost to a sweep at the same time. Nobody needs what is swept, so that no [`Change`] is announced and no sequence
     /// number taken; what a cache still holds is past its own time too.
     async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError>;
 
-    /// Calls `watcher` for every commit to any shard, in the order of its shard's sequence. On the host that commits, the
+    /// Calls `watcher` for every announced commit to any shard, by whatever host, at least once. On the host that commits, a
     /// call is over before [`Store::commit`] answers.
     fn watch(&self, watcher: Watcher);
+
+    /// How long what was read can be believed. None: for ever, since every commit is made in this process, so that watchers
+    /// have heard of it.
+    fn freshness(&self) -> Option<Arc<Freshness>> {
+        None
+    }
 }
 
-/// Told of each commit.
+/// Told of each announced commit.
 pub type Watcher = Arc<dyn Fn(&Change) + Send + Sync>;
 
 /// A record as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Grows by one at each put; 1 at first.
+    /// The shard's sequence number of the commit that put it.
     pub version: u64,
     /// What was put.
     pub value: Bytes,
@@ -118,7 +127,7 @@ pub struct Commit {
     pub checks: Vec<Check>,
     /// Records to put.
     pub puts: Vec<Put>,
-    /// Records to delete. A deleted record's version starts again.
+    /// Records to delete.
     pub deletes: Vec<String>,
     /// Members to put into an index, or to move there.
     pub index_puts: Vec<(String, IndexEntry)>,
@@ -126,14 +135,16 @@ pub struct Commit {
     pub index_deletes: Vec<(String, String)>,
     /// Values to append: (log, value).
     pub appends: Vec<(String, Bytes)>,
-    /// Sums to add: (counter, amount).
-    pub counters: Vec<(String, i64)>,
+    /// Sums to add.
+    pub counters: Vec<Count>,
+    /// Whether watchers are told. Not of what nobody caches and everybody writes all the time: meters, usage.
+    pub announce: bool,
     /// What an acknowledgement means.
     pub survives: Survives,
 }
 
 impl Commit {
-    /// An empty commit to `shard` whose acknowledgement survives power loss.
+    /// An empty commit to `shard`, announced, whose acknowledgement survives power loss.
     pub const fn new(shard: Shard) -> Self {
         Self {
             shard,
@@ -144,6 +155,7 @@ impl Commit {
             index_deletes: Vec::new(),
             appends: Vec::new(),
             counters: Vec::new(),
+            announce: true,
             survives: Survives::Power,
         }
     }
@@ -166,6 +178,19 @@ impl Put {
     pub const fn new(key: String, value: Bytes) -> Self {
         Self { key, value, forget_after: None }
     }
+}
+
+/// A sum to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The group that the counter belongs to.
+    pub group: String,
+    /// The counter.
+    pub name: String,
+    /// What is added. Sums saturate.
+    pub amount: i64,
+    /// Nobody needs the group after this, as with [`Put::forget_after`]. The group's latest count says it for all of it.
+    pub forget_after: Option<Timestamp>,
 }
 
 /// A condition on a record.
@@ -195,22 +220,28 @@ pub struct Committed {
     pub appended: Vec<u64>,
 }
 
-/// What a commit touched, for caches.
+/// What caches must forget.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The shard.
-    pub shard: Shard,
-    /// The shard's sequence number of the commit.
-    pub sequence: u64,
-    /// Keys of the records that it put or deleted.
-    pub keys: Vec<String>,
+pub enum Change {
+    /// A commit put or deleted these records.
+    Touched {
+        /// The shard.
+        shard: Shard,
+        /// Keys of the records.
+        keys: Vec<String>,
+    },
+    /// Commits may have gone unheard: any record of the shard may have been touched.
+    Missed {
+        /// The shard.
+        shard: Shard,
+    },
 }
 
 impl Change {
-    /// What `commit` touched when it got `sequence`.
-    pub fn of(commit: &Commit, sequence: u64) -> Self {
+    /// What `commit` touches.
+    pub fn of(commit: &Commit) -> Self {
         let put = commit.puts.iter().map(|put| &put.key);
-        Self { shard: commit.shard, sequence, keys: put.chain(&commit.deletes).cloned().collect() }
+        Self::Touched { shard: commit.shard, keys: put.chain(&commit.deletes).cloned().collect() }
     }
 }
 

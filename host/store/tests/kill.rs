@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use access_model::Shard;
 use access_store::embedded::Options;
-use access_store::{Commit, Embedded, IndexEntry, Put, Range, Store, Survives};
+use access_store::{Commit, Count, Embedded, IndexEntry, Put, Range, Store, Survives};
 
 /// Names the data directory to the child: this very test binary, told to run [`child`] alone.
 const DIRECTORY: &str = "ACCESS_STORE_KILL_TEST_DIRECTORY";
@@ -59,7 +59,7 @@ async fn check(directory: PathBuf, acknowledged: &[String]) {
     assert!(log.len() >= acknowledged.len());
     let all = Range { index: "index".to_owned(), after: None, up_to: None, descending: false, limit: usize::MAX };
     let members = store.range(shard, all).await.unwrap().len();
-    let counted = store.counters(shard, &["counter".to_owned()]).await.unwrap()[0];
+    let counted = store.counters(shard, "group").await.unwrap()["counter"];
     assert_eq!((members, counted), (log.len(), log.len() as i64), "every commit is there as a whole or not at all");
     let sequence = store.commit(Commit::new(shard)).await.unwrap().sequence;
     assert!(sequence > log.len() as u64);
@@ -91,7 +91,7 @@ async fn load(directory: PathBuf, round: &str) {
                     puts: vec![Put::new(key.clone(), vec![b'v'; 300].into())],
                     index_puts: vec![("index".to_owned(), IndexEntry { score: turn, member: key.clone() })],
                     appends: vec![("log".to_owned(), key.clone().into())],
-                    counters: vec![("counter".to_owned(), 1)],
+                    counters: vec![count()],
                     survives: if turn % 4 == 0 { Survives::Power } else { Survives::Process },
                     ..Commit::new(Shard::PLATFORM)
                 };
@@ -104,4 +104,8 @@ async fn load(directory: PathBuf, round: &str) {
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
+}
+
+fn count() -> Count {
+    Count { group: "group".to_owned(), name: "counter".to_owned(), amount: 1, forget_after: None }
 }

@@ -1,8 +1,11 @@
 //! The read cache: facts with absolute times, never verdicts.
 //!
 //! A credential and its parents are cached apart, and every hit looks at all of them. A commit evicts what it touched before
-//! it is acknowledged. A fill that began before an eviction can't land after it: fills carry their shard's generation.
+//! it is acknowledged, on this host; other hosts' commits are announced. A fill that began before an eviction can't land
+//! after it: fills carry their shard's generation. When announcements were missed, everything of the shard is forgotten at
+//! once: entries carry the shard's epoch.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use access_model::{Credential, Id, Kind, Organization, Shard, Workspace};
@@ -62,10 +65,20 @@ pub(crate) enum Entry {
 /// Records by public id. Bounded.
 #[derive(Debug)]
 pub(crate) struct ReadCache {
-    entries: Cache<Id, Entry>,
-    absent: Cache<Id, ()>,
-    // INVARIANT: a shard's mutex is held while its entries are evicted and while a fill of its lands.
-    generations: Box<[Mutex<u64>]>,
+    entries: Cache<Id, (Epoch, Entry)>,
+    absent: Cache<Id, Epoch>,
+    shards: Box<[OfShard]>,
+}
+
+/// Which of a shard's lives in this cache an entry belongs to.
+type Epoch = u64;
+
+#[derive(Debug, Default)]
+struct OfShard {
+    // INVARIANT: held while the shard's entries are evicted and while a fill of its lands.
+    generation: Mutex<u64>,
+    // Entries of an earlier epoch are forgotten.
+    epoch: AtomicU64,
 }
 
 /// When a fill began.
@@ -80,65 +93,83 @@ impl ReadCache {
         Self {
             entries: Cache::new(CAPACITY),
             absent: Cache::new(ABSENT_CAPACITY),
-            generations: (0..shards).map(|_| Mutex::new(0)).collect(),
+            shards: (0..shards).map(|_| OfShard::default()).collect(),
         }
     }
 
     pub(crate) fn credential(&self, id: &Id) -> Option<Arc<CredentialEntry>> {
-        if let Entry::Credential(entry) = self.entries.get(id)? { Some(entry) } else { None }
+        if let Entry::Credential(entry) = self.get(id)? { Some(entry) } else { None }
     }
 
     pub(crate) fn organization(&self, id: &Id) -> Option<Arc<OrganizationEntry>> {
-        if let Entry::Organization(entry) = self.entries.get(id)? { Some(entry) } else { None }
+        if let Entry::Organization(entry) = self.get(id)? { Some(entry) } else { None }
     }
 
     pub(crate) fn workspace(&self, id: &Id) -> Option<Arc<WorkspaceEntry>> {
-        if let Entry::Workspace(entry) = self.entries.get(id)? { Some(entry) } else { None }
+        if let Entry::Workspace(entry) = self.get(id)? { Some(entry) } else { None }
     }
 
     /// Whether the id is known to name nothing.
     pub(crate) fn is_absent(&self, id: &Id) -> bool {
-        self.absent.get(id).is_some()
+        self.absent.get(id).is_some_and(|epoch| self.is_of_now(id.home(), epoch))
+    }
+
+    fn get(&self, id: &Id) -> Option<Entry> {
+        let (epoch, entry) = self.entries.get(id)?;
+        self.is_of_now(id.home(), epoch).then_some(entry)
+    }
+
+    fn is_of_now(&self, shard: Shard, epoch: Epoch) -> bool {
+        self.of(shard).is_some_and(|of| of.epoch.load(Ordering::Acquire) == epoch)
+    }
+
+    fn of(&self, shard: Shard) -> Option<&OfShard> {
+        self.shards.get(usize::from(shard.number()))
     }
 
     /// To be asked before the read that a fill comes from.
     pub(crate) fn generation(&self, shard: Shard) -> Option<Generation> {
-        let generation = self.generations.get(usize::from(shard.number()))?;
-        Some(Generation { shard, number: *lock(generation) })
+        Some(Generation { shard, number: *lock(&self.of(shard)?.generation) })
     }
 
     /// Keeps what was read, unless its shard has changed since the read began.
     pub(crate) fn fill(&self, began: Generation, id: Id, entry: Entry) {
-        self.land(began, || self.entries.insert(id, entry));
+        self.land(began, |epoch| self.entries.insert(id, (epoch, entry)));
     }
 
     /// Keeps that the id names nothing, on the same condition.
     pub(crate) fn fill_absent(&self, began: Generation, id: Id) {
-        self.land(began, || self.absent.insert(id, ()));
+        self.land(began, |epoch| self.absent.insert(id, epoch));
     }
 
-    fn land(&self, began: Generation, insert: impl FnOnce()) {
-        let Some(generation) = self.generations.get(usize::from(began.shard.number())) else { return };
-        let generation = lock(generation);
+    fn land(&self, began: Generation, insert: impl FnOnce(Epoch)) {
+        let Some(of) = self.of(began.shard) else { return };
+        let generation = lock(&of.generation);
         if *generation == began.number {
-            insert();
+            insert(of.epoch.load(Ordering::Acquire));
         }
     }
 
-    /// Evicts what a commit touched.
+    /// Evicts what a commit touched, or may have.
     pub(crate) fn invalidate(&self, change: &Change) {
-        let Some(generation) = self.generations.get(usize::from(change.shard.number())) else { return };
-        // Meters are the one kind of record that is written all the time and never cached.
-        let mut ids = change
-            .keys
-            .iter()
-            .filter(|key| !key.starts_with("meter/"))
-            .filter_map(|key| records::id_in(key))
-            .peekable();
+        match change {
+            Change::Touched { shard, keys } => self.evict(*shard, keys),
+            Change::Missed { shard } => {
+                let Some(of) = self.of(*shard) else { return };
+                let mut generation = lock(&of.generation);
+                *generation += 1;
+                of.epoch.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    fn evict(&self, shard: Shard, keys: &[String]) {
+        let Some(of) = self.of(shard) else { return };
+        let mut ids = keys.iter().filter_map(|key| records::id_in(key)).peekable();
         if ids.peek().is_none() {
             return;
         }
-        let mut generation = lock(generation);
+        let mut generation = lock(&of.generation);
         *generation += 1;
         for id in ids {
             self.entries.remove(&id);
@@ -162,7 +193,7 @@ mod tests {
     }
 
     fn touched(id: &Id) -> Change {
-        Change { shard: Shard::PLATFORM, sequence: 1, keys: vec![records::organization(id)] }
+        Change::Touched { shard: Shard::PLATFORM, keys: vec![records::organization(id)] }
     }
 
     #[test]
@@ -187,5 +218,26 @@ mod tests {
         assert!(cache.is_absent(&id));
         cache.invalidate(&touched(&id));
         assert!(!cache.is_absent(&id));
+    }
+
+    #[test]
+    fn missed_changes_forget_the_shard_and_nothing_else() {
+        let cache = ReadCache::new(2);
+        let (id, entry) = entry();
+        let elsewhere = Id::draw(IdKind::Key, Shard::new(1).unwrap(), &access_model::entropy::SystemEntropy).unwrap();
+        let fill = || {
+            cache.fill(cache.generation(Shard::PLATFORM).unwrap(), id, entry.clone());
+            cache.fill_absent(cache.generation(elsewhere.home()).unwrap(), elsewhere);
+        };
+        fill();
+        let began = cache.generation(Shard::PLATFORM).unwrap();
+        cache.invalidate(&Change::Missed { shard: Shard::PLATFORM });
+        assert!(cache.organization(&id).is_none() && cache.is_absent(&elsewhere));
+        cache.fill(began, id, entry.clone());
+        assert!(cache.organization(&id).is_none(), "the fill began before");
+        fill();
+        assert!(cache.organization(&id).is_some());
+        cache.invalidate(&Change::Missed { shard: elsewhere.home() });
+        assert!(cache.organization(&id).is_some() && !cache.is_absent(&elsewhere));
     }
 }

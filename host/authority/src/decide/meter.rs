@@ -152,6 +152,7 @@ impl Meters {
             };
             let mut commit = Commit::new(shard);
             commit.survives = Survives::Process;
+            commit.announce = false;
             commit.checks.push(Check { key: key.clone(), version: found.map(|record| record.version) });
             // By then every use has left the window and every lease has ended: the record says nothing any more.
             // Reckoned from the slot, as leases are: wall time may have stepped back behind it.

@@ -188,9 +188,9 @@ impl Store for Failing {
         self.inner.log(shard, log, before, limit).await
     }
 
-    async fn counters(&self, shard: Shard, names: &[String]) -> Result<Vec<i64>, StoreError> {
+    async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
         self.check()?;
-        self.inner.counters(shard, names).await
+        self.inner.counters(shard, group).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {

@@ -1,13 +1,13 @@
 //! Commits: atomicity, logs, counters, sequences, shards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use access_model::Shard;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::{Outcome, append, at, commit, conflict, entry, put, read, same, text, two_shards};
+use super::{Outcome, append, at, commit, conflict, count, entry, put, read, same, text, two_shards};
 use crate::{Commit, LogEntry, Range, Store, StoreError, Survives};
 
 const SHARD: Shard = Shard::PLATFORM;
@@ -20,7 +20,7 @@ fn everything(shard: Shard, value: &str) -> Commit {
         index_puts: vec![("index".to_owned(), entry(1, value))],
         index_deletes: vec![("index".to_owned(), "old".to_owned())],
         appends: vec![append("log", value)],
-        counters: vec![("counter".to_owned(), 1)],
+        counters: vec![count("group", "counter", 1)],
         ..Commit::new(shard)
     }
 }
@@ -31,7 +31,7 @@ async fn picture(store: &Arc<dyn Store>, shard: Shard) -> Result<String, String>
     let range = Range { index: "index".to_owned(), after: None, up_to: None, descending: false, limit: 100 };
     let index = store.range(shard, range).await.map_err(text)?;
     let log = store.log(shard, "log", None, 100).await.map_err(text)?;
-    let counters = store.counters(shard, &["counter".to_owned()]).await.map_err(text)?;
+    let counters = store.counters(shard, "group").await.map_err(text)?;
     Ok(format!("{records:?} {index:?} {log:?} {counters:?}"))
 }
 
@@ -43,11 +43,11 @@ pub(super) async fn a_failing_check_writes_nothing(store: Arc<dyn Store>) -> Out
     };
     let first = commit(&store, old).await?;
     let before = picture(&store, SHARD).await?;
-    let checks = vec![at("old", Some(1)), at("key", Some(1))];
+    let checks = vec![at("old", Some(first.sequence)), at("key", Some(1))];
     let refused = Commit { checks, ..everything(SHARD, "new") };
     same("the key in conflict", conflict(&store, refused).await?, "key".to_owned())?;
     same("the store after a conflict", picture(&store, SHARD).await?, before.clone())?;
-    let checks = vec![at("old", Some(1)), at("key", None)];
+    let checks = vec![at("old", Some(first.sequence)), at("key", None)];
     let applied = commit(&store, Commit { checks, ..everything(SHARD, "new") }).await?;
     same("a conflict takes no sequence number", applied.sequence, first.sequence + 1)?;
     same("nor one of the log", applied.appended, vec![1])?;
@@ -62,16 +62,17 @@ pub(super) async fn changes_happen_in_order(store: Arc<dyn Store>) -> Outcome {
         deletes: vec!["gone".to_owned()],
         index_puts: vec![("index".to_owned(), entry(1, "gone"))],
         index_deletes: vec![("index".to_owned(), "gone".to_owned())],
-        counters: vec![("counter".to_owned(), 5), ("counter".to_owned(), -2)],
+        counters: vec![count("group", "counter", 5), count("group", "counter", -2)],
         ..Commit::new(SHARD)
     };
-    commit(&store, put_and_delete).await?;
+    let number = commit(&store, put_and_delete).await?.sequence;
     same("put and deleted", read(&store, SHARD, "gone").await?, None)?;
     let twice = read(&store, SHARD, "twice").await?.map(|record| (record.version, record.value));
-    same("put twice", twice, Some((2, Bytes::from_static(b"b"))))?;
+    same("put twice", twice, Some((number, Bytes::from_static(b"b"))))?;
     let range = Range { index: "index".to_owned(), after: None, up_to: None, descending: false, limit: 100 };
     same("an index put and deleted", store.range(SHARD, range).await.map_err(text)?, Vec::new())?;
-    same("added to twice", store.counters(SHARD, &["counter".to_owned()]).await.map_err(text)?, vec![3])
+    let sums = store.counters(SHARD, "group").await.map_err(text)?;
+    same("added to twice", sums, BTreeMap::from([("counter".to_owned(), 3)]))
 }
 
 pub(super) async fn logs_have_no_gaps_under_parallel_appends(store: Arc<dyn Store>) -> Outcome {
@@ -131,14 +132,31 @@ pub(super) async fn counters_add_up(store: Arc<dyn Store>) -> Outcome {
     let mut tasks = JoinSet::new();
     for amount in 1..=50_i64 {
         let store = Arc::clone(&store);
-        let counters = vec![("up".to_owned(), amount), ("down".to_owned(), -amount)];
+        let counters = vec![count("group", "up", amount), count("group", "down", -amount)];
         tasks.spawn(async move { commit(&store, Commit { counters, ..Commit::new(SHARD) }).await });
     }
     while let Some(done) = tasks.join_next().await {
         done.map_err(text)??;
     }
-    let names = ["down", "none", "up"].map(str::to_owned);
-    same("sums", store.counters(SHARD, &names).await.map_err(text)?, vec![-1275, 0, 1275])
+    let counters = vec![count("group", "large", i64::MAX), count("group", "large", i64::MAX)];
+    commit(&store, Commit { counters, ..Commit::new(SHARD) }).await?;
+    let expected = [("down", -1275), ("large", i64::MAX), ("up", 1275)].map(|(name, sum)| (name.to_owned(), sum));
+    same("sums", store.counters(SHARD, "group").await.map_err(text)?, expected.into())?;
+    let counters = vec![count("group", "large", i64::MIN)];
+    commit(&store, Commit { counters, ..Commit::new(SHARD) }).await?;
+    let sums = store.counters(SHARD, "group").await.map_err(text)?;
+    same("a sum that had saturated", sums.get("large").copied(), Some(-1))
+}
+
+pub(super) async fn groups_of_counters_are_apart(store: Arc<dyn Store>) -> Outcome {
+    same("a group never added to", store.counters(SHARD, "a").await.map_err(text)?, BTreeMap::new())?;
+    let counters = vec![count("a", "x/y", 1), count("a/x", "y", 2), count("b", "x/y", 4)];
+    commit(&store, Commit { counters, ..Commit::new(SHARD) }).await?;
+    for (group, name, sum) in [("a", "x/y", 1), ("a/x", "y", 2), ("b", "x/y", 4)] {
+        let sums = store.counters(SHARD, group).await.map_err(text)?;
+        same(group, sums, BTreeMap::from([(name.to_owned(), sum)]))?;
+    }
+    Ok(())
 }
 
 pub(super) async fn shards_are_apart(store: Arc<dyn Store>) -> Outcome {

@@ -3,7 +3,7 @@
 use access_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Check, Commit, Put};
+use crate::{Check, Commit, Count, Put};
 
 /// Spelled so that SQLite sees that the partial index answers it.
 pub(super) const SWEEP: &str = "DELETE FROM records WHERE rowid IN
@@ -18,10 +18,10 @@ pub(super) enum Applied {
     Conflict(String),
 }
 
-/// Applies `commit` within the transaction that is open on `connection`.
+/// Applies `commit`, number `sequence` of its shard, within the transaction that is open on `connection`.
 ///
 /// After an error the transaction holds half a commit and must be rolled back.
-pub(super) fn apply(connection: &Connection, commit: &Commit) -> rusqlite::Result<Applied> {
+pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> rusqlite::Result<Applied> {
     let shard = commit.shard.number();
     // INVARIANT: all checks come before the first write, so that a conflict needs no undoing.
     for check in &commit.checks {
@@ -29,12 +29,13 @@ pub(super) fn apply(connection: &Connection, commit: &Commit) -> rusqlite::Resul
             return Ok(Applied::Conflict(check.key.clone()));
         }
     }
+    let version = i64::try_from(sequence).unwrap_or(i64::MAX);
     for Put { key, value, forget_after } in &commit.puts {
-        let sql = "INSERT INTO records (shard, key, version, value, forget_after) VALUES (?1, ?2, 1, ?3, ?4)
-                   ON CONFLICT DO UPDATE SET version = version + 1, value = excluded.value,
+        let sql = "INSERT INTO records (shard, key, version, value, forget_after) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value,
                                              forget_after = excluded.forget_after";
         let forget_after = forget_after.map(Timestamp::as_millis);
-        connection.prepare_cached(sql)?.execute((shard, key, value.as_ref(), forget_after))?;
+        connection.prepare_cached(sql)?.execute((shard, key, version, value.as_ref(), forget_after))?;
     }
     for key in &commit.deletes {
         connection.prepare_cached("DELETE FROM records WHERE shard = ?1 AND key = ?2")?.execute((shard, key))?;
@@ -57,16 +58,29 @@ pub(super) fn apply(connection: &Connection, commit: &Commit) -> rusqlite::Resul
             connection.prepare_cached(sql)?.query_row((shard, log, value.as_ref()), |row| row.get(0))?;
         appended.push(sequence.unsigned_abs());
     }
-    for (name, amount) in &commit.counters {
-        add(connection, shard, name, *amount)?;
+    for count in &commit.counters {
+        add(connection, shard, count)?;
     }
     Ok(Applied::Written(appended))
 }
 
-/// Deletes at most `most` records whose time is before `now`, the oldest first. One statement is a transaction by itself.
+/// Deletes at most `most` records whose time is before `now`, the oldest first, and then groups of counters until it has.
+/// One statement is a transaction by itself.
 pub(super) fn sweep(connection: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    connection.prepare_cached(SWEEP)?.execute((now.as_millis(), most))
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut swept = connection.prepare_cached(SWEEP)?.execute((now.as_millis(), limit))?;
+    while swept < most {
+        let sql = "DELETE FROM counter_groups WHERE rowid =
+                   (SELECT rowid FROM counter_groups WHERE forget_after < ?1 ORDER BY forget_after LIMIT 1)
+                   RETURNING shard, name";
+        let forgotten: Option<(u8, String)> = connection
+            .prepare_cached(sql)?
+            .query_row([now.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some(group) = forgotten else { break };
+        swept += connection.prepare_cached("DELETE FROM counters WHERE shard = ?1 AND grp = ?2")?.execute(group)?;
+    }
+    Ok(swept)
 }
 
 /// Writes down the sequence number of a shard's last commit.
@@ -83,12 +97,17 @@ fn holds(connection: &Connection, shard: u8, check: &Check) -> rusqlite::Result<
 }
 
 /// Adds here and not in SQL, where a sum beyond 64 bits becomes a floating-point number.
-fn add(connection: &Connection, shard: u8, name: &str, amount: i64) -> rusqlite::Result<()> {
-    let mut read = connection.prepare_cached("SELECT value FROM counters WHERE shard = ?1 AND name = ?2")?;
-    let value: Option<i64> = read.query_row((shard, name), |row| row.get(0)).optional()?;
-    let sum = value.unwrap_or(0).saturating_add(amount);
-    let sql = "INSERT INTO counters (shard, name, value) VALUES (?1, ?2, ?3)
+fn add(connection: &Connection, shard: u8, count: &Count) -> rusqlite::Result<()> {
+    let Count { group, name, amount, forget_after } = count;
+    let sql = "INSERT INTO counter_groups (shard, name, forget_after) VALUES (?1, ?2, ?3)
+               ON CONFLICT DO UPDATE SET forget_after = excluded.forget_after";
+    connection.prepare_cached(sql)?.execute((shard, group, forget_after.map(Timestamp::as_millis)))?;
+    let mut read =
+        connection.prepare_cached("SELECT value FROM counters WHERE shard = ?1 AND grp = ?2 AND name = ?3")?;
+    let value: Option<i64> = read.query_row((shard, group, name), |row| row.get(0)).optional()?;
+    let sum = value.unwrap_or(0).saturating_add(*amount);
+    let sql = "INSERT INTO counters (shard, grp, name, value) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT DO UPDATE SET value = excluded.value";
-    connection.prepare_cached(sql)?.execute((shard, name, sum))?;
+    connection.prepare_cached(sql)?.execute((shard, group, name, sum))?;
     Ok(())
 }

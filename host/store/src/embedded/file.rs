@@ -18,8 +18,10 @@ const WAL_FILE: &str = "access.db-wal";
 /// Written into the file's header ("CFA1"), so that `file` and we can tell it from other people's databases.
 const APPLICATION_ID: i64 = 0x4346_4131;
 /// What this release writes, and the newest that it reads.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
+/// What brings a file from version 1 to 2. Nothing was ever counted in version 1.
+const FROM_1_TO_2: &str = include_str!("from_1_to_2.sql");
 
 /// How long an operator's own `sqlite3` may hold a lock before we give up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -59,9 +61,10 @@ pub(super) fn open(directory: &Path, shards_when_new: u8) -> Result<Opened, Open
     }
     refuse_foreign_header(&path)?;
     let connection = connect(&path).map_err(|error| describe(&path, &error))?;
-    refuse_other_schema(&path, &connection)?;
+    let found = refuse_other_schema(&path, &connection)?;
     configure_writer(&path, &connection)?;
     refuse_truncated(&path, &connection)?;
+    migrate(&connection, found).map_err(|error| describe(&path, &error))?;
     let sequences = read_sequences(&path, &connection)?;
     Ok(Opened { path, connection, lock, sequences })
 }
@@ -137,12 +140,12 @@ fn refuse_foreign_header(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Comes before the first write, so that a file that we don't understand stays as it is.
-fn refuse_other_schema(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+fn refuse_other_schema(path: &Path, connection: &Connection) -> Result<i64, OpenError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = pragma("application_id").map_err(|error| describe(path, &error))?;
     let version = pragma("user_version").map_err(|error| describe(path, &error))?;
     match (application, version) {
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, 1..=SCHEMA_VERSION) => Ok(version),
         (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
             Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
         }
@@ -152,6 +155,15 @@ fn refuse_other_schema(path: &Path, connection: &Connection) -> Result<(), OpenE
         }),
         _ => Err(OpenError::Foreign { path: path.to_owned() }),
     }
+}
+
+/// Brings an older file up to what this release writes, whole or not at all.
+fn migrate(connection: &Connection, found: i64) -> rusqlite::Result<()> {
+    if found == 1 {
+        connection.execute_batch(FROM_1_TO_2)?;
+        tracing::info!("the store's file was brought from schema version 1 to {SCHEMA_VERSION}");
+    }
+    Ok(())
 }
 
 fn configure_writer(path: &Path, connection: &Connection) -> Result<(), OpenError> {

@@ -3,6 +3,7 @@
 //! A read takes microseconds and waking a thread takes more, so that these threads drain their queues as the writer does:
 //! the busier they are, the less a read costs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -108,11 +109,9 @@ pub(super) fn records(
     keys.iter().map(|key| statement.query_row((shard.number(), key), record).optional()).collect()
 }
 
-pub(super) fn counters(connection: &mut Connection, shard: Shard, names: &[String]) -> rusqlite::Result<Vec<i64>> {
-    let transaction = connection.transaction()?;
-    let mut statement = transaction.prepare_cached("SELECT value FROM counters WHERE shard = ?1 AND name = ?2")?;
-    let value = |name| statement.query_row((shard.number(), name), |row| row.get(0)).optional();
-    names.iter().map(value).map(|value| Ok(value?.unwrap_or(0))).collect()
+pub(super) fn counters(connection: &Connection, shard: Shard, group: &str) -> rusqlite::Result<BTreeMap<String, i64>> {
+    let mut statement = connection.prepare_cached("SELECT name, value FROM counters WHERE shard = ?1 AND grp = ?2")?;
+    statement.query_map((shard.number(), group), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 pub(super) fn log(

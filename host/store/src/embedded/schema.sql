@@ -9,7 +9,7 @@ CREATE TABLE shards (
 CREATE TABLE records (
     shard   INTEGER NOT NULL,
     key     TEXT    NOT NULL,
-    version INTEGER NOT NULL,  -- grows by one at each put
+    version INTEGER NOT NULL,  -- the shard's sequence number of the commit that put it
     value   BLOB    NOT NULL,
     forget_after INTEGER,  -- a time in milliseconds after which nobody needs it; null: keep it for ever
     PRIMARY KEY (shard, key)
@@ -35,9 +35,19 @@ CREATE TABLE log_entries (
     PRIMARY KEY (shard, log, sequence)
 ) STRICT;
 
-CREATE TABLE counters (
+CREATE TABLE counter_groups (
     shard INTEGER NOT NULL,
     name  TEXT    NOT NULL,
-    value INTEGER NOT NULL,
+    forget_after INTEGER,  -- as with records
     PRIMARY KEY (shard, name)
+) STRICT;
+
+CREATE INDEX counter_groups_to_forget ON counter_groups (forget_after) WHERE forget_after IS NOT NULL;
+
+CREATE TABLE counters (
+    shard INTEGER NOT NULL,
+    grp   TEXT    NOT NULL,  -- the group, by name
+    name  TEXT    NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (shard, grp, name)
 ) STRICT, WITHOUT ROWID;

@@ -10,7 +10,7 @@ use super::FILE;
 use super::apply::SWEEP;
 use super::file::SCHEMA_VERSION;
 use super::*;
-use crate::{Change, Put, Survives};
+use crate::{Change, Count, Put, Survives};
 
 const SHARD: Shard = Shard::PLATFORM;
 
@@ -67,7 +67,7 @@ async fn reopening_finds_everything() {
     let everything = Commit {
         index_puts: vec![("index".to_owned(), entry.clone())],
         appends: vec![("log".to_owned(), Bytes::from_static(b"line"))],
-        counters: vec![("counter".to_owned(), 7)],
+        counters: vec![Count { group: "group".to_owned(), name: "counter".to_owned(), amount: 7, forget_after: None }],
         survives: Survives::Process,
         ..put("key", 3)
     };
@@ -81,7 +81,7 @@ async fn reopening_finds_everything() {
     assert_eq!(store.range(SHARD, range).await.unwrap(), [entry]);
     let lines = store.log(SHARD, "log", None, 9).await.unwrap();
     assert_eq!(lines, [LogEntry { sequence: 1, value: Bytes::from_static(b"line") }]);
-    assert_eq!(store.counters(SHARD, &["counter".to_owned()]).await.unwrap(), [7]);
+    assert_eq!(store.counters(SHARD, "group").await.unwrap(), [("counter".to_owned(), 7)].into());
     assert_eq!(store.commit(Commit::new(SHARD)).await.unwrap().sequence, first.sequence + 1);
 }
 
@@ -220,8 +220,27 @@ async fn a_newer_schema_names_both_versions() {
     connection.close().unwrap();
     assert_refused(
         &directory,
-        "`DIR/access.db` has schema version 2, and this release knows versions up to 1; use the newer release that wrote it",
+        "`DIR/access.db` has schema version 3, and this release knows versions up to 2; use the newer release that wrote it",
     );
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_up() {
+    let directory = filled().await;
+    let connection = Connection::open(file_in(&directory)).unwrap();
+    let back = "DROP TABLE counter_groups; DROP TABLE counters; PRAGMA user_version = 1;
+                CREATE TABLE counters (shard INTEGER, name TEXT, value INTEGER, PRIMARY KEY (shard, name));";
+    connection.execute_batch(back).unwrap();
+    connection.close().unwrap();
+    for _ in 0..2 {
+        let store = open(&directory).unwrap();
+        let count = Count { group: "group".to_owned(), name: "counter".to_owned(), amount: 1, forget_after: None };
+        store.commit(Commit { counters: vec![count], ..Commit::new(SHARD) }).await.unwrap();
+        assert!(store.read(SHARD, &["key 100".to_owned()]).await.unwrap()[0].is_some());
+        store.close().await.unwrap();
+    }
+    let store = open(&directory).unwrap();
+    assert_eq!(store.counters(SHARD, "group").await.unwrap(), [("counter".to_owned(), 2)].into());
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ impl Writer {
                 answers.push(Err(unknown_shard(commit.shard).into()));
                 continue;
             };
-            answers.push(match apply(&self.connection, commit)? {
+            answers.push(match apply(&self.connection, commit, *sequence + 1)? {
                 Applied::Written(appended) => {
                     *sequence += 1;
                     Ok(Committed { sequence: *sequence, appended })
@@ -149,15 +149,14 @@ impl Writer {
         Ok((answers, sequences))
     }
 
-    /// In order of the queue, which is the order of each shard's sequence.
     fn tell(&self, commits: &[Commit], answers: &[Result<Committed, CommitError>]) {
         let watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if watchers.is_empty() {
             return;
         }
         for (commit, answer) in commits.iter().zip(answers) {
-            if let Ok(Committed { sequence, .. }) = answer {
-                let change = Change::of(commit, *sequence);
+            if answer.is_ok() && commit.announce {
+                let change = Change::of(commit);
                 watchers.iter().for_each(|watcher| watcher(&change));
             }
         }
@@ -217,7 +216,8 @@ mod tests {
         writer.connection.execute_batch("DROP TABLE counters").unwrap();
         let mut commit = Commit::new(Shard::PLATFORM);
         commit.puts.push(Put::new("key".to_owned(), "value".into()));
-        commit.counters.push(("gone".to_owned(), 1));
+        let (group, name) = ("gone".to_owned(), "gone".to_owned());
+        commit.counters.push(crate::Count { group, name, amount: 1, forget_after: None });
         assert!(writer.alone(&commit).is_err());
         assert_eq!(writer.sequences, [3]);
         let records: i64 = writer.connection.query_row("SELECT count(*) FROM records", [], |row| row.get(0)).unwrap();
