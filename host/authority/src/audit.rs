@@ -3,6 +3,7 @@
 use access_model::audit::{AuditRecord, SealedRecord};
 use access_model::{Id, Timestamp};
 use access_store::{Commit, Store};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
@@ -40,7 +41,8 @@ pub struct AuditFilter {
 }
 
 /// A record as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditRecord")]
 pub struct AuditView {
     /// Its number in the organization's log, from 1, without a gap.
     pub sequence: u64,

@@ -5,6 +5,7 @@ use access_model::organization::check_name as check_slug;
 use access_model::text::quotable;
 use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecret, Shard, Timestamp};
 use access_store::{Commit, CommitError, IndexEntry, Store};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::append;
@@ -21,33 +22,40 @@ pub const ACTION_ISSUE: &str = "gateways.issue";
 pub const ACTION_REVOKE: &str = "gateways.revoke";
 
 /// What is asked for. Empty or absent lists of organizations or environments: none.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayRequest {
     /// A name for people.
+    #[schemars(length(min = 1, max = 120), example = &"edge")]
     pub name: String,
     /// Organizations that it may ask for: public ids, or `*`.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "gateway_organizations"))]
     pub organizations: Vec<String>,
     /// Environments that it may ask for: names, or `*`.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "gateway_environments"))]
     pub environments: Vec<String>,
     /// The environment of all its questions, where it fixes one.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "environment"))]
     pub environment: Option<String>,
     /// Networks that it may ask from; absent or null means no restriction.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "allow_list"))]
     pub ip_allow: Option<Vec<String>>,
 }
 
 /// A gateway credential as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Gateway")]
 pub struct GatewayView {
     /// Public id.
     pub id: Id,
     /// A name for people.
     pub name: String,
     /// `active` or `revoked`.
+    #[schemars(extend("enum" = ["active", "revoked"]))]
     pub state: &'static str,
     /// Organizations that it may ask for.
     pub organizations: Vec<String>,

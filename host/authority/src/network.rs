@@ -3,6 +3,7 @@
 use access_model::audit::AuditRecord;
 use access_model::{AllowList, Id, IdKind, Network, Workspace};
 use access_store::{Commit, CommitError, Store};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::audit::append;
@@ -17,14 +18,16 @@ pub const ACTION_GET: &str = "network.get";
 pub const ACTION_UPDATE: &str = "network.update";
 
 /// What is to change. A field that is left out stays; null lifts the restriction; an empty list is refused.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkUpdate {
     /// Networks that requests may come from.
     #[serde(default, deserialize_with = "stated")]
+    #[schemars(extend("x-catalog" = "allow_list"))]
     pub ip_allow: Option<Option<Vec<String>>>,
     /// Networks that the workspace's jobs may call.
     #[serde(default, deserialize_with = "stated")]
+    #[schemars(extend("x-catalog" = "allow_list"))]
     pub egress_allow: Option<Option<Vec<String>>>,
 }
 
@@ -35,7 +38,8 @@ fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Ve
 }
 
 /// The rules as they are shown. Null means no restriction.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Network")]
 pub struct NetworkView {
     /// Networks that requests may come from.
     pub ip_allow: Option<Vec<String>>,

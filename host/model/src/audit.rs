@@ -1,5 +1,6 @@
 //! Audit records: who changed what, before and after.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -8,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::Id;
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Actor {
     /// `operator`, `api_key`, or `system` for what the installation does by itself.
     pub kind: String,
@@ -18,7 +19,7 @@ pub struct Actor {
 }
 
 /// One record. Never holds a secret or its digest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AuditRecord {
     /// Public id.
     pub id: Id,

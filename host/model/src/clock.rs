@@ -1,10 +1,12 @@
 //! Wall time, which the dev clock can move, and monotonic time, which it can't.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant of wall time: Unix time in milliseconds. Written as RFC 3339 in UTC (`2026-01-01T00:00:00.000Z`).
@@ -55,6 +57,21 @@ pub struct TimestampError;
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "An instant in RFC 3339 form, to the millisecond.",
+            "examples": ["2026-01-31T12:00:00.000Z"],
+        })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Public ids: a kind, the home shard, and randomness, as in `key_07tGm2…`. An id that a caller presents names the one
 //! shard to ask, with no index hop.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::entropy::{Entropy, EntropyError, random_base62};
@@ -116,6 +118,11 @@ impl Id {
         if wellformed { Ok(Self { kind, body: bytes }) } else { Err(IdError) }
     }
 
+    /// An id as documents show it: `key_07Xk2mPq9RtVw4Yz1A`.
+    pub fn example(kind: IdKind) -> String {
+        format!("{}_07Xk2mPq9RtVw4Yz1A", kind.prefix())
+    }
+
     /// What it names.
     pub const fn kind(&self) -> IdKind {
         self.kind
@@ -163,6 +170,22 @@ impl fmt::Debug for Id {
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Id {
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let prefixes = IdKind::ALL.map(IdKind::prefix).join("|");
+        json_schema!({
+            "type": "string",
+            "description": "A public id: its kind, its home, and randomness.",
+            "pattern": format!("^({prefixes})_[0-9]{{2}}[0-9A-Za-z]{{16}}$"),
+            "examples": [Self::example(IdKind::Key)],
+        })
     }
 }
 

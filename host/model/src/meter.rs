@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Quota;
@@ -140,7 +141,8 @@ impl MeterRecord {
 }
 
 /// How much is left, for the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Quota")]
 pub struct QuotaView {
     /// Requests allowed in any window.
     pub limit: u32,

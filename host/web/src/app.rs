@@ -1,17 +1,18 @@
-//! What handlers share, and the routes.
+//! What handlers share, and the two routers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use access_authority::{Authority, Error, Permit, Target};
 use axum::Router;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, get};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::asker::Asker;
-use crate::endpoints::{audit, authorize, batch, dev_clock, gateways, health, keys, metrics, network};
+use crate::endpoints::metrics;
 use crate::problem::{self, Problem};
+use crate::routes;
 
 /// What handlers share.
 #[derive(Debug)]
@@ -54,26 +55,9 @@ impl App {
     }
 }
 
-/// The routes of the API.
+/// The routes of the API: the table's, and problems everywhere else.
 pub fn router(app: Arc<App>) -> Router {
-    let workspace = Router::new()
-        .route("/keys", post(keys::issue).get(keys::list))
-        .route("/keys/{key}", get(keys::show))
-        .route("/keys/{key}/rotate", post(keys::rotate))
-        .route("/keys/{key}/disable", post(keys::disable))
-        .route("/keys/{key}/enable", post(keys::enable))
-        .route("/keys/{key}/revoke", post(keys::revoke))
-        .route("/network", put(network::update).get(network::show))
-        .route("/audit", get(audit::list));
-    Router::new()
-        .route("/v1/authorize", post(authorize::authorize))
-        .route("/v1/authorize/batch", post(batch::authorize))
-        .nest("/v1/workspaces/{workspace}", workspace)
-        .route("/v1/gateways", post(gateways::issue))
-        .route("/v1/gateways/{gateway}/revoke", post(gateways::revoke))
-        .route("/v1/dev/clock", post(dev_clock::advance))
-        .route("/health/alive", get(health::alive))
-        .route("/health/ready", get(health::ready))
+    routes::router()
         .fallback(any(problem::not_found))
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(app)

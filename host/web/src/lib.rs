@@ -1,9 +1,9 @@
 //! HTTP: the only room that knows axum. It reads requests, asks the authority, and writes answers; it decides nothing.
 //!
-//! Reading order: [`app`] (what handlers share, and the routes), [`asker`] (who asks, from where), [`body`] (JSON in), `segments` (ids in paths),
+//! Reading order: [`routes`] (the table of endpoints), [`app`] (what handlers share), [`asker`] (who asks, from where), [`body`] (JSON in), `segments` (ids in paths),
 //! [`problem`] (errors out, RFC 9457), then [`endpoints`], one file each, named by what it serves.
 //!
-//! To add an endpoint: a file in `endpoints/`, a route in [`app`]. It gets its [`access_authority::Permit`] first and looks
+//! To add an endpoint: a file in `endpoints/`, an entry in [`routes`]. It gets its [`access_authority::Permit`] first and looks
 //! at the body after, so that nobody learns anything from an error who could not have acted.
 //!
 //! It must never decide by an `if`, hold state of its own, or show a secret anywhere but in the answers that issue one.
@@ -13,6 +13,7 @@ mod asker;
 mod body;
 mod endpoints;
 mod problem;
+mod routes;
 mod segments;
 
 pub use app::{App, metrics_router, router};

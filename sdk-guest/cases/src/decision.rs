@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reason {
     /// Machine code.
     pub code: String,

@@ -12,6 +12,7 @@ pub type Attributes = BTreeMap<String, Value>;
 
 /// A free attribute's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Attribute"))]
 #[serde(untagged)]
 pub enum Value {
     /// `true` or `false`.
@@ -21,6 +22,7 @@ pub enum Value {
     /// A 64-bit float.
     Double(f64),
     /// A string.
+    #[cfg_attr(feature = "schema", schemars(extend("x-catalog" = "attribute_bytes")))]
     Text(String),
     /// A list of strings.
     Texts(Vec<String>),
@@ -168,6 +170,7 @@ pub struct Action {
 
 /// What it is to be done to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// For example `queue`.
@@ -181,6 +184,7 @@ pub struct Resource {
     pub workspace: Option<String>,
     /// Free attributes.
     #[serde(default, deserialize_with = "distinct")]
+    #[cfg_attr(feature = "schema", schemars(extend("x-catalog" = "attributes")))]
     pub attributes: Attributes,
 }
 

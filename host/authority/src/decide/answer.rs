@@ -1,9 +1,11 @@
 //! What a decision tells its asker.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use access_model::meter::QuotaView;
 use cronflow_policy_cases::Reason;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -11,11 +13,13 @@ use crate::decide::cache::CredentialEntry;
 use crate::decide::decision_id::DecisionId;
 
 /// Allow or deny, and everything that goes with it. Serializes to the body of `POST /v1/authorize`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Decision")]
 pub struct Answer {
     /// `allow` or `deny`.
     pub decision: Outcome,
     /// The HTTP status that an enforcement point answers with: 200, 401, 403, 429 or 503.
+    #[schemars(with = "u16", extend("enum" = [200, 401, 403, 429, 503]))]
     pub status: u16,
     /// Names this decision in logs and audit records.
     pub decision_id: DecisionId,
@@ -37,7 +41,7 @@ pub struct Answer {
 }
 
 /// The outcome of a decision, after settling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Allowed.
@@ -53,21 +57,32 @@ pub struct PrincipalView {
     pub(crate) environment: Option<String>,
 }
 
+/// What goes out of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Principal")]
+struct View<'a> {
+    /// `api_key`, `gateway` or `operator`.
+    kind: &'a str,
+    /// Public id of the credential.
+    id: &'a str,
+    /// The catalog's kind of the credential.
+    key_kind: &'a str,
+    /// Public id of the owning organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
+    /// Public id of the owning workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<&'a str>,
+    /// The environment of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
+    /// Granted scopes.
+    #[schemars(with = "Vec<String>")]
+    scopes: &'a RawValue,
+}
+
 impl Serialize for PrincipalView {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct View<'a> {
-            kind: &'a str,
-            id: &'a str,
-            key_kind: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            organization: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            workspace: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            environment: Option<&'a str>,
-            scopes: &'a RawValue,
-        }
         let facts = &self.entry.principal;
         View {
             kind: &facts.kind,
@@ -79,5 +94,15 @@ impl Serialize for PrincipalView {
             scopes: &self.entry.scopes_json,
         }
         .serialize(serializer)
+    }
+}
+
+impl JsonSchema for PrincipalView {
+    fn schema_name() -> Cow<'static, str> {
+        View::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        View::json_schema(generator)
     }
 }

@@ -1,9 +1,11 @@
 //! Ids of decisions: unique over hosts and restarts, cheap to make, not secret.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// Names a decision: `dec_`, the host's random name, and a number in hexadecimal. Its text is only made where it is shown.
@@ -22,6 +24,20 @@ impl fmt::Display for DecisionId {
 impl Serialize for DecisionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for DecisionId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "DecisionId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^dec_[0-9A-Za-z]+$" })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use access_model::audit::{Actor, AuditRecord};
 use access_model::{AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, NewKey, PlainSecret, Timestamp};
 use access_store::{Commit, IndexEntry, Store};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::actions;
@@ -22,18 +23,22 @@ const NAME_LENGTH: usize = 120;
 const METADATA_NAME_LENGTH: usize = 64;
 
 /// What is asked for. Empty or absent scopes: none.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
     /// The catalog's kind.
+    #[schemars(extend("x-catalog" = "key_kinds"))]
     pub kind: String,
     /// A name for people, 1 to 120 characters.
+    #[schemars(length(min = 1, max = 120), example = &"ci")]
     pub name: String,
     /// Scopes to grant.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "scopes"))]
     pub scopes: Vec<String>,
     /// Networks that it may be used from; absent or null means no restriction.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "allow_list"))]
     pub ip_allow: Option<Vec<String>>,
     /// Not valid before; RFC 3339.
     #[serde(default)]
@@ -43,6 +48,7 @@ pub struct KeyRequest {
     pub expires_at: Option<Timestamp>,
     /// Free text by name.
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
+    #[schemars(extend("x-catalog" = "metadata"))]
     pub metadata: BTreeMap<String, String>,
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use access_model::{ApiKey, Id, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A key as it is shown. Times are RFC 3339.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
 pub struct KeyView {
     /// Public id.
     pub id: Id,
@@ -15,6 +17,7 @@ pub struct KeyView {
     /// A name for people.
     pub name: String,
     /// `active`, `not_yet_valid`, `disabled`, `expired` or `revoked`, now.
+    #[schemars(extend("enum" = ["active", "not_yet_valid", "disabled", "expired", "revoked"]))]
     pub state: &'static str,
     /// Granted scopes.
     pub scopes: Vec<String>,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use access_model::audit::AuditRecord;
 use access_model::{Clock, Id, IdKind, Shard, Timestamp};
 use access_store::{Commit, CommitError, Store};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -28,7 +29,7 @@ struct Offset {
 }
 
 /// Where the clock stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DevClock {
     /// Now, the offset included.
     pub now: Timestamp,

@@ -9,6 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -18,14 +19,21 @@ use crate::problem::Problem;
 use crate::segments::Segments;
 
 /// What the query takes. Times are RFC 3339.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
+    /// At most so many items.
+    #[schemars(range(min = 1, max = 200), extend("default" = 50))]
     limit: Option<usize>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Of this action.
     action: Option<String>,
+    /// By the credential with this public id.
     actor: Option<String>,
+    /// At this instant or later.
     since: Option<Timestamp>,
+    /// Before this instant.
     until: Option<Timestamp>,
 }
 

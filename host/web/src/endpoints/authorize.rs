@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use cronflow_policy_cases::{Attributes, Resource};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -20,30 +21,45 @@ use crate::endpoints::json;
 use crate::problem::Problem;
 
 /// A question. `credential` and either `request` with method and path or `action` are required.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Question")]
 pub(crate) struct QuestionBody {
+    /// The secret that was presented.
+    #[schemars(with = "String")]
     credential: PlainSecret,
+    /// The request that it was presented with.
     #[serde(default)]
     request: RequestBody,
+    /// The catalog's action, in place of method and path.
     #[serde(default)]
     action: Option<String>,
+    /// What it is to be done to.
     #[serde(default)]
     resource: Resource,
+    /// Free attributes.
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
+    #[schemars(extend("x-catalog" = "attributes"))]
     context: Attributes,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The request that a secret was presented with.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PresentedRequest")]
 struct RequestBody {
+    /// Its method.
     #[serde(default)]
     method: Option<String>,
+    /// Its path, without a query.
     #[serde(default)]
     path: Option<String>,
+    /// The client's IPv4 or IPv6 address, without port, brackets or zone.
     #[serde(default)]
     ip: Option<String>,
+    /// The environment, where the gateway fixes none.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "environment"))]
     environment: Option<String>,
 }
 

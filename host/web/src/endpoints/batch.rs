@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::authorize::{QuestionBody, permit};
@@ -14,14 +15,21 @@ use crate::body::Body;
 use crate::endpoints::json;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Several questions.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct BatchBody {
+#[schemars(rename = "Questions")]
+pub(crate) struct BatchBody {
+    /// The questions.
+    #[schemars(extend("x-catalog" = "batch"))]
     items: Vec<QuestionBody>,
 }
 
-#[derive(Debug, Serialize)]
-struct BatchAnswer {
+/// Several decisions.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Decisions")]
+pub(crate) struct BatchAnswer {
+    /// The decisions, in the order of the questions.
     items: Vec<access_authority::Answer>,
 }
 

@@ -7,6 +7,7 @@ use access_authority::lifecycle::dev_clock::ACTION;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -15,9 +16,13 @@ use crate::body::Body;
 use crate::endpoints::json;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// How far to move.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Advance {
+#[schemars(rename = "DevClockAdvance")]
+pub(crate) struct Advance {
+    /// Seconds to move forward.
+    #[schemars(extend("maximum" = 3_162_240_000_u64))]
     advance_seconds: u64,
 }
 

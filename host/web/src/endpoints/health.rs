@@ -5,27 +5,38 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::endpoints::json;
 
-#[derive(Serialize)]
-struct Alive {
+/// The process answers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Alive {
+    /// `alive`.
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Ready {
+/// Whether the host can decide.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Readiness")]
+pub(crate) struct Ready {
+    /// `ready`, `draining` or `unavailable`.
     status: &'static str,
+    /// `ok` or `unavailable`.
     store: &'static str,
+    /// What decides.
     policies: Policies,
 }
 
-#[derive(Serialize)]
+/// The policies that decide.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PoliciesInForce")]
 struct Policies {
     /// Digest of what decides: platform set and catalog.
     set_digest: Arc<str>,
+    /// Their names.
     names: Vec<String>,
     /// Why the files in the policy folder are not what decides.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use access_model::{Id, IdKind};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -17,11 +18,14 @@ use crate::endpoints::{id, json};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-/// `overlap_seconds` is how long the old key goes on; 0, and nothing stated, ends it now.
-#[derive(Debug, Default, Deserialize)]
+/// How a key is to be rotated. Nothing stated ends the old key now.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RotateBody {
+#[schemars(rename = "Rotation")]
+pub(crate) struct RotateBody {
+    /// Seconds that the old key goes on.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "overlap_seconds"))]
     overlap_seconds: u64,
 }
 

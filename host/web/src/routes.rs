@@ -1,0 +1,163 @@
+//! The table of endpoints: the one place that says which there are. The router and the OpenAPI document both come from
+//! it, so neither knows an endpoint that the other doesn't.
+//!
+//! To add one: an entry in the group of its noun. What every endpoint of its sort answers (401 where it needs a permit, 404
+//! where an id stands in its path, 415 where it takes a body…) is derived, not written down here.
+
+mod endpoint;
+
+use std::sync::Arc;
+
+use access_authority as authority;
+use access_authority::audit::AuditView;
+use access_authority::gateways::{GatewayRequest, GatewayView};
+use access_authority::keys::{KeyRequest, KeyView, actions};
+use access_authority::lifecycle::dev_clock::DevClock;
+use access_authority::network::{NetworkUpdate, NetworkView};
+use access_authority::{Answer, Issued};
+use axum::Router;
+
+pub(crate) use self::endpoint::Endpoint;
+use self::endpoint::{get, post, put};
+use crate::app::App;
+use crate::endpoints::{audit, authorize, batch, dev_clock, gateways, health, keys, network};
+
+/// Endpoints that serve one noun.
+pub(crate) struct Group {
+    /// Its heading.
+    pub(crate) name: &'static str,
+    /// What it is about.
+    pub(crate) about: &'static str,
+    /// Its endpoints.
+    pub(crate) endpoints: Vec<Endpoint>,
+}
+
+/// All of them.
+pub(crate) fn table() -> Vec<Group> {
+    vec![
+        Group {
+            name: "Decisions",
+            about: "Allow or deny, and why: what enforcement points ask, with a gateway's credential.",
+            endpoints: vec![
+                post("/v1/authorize", authorize::authorize)
+                    .action(authority::decide::ASK)
+                    .named("authorize")
+                    .says("Ask for a decision")
+                    .takes::<authorize::QuestionBody>()
+                    .answers::<Answer>(200)
+                    .only_reads(),
+                post("/v1/authorize/batch", batch::authorize)
+                    .action(authority::decide::ASK)
+                    .named("authorize_batch")
+                    .says("Ask for several decisions, answered in their order")
+                    .takes::<batch::BatchBody>()
+                    .answers::<batch::BatchAnswer>(200)
+                    .only_reads(),
+            ],
+        },
+        Group {
+            name: "Keys",
+            about: "API keys of a workspace. A secret is shown when a key is issued or rotated, and never again.",
+            endpoints: vec![
+                post("/v1/workspaces/{workspace}/keys", keys::issue)
+                    .action(actions::ISSUE)
+                    .says("Issue a key")
+                    .takes::<KeyRequest>()
+                    .answers::<Issued<KeyView>>(201),
+                get("/v1/workspaces/{workspace}/keys", keys::list)
+                    .action(actions::LIST)
+                    .says("List keys, newest first")
+                    .pages::<KeyView>(),
+                get("/v1/workspaces/{workspace}/keys/{key}", keys::show)
+                    .action(actions::GET)
+                    .says("Show a key")
+                    .answers::<KeyView>(200),
+                post("/v1/workspaces/{workspace}/keys/{key}/rotate", keys::rotate)
+                    .action(actions::ROTATE)
+                    .says("Replace a key by a successor")
+                    .may_take::<keys::RotateBody>()
+                    .answers::<Issued<KeyView>>(201),
+                post("/v1/workspaces/{workspace}/keys/{key}/disable", keys::disable)
+                    .action(actions::DISABLE)
+                    .says("Switch a key off")
+                    .answers::<KeyView>(200),
+                post("/v1/workspaces/{workspace}/keys/{key}/enable", keys::enable)
+                    .action(actions::ENABLE)
+                    .says("Switch a key on again")
+                    .answers::<KeyView>(200),
+                post("/v1/workspaces/{workspace}/keys/{key}/revoke", keys::revoke)
+                    .action(actions::REVOKE)
+                    .says("End a key for good")
+                    .answers::<KeyView>(200),
+            ],
+        },
+        Group {
+            name: "Network",
+            about: "Where a workspace's requests may come from, and where its jobs may call.",
+            endpoints: vec![
+                get("/v1/workspaces/{workspace}/network", network::show)
+                    .action(authority::network::ACTION_GET)
+                    .says("Show network rules")
+                    .answers::<NetworkView>(200),
+                put("/v1/workspaces/{workspace}/network", network::update)
+                    .action(authority::network::ACTION_UPDATE)
+                    .says("Change network rules")
+                    .takes::<NetworkUpdate>()
+                    .answers::<NetworkView>(200),
+            ],
+        },
+        Group {
+            name: "Audit",
+            about: "Who changed what.",
+            endpoints: vec![
+                get("/v1/workspaces/{workspace}/audit", audit::list)
+                    .action(authority::audit::ACTION_LIST)
+                    .says("Read a workspace's audit trail, newest first")
+                    .query::<audit::AuditQuery>()
+                    .pages::<AuditView>(),
+            ],
+        },
+        Group {
+            name: "Gateways",
+            about: "Credentials of enforcement points.",
+            endpoints: vec![
+                post("/v1/gateways", gateways::issue)
+                    .action(authority::gateways::ACTION_ISSUE)
+                    .says("Issue a gateway's credential")
+                    .takes::<GatewayRequest>()
+                    .answers::<Issued<GatewayView>>(201),
+                post("/v1/gateways/{gateway}/revoke", gateways::revoke)
+                    .action(authority::gateways::ACTION_REVOKE)
+                    .says("End a gateway's credential for good")
+                    .answers::<GatewayView>(200),
+            ],
+        },
+        Group {
+            name: "Operation",
+            about: "What orchestrators ask, and what a dev host offers besides.",
+            endpoints: vec![
+                get("/health/alive", health::alive)
+                    .named("health.alive")
+                    .says("Whether the process answers")
+                    .answers::<health::Alive>(200),
+                get("/health/ready", health::ready)
+                    .named("health.ready")
+                    .says("Whether it can decide")
+                    .answers::<health::Ready>(200)
+                    .answers::<health::Ready>(503),
+                post("/v1/dev/clock", dev_clock::advance)
+                    .action(authority::lifecycle::dev_clock::ACTION)
+                    .says("Move wall time forward, on a dev host")
+                    .takes::<dev_clock::Advance>()
+                    .answers::<DevClock>(200)
+                    .also(404),
+            ],
+        },
+    ]
+}
+
+/// The router of the table.
+pub(crate) fn router() -> Router<Arc<App>> {
+    let endpoints = table().into_iter().flat_map(|group| group.endpoints);
+    endpoints.fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+}

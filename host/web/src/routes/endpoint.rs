@@ -1,0 +1,191 @@
+//! One entry of the table: where an endpoint is served, by what, and what is to be known about it.
+
+use std::sync::Arc;
+
+use access_authority::Page;
+use access_authority::PageRequest;
+use axum::handler::Handler;
+use axum::routing::{self, MethodRouter};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::app::App;
+
+/// Makes the schema of a type.
+pub(crate) type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// An endpoint.
+pub(crate) struct Endpoint {
+    /// Its method, in lower case.
+    pub(crate) method: &'static str,
+    /// Its path, with segments such as `{workspace}`.
+    pub(crate) path: &'static str,
+    /// What serves it.
+    pub(crate) handler: MethodRouter<Arc<App>>,
+    /// Its name, where it is not the action's.
+    pub(crate) name: Option<&'static str>,
+    /// The catalog's action that it needs a permit for; none means that it is open to all.
+    pub(crate) action: Option<&'static str>,
+    /// What it does, in a line.
+    pub(crate) summary: &'static str,
+    /// What else is to be known.
+    pub(crate) notes: Option<&'static str>,
+    /// What its query may hold.
+    pub(crate) query: Option<Shape>,
+    /// Its body.
+    pub(crate) body: Option<Takes>,
+    /// Its answers, by status.
+    pub(crate) answers: Vec<(u16, Answers)>,
+    /// Problems that can't be derived.
+    pub(crate) also: Vec<u16>,
+    /// Whether it changes something.
+    pub(crate) writes: bool,
+    /// Whether it takes an `Idempotency-Key`.
+    pub(crate) idempotent: bool,
+    /// Whether what it shows or changes has an `ETag`.
+    pub(crate) versioned: bool,
+}
+
+/// A body that is taken.
+pub(crate) struct Takes {
+    /// Its shape.
+    pub(crate) shape: Shape,
+    /// Whether it must be there.
+    pub(crate) required: bool,
+}
+
+/// What an answer holds.
+pub(crate) enum Answers {
+    /// JSON.
+    Json(Shape),
+    /// A page for people.
+    #[expect(dead_code, reason = "the docs page is the first")]
+    Html,
+    /// Nothing but its headers.
+    #[expect(dead_code, reason = "forward-auth is the first")]
+    Nothing,
+}
+
+/// An endpoint that shows something.
+pub(crate) fn get<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint { writes: false, ..Endpoint::new("get", path, routing::get(handler)) }
+}
+
+/// An endpoint that makes or changes something.
+pub(crate) fn post<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint::new("post", path, routing::post(handler))
+}
+
+/// An endpoint that replaces something.
+pub(crate) fn put<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint::new("put", path, routing::put(handler))
+}
+
+/// An endpoint that changes some fields of something.
+#[expect(dead_code, reason = "for what has settings")]
+pub(crate) fn patch<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint::new("patch", path, routing::patch(handler))
+}
+
+/// An endpoint that takes something away.
+#[expect(dead_code, reason = "for what can be taken away")]
+pub(crate) fn delete<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint::new("delete", path, routing::delete(handler))
+}
+
+/// An endpoint that takes every method alike; documents show it as a GET.
+#[expect(dead_code, reason = "forward-auth is the first")]
+pub(crate) fn any<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint { writes: false, ..Endpoint::new("any", path, routing::any(handler)) }
+}
+
+impl Endpoint {
+    fn new(method: &'static str, path: &'static str, handler: MethodRouter<Arc<App>>) -> Self {
+        Self {
+            method,
+            path,
+            handler,
+            name: None,
+            action: None,
+            summary: "",
+            notes: None,
+            query: None,
+            body: None,
+            answers: Vec::new(),
+            also: Vec::new(),
+            writes: true,
+            idempotent: false,
+            versioned: false,
+        }
+    }
+
+    /// Needs a permit for this action of the catalog, and is named after it.
+    pub(crate) fn action(self, action: &'static str) -> Self {
+        Self { action: Some(action), ..self }
+    }
+
+    /// Has a name that is not its action's.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// What it does, in a line.
+    pub(crate) fn says(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    /// What else is to be known.
+    #[expect(dead_code, reason = "for what a line can't say")]
+    pub(crate) fn notes(self, notes: &'static str) -> Self {
+        Self { notes: Some(notes), ..self }
+    }
+
+    /// Its query is a `T`.
+    pub(crate) fn query<T: JsonSchema>(self) -> Self {
+        Self { query: Some(SchemaGenerator::subschema_for::<T>), ..self }
+    }
+
+    /// Takes a `T` as JSON.
+    pub(crate) fn takes<T: JsonSchema>(self) -> Self {
+        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, required: true }), ..self }
+    }
+
+    /// Takes a `T` as JSON, or nothing.
+    pub(crate) fn may_take<T: JsonSchema>(self) -> Self {
+        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, required: false }), ..self }
+    }
+
+    /// Answers a `T` as JSON.
+    pub(crate) fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.answers.push((status, Answers::Json(SchemaGenerator::subschema_for::<T>)));
+        self
+    }
+
+    /// Answers pages of `T`s. Its query is a [`PageRequest`], unless it is said to be more.
+    pub(crate) fn pages<T: JsonSchema>(self) -> Self {
+        let query = self.query.or(Some(SchemaGenerator::subschema_for::<PageRequest>));
+        Self { query, ..self }.answers::<Page<T>>(200)
+    }
+
+    /// Answers problems of this status besides those that follow from what it is.
+    pub(crate) fn also(mut self, status: u16) -> Self {
+        self.also.push(status);
+        self
+    }
+
+    /// Changes nothing, though its method is one that may.
+    pub(crate) fn only_reads(self) -> Self {
+        Self { writes: false, ..self }
+    }
+
+    /// Takes an `Idempotency-Key`.
+    #[expect(dead_code, reason = "for endpoints that make something")]
+    pub(crate) fn idempotent(self) -> Self {
+        Self { idempotent: true, ..self }
+    }
+
+    /// What it shows has an `ETag`; where it changes that, it takes `If-Match`.
+    #[expect(dead_code, reason = "for what people edit together")]
+    pub(crate) fn versioned(self) -> Self {
+        Self { versioned: true, ..self }
+    }
+}
