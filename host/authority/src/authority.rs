@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, Timestamp};
-use access_store::{Change, Metered, Store};
+use access_store::{Change, Freshness, Metered, Store};
+use tokio::sync::Notify;
 
 use crate::decide::cache::ReadCache;
 use crate::decide::decision_id::DecisionIds;
 use crate::decide::log::DecisionLog;
 use crate::decide::meter::Meters;
 use crate::decide::throttle::Throttle;
+use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
 use crate::policies::Policies;
+use crate::trouble;
 
 /// Between two sweeps of the store.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -36,6 +39,7 @@ pub struct World {
 #[derive(Debug)]
 pub struct Authority {
     pub(crate) store: Arc<Metered>,
+    pub(crate) freshness: Option<Arc<Freshness>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) catalog: Arc<Catalog>,
@@ -48,6 +52,7 @@ pub struct Authority {
     pub(crate) decision_ids: DecisionIds,
     pub(crate) numbers: Numbers,
     pub(crate) is_dev: bool,
+    pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
     next_sweep: Mutex<Duration>,
 }
@@ -68,7 +73,14 @@ impl Authority {
         let host = random_base62(entropy.as_ref(), 12)?;
         let cache = Arc::new(ReadCache::new(store.shards()));
         let watching = Arc::clone(&cache);
-        store.watch(Arc::new(move |change: &Change| watching.invalidate(change)));
+        let clock_moved = Arc::new(Notify::new());
+        let moved = Arc::clone(&clock_moved);
+        store.watch(Arc::new(move |change: &Change| {
+            watching.invalidate(change);
+            if dev_clock::may_have_moved(change) {
+                moved.notify_one();
+            }
+        }));
         let meters = Arc::new(Meters::new(Arc::clone(&store), Arc::clone(&clock), host.clone()));
         Ok(Self {
             throttle: Throttle::new(catalog.limits.failed_identifications),
@@ -76,6 +88,7 @@ impl Authority {
             log: DecisionLog::default(),
             numbers: Numbers::new(),
             next_sweep: Mutex::default(),
+            freshness: store.freshness(),
             store,
             clock,
             entropy,
@@ -85,6 +98,7 @@ impl Authority {
             cache,
             meters,
             is_dev,
+            clock_moved,
         })
     }
 
@@ -119,6 +133,7 @@ impl Authority {
     pub async fn tick(&self) {
         self.meters.settle_ended().await;
         self.log.flush();
+        trouble::flush();
         let now = self.clock.monotonic();
         if *lock(&self.next_sweep) <= now {
             let wait = self.sweep().await;

@@ -61,7 +61,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(cause) => {
-                tracing::error!(%cause, "the store is out of reach");
+                crate::trouble::store_failed(cause);
                 Self::StoreUnavailable
             }
             StoreError::Corrupt(cause) => Self::internal(cause),

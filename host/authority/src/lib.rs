@@ -17,6 +17,7 @@ mod issued;
 mod numbers;
 mod page;
 mod records;
+mod trouble;
 
 pub mod audit;
 pub mod decide;

@@ -11,6 +11,7 @@ pub(crate) struct Numbers {
     pub(crate) malformed: Counter,
     pub(crate) unknown: Counter,
     pub(crate) throttled: Counter,
+    pub(crate) stale: Counter,
 }
 
 impl std::fmt::Debug for Numbers {
@@ -31,6 +32,7 @@ impl Numbers {
             malformed: identified("malformed"),
             unknown: identified("unknown"),
             throttled: identified("throttled"),
+            stale: identified("stale"),
         }
     }
 

@@ -11,6 +11,9 @@ use cronflow_policy_cases::Action;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+/// A day: the longest that revocations may wait for the store.
+const MOST_OUTAGE_SECONDS: u32 = 86_400;
+
 /// The whole catalog, checked.
 #[derive(Debug)]
 pub struct Catalog {
@@ -93,6 +96,8 @@ pub struct Kind {
     pub lifetime: Option<Duration>,
     /// How long after issue or rotation it ought to be rotated.
     pub rotation_due: Option<Duration>,
+    /// How long, once the store is out of reach, a host goes on deciding on what it last knew. Zero: it denies.
+    pub outage: Duration,
 }
 
 /// A number of requests in a sliding window.
@@ -173,6 +178,8 @@ struct KindFile {
     scopes: Vec<String>,
     lifetime_days: Option<u32>,
     rotation_due_days: Option<u32>,
+    #[serde(default)]
+    outage_seconds: u32,
 }
 
 #[derive(Deserialize)]
@@ -253,6 +260,9 @@ fn check_kinds(
         if is_too_long(file.lifetime_days) || is_too_long(file.rotation_due_days) {
             return wrong("lifetime_days and rotation_due_days must be 1 to 36500".into());
         }
+        if file.outage_seconds > MOST_OUTAGE_SECONDS {
+            return wrong(format!("outage_seconds must be 0 to {MOST_OUTAGE_SECONDS}"));
+        }
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
         let kind = Kind {
             name: name.clone(),
@@ -265,6 +275,7 @@ fn check_kinds(
             scopes: file.scopes,
             lifetime: file.lifetime_days.map(days),
             rotation_due: file.rotation_due_days.map(days),
+            outage: Duration::from_secs(file.outage_seconds.into()),
         };
         kinds.insert(name, Arc::new(kind));
     }

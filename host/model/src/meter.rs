@@ -224,14 +224,32 @@ impl HostMeter {
         let slot = self.tick(now);
         if self.may_use(slot) {
             self.left -= 1;
-            self.window.add(slot, 1);
-            match self.unreported.last_mut() {
-                Some((last, count)) if *last == slot => *count += 1,
-                _ => self.unreported.push((slot, 1)),
-            }
+            self.count(slot);
             return Use::Allowed(self.view(now));
         }
         if slot < self.blocked_before { Use::Exhausted(self.view(now)) } else { Use::NeedsLease }
+    }
+
+    /// Counts a use without a lease, because the store can't be asked: against the whole limit, less what this host knows to
+    /// be used. Several hosts that do so may together allow more than the limit.
+    pub fn consume_alone(&mut self, now: Timestamp) -> Use {
+        let slot = self.tick(now);
+        if self.window.used(self.quota, slot) >= self.quota.limit {
+            return Use::Exhausted(self.view(now));
+        }
+        // What has left the window need not be reported any more, however long the store stays away.
+        let oldest = slot - slots(self.quota);
+        self.unreported.retain(|(of, _)| *of >= oldest);
+        self.count(slot);
+        Use::Allowed(self.view(now))
+    }
+
+    fn count(&mut self, slot: Slot) {
+        self.window.add(slot, 1);
+        match self.unreported.last_mut() {
+            Some((last, count)) if *last == slot => *count += 1,
+            _ => self.unreported.push((slot, 1)),
+        }
     }
 
     const fn may_use(&self, slot: Slot) -> bool {

@@ -94,6 +94,7 @@ impl Serve {
         let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;
         let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
         let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
+        let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
 
         authority.check_store().await?;
         self.announce(&base_url, &metrics_url, demo.as_ref())?;
@@ -107,7 +108,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking] {
+        for task in [metrics, looking, ticking, following] {
             task.abort();
         }
         authority.shut_down().await;
@@ -168,6 +169,13 @@ async fn tick(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
         each_second.tick().await;
         authority.tick().await;
+    }
+}
+
+/// A real host's clock can't be moved.
+async fn follow_dev_clock(authority: Arc<Authority>) {
+    if authority.is_dev() {
+        authority.follow_dev_clock().await;
     }
 }
 

@@ -44,7 +44,7 @@ impl Authority {
         // gather: exhausted quotas answer here, before any policy runs
         if subject.is_shown()
             && let Some(meter) = &caller.entry.meter
-            && let Err(quota) = meter.attempt(now)
+            && let Err(quota) = self.meters.attempt(meter, now)
         {
             return self.refuse_quota(subject, quota);
         }

@@ -46,11 +46,16 @@ impl Authority {
         };
         let source = Source::new(gateway, client);
         let entry = match self.cache.credential(&id) {
-            Some(entry) => {
+            Some(entry) if self.may_decide_on_cached(id.home(), &entry.kind) => {
                 self.numbers.cached.increment(1);
                 entry
             }
-            None => self.look_up(&id, source).await?,
+            // Nothing is known that can be believed, and a store that can't be heard is not asked by every request.
+            _ if !self.is_fresh(id.home()) => {
+                self.numbers.stale.increment(1);
+                return Err((Refusal::StoreUnavailable, Some(1)));
+            }
+            _ => self.look_up(&id, source).await?,
         };
         // INVARIANT: nothing about the entry is used before its digest has matched, in constant time.
         let pepper = self.keyring.pepper(entry.credential.secret().pepper());
@@ -186,6 +191,7 @@ impl Authority {
     }
 
     pub(crate) async fn organization(&self, id: &Id) -> Result<Option<Arc<OrganizationEntry>>, Error> {
+        self.check_fresh(id.home())?;
         if let Some(entry) = self.cache.organization(id) {
             return Ok(Some(entry));
         }
@@ -197,6 +203,7 @@ impl Authority {
     }
 
     pub(crate) async fn workspace(&self, id: &Id) -> Result<Option<Arc<WorkspaceEntry>>, Error> {
+        self.check_fresh(id.home())?;
         if let Some(entry) = self.cache.workspace(id) {
             return Ok(Some(entry));
         }
@@ -248,7 +255,7 @@ impl Authority {
 
 fn unavailable(error: Error) -> Unidentified {
     // A record that can't be read decides nothing either; its cause is in the log.
-    tracing::warn!(%error, "identification failed");
+    tracing::debug!(%error, "identification failed");
     (Refusal::StoreUnavailable, Some(1))
 }
 

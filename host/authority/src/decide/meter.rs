@@ -4,12 +4,13 @@
 //! lock of the hot path is held across an await.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, SLOT_MILLIS, Slot, Use};
 use access_model::{Clock, Id, Quota, Timestamp};
-use access_store::{Check, Commit, CommitError, Metered, Put, Store, StoreError, Survives};
+use access_store::{Check, Commit, CommitError, Freshness, Metered, Put, Store, StoreError, Survives};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::authority::lock;
@@ -32,6 +33,8 @@ pub(crate) struct Meter {
     // INVARIANT: held from before `give_up` until after `renewed`, by the task that does both, so that no client that hangs
     // up lets a second renewal in between.
     renewal: Arc<tokio::sync::Mutex<()>>,
+    // Renewals that failed. Whoever waited for one of them has its answer, and need not wait for a failure of their own.
+    failures: AtomicU64,
 }
 
 /// All meters that this host counts in.
@@ -39,6 +42,7 @@ pub(crate) struct Meter {
 pub(crate) struct Meters {
     store: Arc<Metered>,
     clock: Arc<dyn Clock>,
+    freshness: Option<Arc<Freshness>>,
     host: String,
     meters: Mutex<HashMap<Id, Arc<Meter>>>,
 }
@@ -51,30 +55,38 @@ pub(crate) enum Counted {
     StoreUnavailable,
 }
 
-impl Meter {
-    /// Counts an attempt, before anything is decided.
-    pub(crate) fn attempt(&self, now: Timestamp) -> Result<(), QuotaView> {
-        lock(&self.state).attempt(now)
-    }
-}
-
 impl Meters {
     pub(crate) fn new(store: Arc<Metered>, clock: Arc<dyn Clock>, host: String) -> Self {
-        Self { store, clock, host, meters: Mutex::default() }
+        Self { freshness: store.freshness(), store, clock, host, meters: Mutex::default() }
+    }
+
+    /// Meters of several hosts run on the store's wall time, or their windows would not be the same.
+    fn on_store_time(&self, now: Timestamp) -> Timestamp {
+        let skew = self.freshness.as_ref().map_or(0, |freshness| freshness.skew_millis());
+        Timestamp::from_millis(now.as_millis().saturating_add(skew))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.on_store_time(self.clock.now())
+    }
+
+    /// Counts an attempt, before anything is decided.
+    pub(crate) fn attempt(&self, meter: &Meter, now: Timestamp) -> Result<(), QuotaView> {
+        lock(&meter.state).attempt(self.on_store_time(now))
     }
 
     /// The meter of this lineage; the same one for all of its keys.
     pub(crate) fn get(&self, lineage: Id, quota: Quota, attempts_factor: u32) -> Arc<Meter> {
         let meter = || {
             let state = Mutex::new(HostMeter::new(quota, attempts_factor));
-            Arc::new(Meter { id: lineage, quota, state, renewal: Arc::default() })
+            Arc::new(Meter { id: lineage, quota, state, renewal: Arc::default(), failures: AtomicU64::new(0) })
         };
         Arc::clone(lock(&self.meters).entry(lineage).or_insert_with(meter))
     }
 
     /// Counts a use of the quota.
     pub(crate) async fn consume(self: &Arc<Self>, meter: &Arc<Meter>, now: Timestamp) -> Counted {
-        let told = lock(&meter.state).consume(now);
+        let told = lock(&meter.state).consume(self.on_store_time(now));
         match told {
             Use::Allowed(view) => Counted::Allowed(view),
             Use::Exhausted(view) => Counted::Exhausted(view),
@@ -82,18 +94,31 @@ impl Meters {
         }
     }
 
+    /// Counts a use that no lease covers, while the store is out of reach.
+    pub(crate) fn consume_alone(&self, meter: &Meter, now: Timestamp) -> Result<QuotaView, QuotaView> {
+        match lock(&meter.state).consume_alone(self.on_store_time(now)) {
+            Use::Allowed(view) => Ok(view),
+            Use::Exhausted(view) => Err(view),
+            Use::NeedsLease => Err(QuotaView { limit: meter.quota.limit, remaining: 0, reset_seconds: 1 }),
+        }
+    }
+
     async fn renew_and_consume(self: &Arc<Self>, meter: &Arc<Meter>) -> Counted {
         for _ in 0..RENEWALS {
+            let failures = meter.failures.load(Ordering::Acquire);
             let turn = Arc::clone(&meter.renewal).lock_owned().await;
             // Somebody may have renewed while this one waited for its turn.
-            let told = lock(&meter.state).consume(self.clock.now());
+            let told = lock(&meter.state).consume(self.now());
             match told {
                 Use::Allowed(view) => return Counted::Allowed(view),
                 Use::Exhausted(view) => return Counted::Exhausted(view),
                 Use::NeedsLease => {}
             }
+            if meter.failures.load(Ordering::Acquire) != failures {
+                return Counted::StoreUnavailable;
+            }
             if let Err(error) = self.renew(meter, Ending::NewLease, turn).await {
-                tracing::error!(%error, meter = %meter.id, "a lease could not be renewed");
+                crate::trouble::store_failed(format!("a lease of {} could not be renewed: {error}", meter.id));
                 return Counted::StoreUnavailable;
             }
         }
@@ -114,11 +139,12 @@ impl Meters {
             let used = lock(&meter.state).give_up();
             match meters.exchange(&meter, &used, ending).await {
                 Ok((record, lease)) => {
-                    lock(&meter.state).renewed(record, lease.as_ref(), meters.clock.now());
+                    lock(&meter.state).renewed(record, lease.as_ref(), meters.now());
                     Ok(())
                 }
                 Err(error) => {
                     lock(&meter.state).not_renewed(used);
+                    meter.failures.fetch_add(1, Ordering::AcqRel);
                     Err(error)
                 }
             }
@@ -142,7 +168,7 @@ impl Meters {
                 Some(record) => MeterRecord::from_json(&record.value).map_err(corrupt)?,
                 None => MeterRecord::default(),
             };
-            let now = lock(&meter.state).slot(self.clock.now());
+            let now = lock(&meter.state).slot(self.now());
             let lease = match ending {
                 Ending::NewLease => Some(record.renew(meter.quota, &self.host, used, now)),
                 Ending::Settle => {
@@ -172,7 +198,7 @@ impl Meters {
 
     /// Gives ended leases back and forgets meters that nobody needs.
     pub(crate) async fn settle_ended(self: &Arc<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         let ended: Vec<_> =
             lock(&self.meters).values().filter(|meter| lock(&meter.state).has_ended(now)).cloned().collect();
         self.settle(ended).await;

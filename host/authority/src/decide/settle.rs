@@ -1,7 +1,7 @@
 //! Settle: the quota is consumed, the decision counted and logged; a permit whose obligation can't be met is a denial.
 
-use access_model::Timestamp;
 use access_model::meter::QuotaView;
+use access_model::{Shard, Timestamp};
 use cronflow_policy_cases::{Decision, Gateway, Reason};
 use std::sync::Arc;
 
@@ -79,6 +79,12 @@ impl Authority {
             Some(meter) => match self.meters.consume(meter, now).await {
                 Counted::Allowed(quota) => Some(quota),
                 Counted::Exhausted(quota) => return self.refuse_quota(subject, quota),
+                Counted::StoreUnavailable if self.may_count_alone(home(caller), &caller.entry.kind) => {
+                    match self.meters.consume_alone(meter, now) {
+                        Ok(quota) => Some(quota),
+                        Err(quota) => return self.refuse_quota(subject, quota),
+                    }
+                }
                 Counted::StoreUnavailable => return self.refuse(subject, Refusal::StoreUnavailable, None, Some(1)),
             },
         };
@@ -146,4 +152,8 @@ impl Authority {
             retry_after,
         }
     }
+}
+
+fn home(caller: &Caller) -> Shard {
+    caller.entry.credential.id().home()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access_model::audit::AuditRecord;
 use access_model::{Clock, Id, IdKind, Shard, Timestamp};
-use access_store::{Commit, CommitError, Store};
+use access_store::{Change, Commit, CommitError, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -47,7 +47,27 @@ pub async fn restore(store: &dyn Store, clock: &dyn Clock) -> Result<(), Error> 
     Ok(())
 }
 
+/// Whether the store's offset may be another one after this change.
+pub(crate) fn may_have_moved(change: &Change) -> bool {
+    match change {
+        Change::Touched { shard, keys } => {
+            *shard == Shard::PLATFORM && keys.iter().any(|key| key == records::DEV_CLOCK)
+        }
+        Change::Missed { shard } => *shard == Shard::PLATFORM,
+    }
+}
+
 impl Authority {
+    /// Follows the clock that other hosts of the store move, for ever.
+    pub async fn follow_dev_clock(&self) {
+        loop {
+            self.clock_moved.notified().await;
+            if let Err(error) = restore(self.store.as_ref(), self.clock.as_ref()).await {
+                tracing::warn!(%error, "the dev clock could not be read");
+            }
+        }
+    }
+
     /// Moves the dev clock forward.
     ///
     /// # Errors

@@ -15,7 +15,8 @@ use access_model::entropy::{SeededEntropy, SystemEntropy};
 use access_model::network::Address;
 use access_model::{Catalog, Clock, Entropy, PlainSecret, Shard, Timestamp};
 use access_store::{
-    Commit, CommitError, Committed, IndexEntry, LogEntry, Memory, Metered, Range, Record, Store, StoreError, Watcher,
+    Commit, CommitError, Committed, Freshness, IndexEntry, LogEntry, Memory, Metered, Range, Record, Store, StoreError,
+    Watcher,
 };
 use cronflow_policy_cases::{Resource, Value};
 
@@ -54,6 +55,7 @@ impl Default for Ask<'_> {
 pub(crate) struct Failing {
     inner: Memory,
     pub(crate) fails: AtomicBool,
+    pub(crate) freshness: Option<Arc<Freshness>>,
 }
 
 pub(crate) struct Bench {
@@ -67,15 +69,25 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        let failing = Arc::new(Failing { inner: Memory::new(16), fails: AtomicBool::new(false) });
+        Self::on(CATALOG, None).await
+    }
+
+    /// A host that others share the store with: fresh for as long as the test proves.
+    pub(crate) async fn shared(catalog: &str) -> (Self, Arc<Freshness>) {
+        let freshness = Arc::new(Freshness::new(16));
+        (Self::on(catalog, Some(Arc::clone(&freshness))).await, freshness)
+    }
+
+    async fn on(catalog: &str, freshness: Option<Arc<Freshness>>) -> Self {
+        let failing = Arc::new(Failing { inner: Memory::new(16), fails: AtomicBool::new(false), freshness });
         let store = Arc::new(Metered::new(failing.clone()));
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
         let dir = tempfile::tempdir().unwrap();
         let root = RootKey::create(&dir.path().join("root.key"), &SeededEntropy::new(b"root")).unwrap();
-        let catalog = Catalog::parse(CATALOG).unwrap();
+        let catalog = Arc::new(Catalog::parse(catalog).unwrap());
         let entropy = SeededEntropy::new(b"seed");
         let demo = demo(store.as_ref(), &catalog, &root, clock.as_ref(), &entropy).await.unwrap();
-        let authority = Self::host(&store, &clock, &root).await;
+        let authority = Self::host(&store, &clock, &root, catalog).await;
         Self { clock, store, failing, authority, demo, root }
     }
 
@@ -87,11 +99,15 @@ impl Bench {
 
     /// Another host on the same store.
     pub(crate) async fn second_host(&self) -> Arc<Authority> {
-        Self::host(&self.store, &self.clock, &self.root).await
+        Self::host(&self.store, &self.clock, &self.root, Arc::new(Catalog::parse(CATALOG).unwrap())).await
     }
 
-    async fn host(store: &Arc<Metered>, clock: &Arc<ManualClock>, root: &RootKey) -> Arc<Authority> {
-        let catalog = Arc::new(Catalog::parse(CATALOG).unwrap());
+    async fn host(
+        store: &Arc<Metered>,
+        clock: &Arc<ManualClock>,
+        root: &RootKey,
+        catalog: Arc<Catalog>,
+    ) -> Arc<Authority> {
         let keyring = Installation::open(store.as_ref(), root, true).await.unwrap();
         let policies = Policies::load(None, &catalog).unwrap();
         let clock: Arc<dyn Clock> = clock.clone();
@@ -205,5 +221,9 @@ impl Store for Failing {
 
     fn watch(&self, watcher: Watcher) {
         self.inner.watch(watcher);
+    }
+
+    fn freshness(&self) -> Option<Arc<Freshness>> {
+        self.freshness.clone()
     }
 }
