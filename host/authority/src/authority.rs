@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, Timestamp};
-use access_store::{Change, Freshness, Metered, Store};
+use access_store::{Change, Freshness, Metered, Store, StoreError};
 use tokio::sync::Notify;
 
 use crate::decide::cache::ReadCache;
@@ -13,6 +13,7 @@ use crate::decide::decision_id::DecisionIds;
 use crate::decide::log::DecisionLog;
 use crate::decide::meter::Meters;
 use crate::decide::throttle::Throttle;
+use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
@@ -52,6 +53,9 @@ pub struct Authority {
     pub(crate) decision_ids: DecisionIds,
     pub(crate) numbers: Numbers,
     pub(crate) is_dev: bool,
+    /// This host's random name.
+    pub(crate) host: String,
+    pub(crate) hosts: Hosts,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
     next_sweep: Mutex<Duration>,
@@ -98,6 +102,8 @@ impl Authority {
             cache,
             meters,
             is_dev,
+            host,
+            hosts: Hosts::default(),
             clock_moved,
         })
     }
@@ -134,6 +140,7 @@ impl Authority {
         self.meters.settle_ended().await;
         self.log.flush();
         trouble::flush();
+        self.greet_hosts().await;
         let now = self.clock.monotonic();
         if *lock(&self.next_sweep) <= now {
             let wait = self.sweep().await;
@@ -158,13 +165,17 @@ impl Authority {
     pub async fn shut_down(&self) {
         self.meters.settle_all().await;
         self.log.flush();
+        self.leave_hosts().await;
     }
 
-    /// Whether the store answers, in one read.
+    /// Whether the store answers, in one read, and what is cached can be believed.
     ///
     /// # Errors
     /// Why it does not.
-    pub async fn check_store(&self) -> Result<(), access_store::StoreError> {
+    pub async fn check_store(&self) -> Result<(), StoreError> {
+        if self.freshness.as_ref().is_some_and(|freshness| !freshness.is_whole(self.clock.monotonic())) {
+            return Err(StoreError::Unavailable("changes made by other hosts may go unheard".to_owned()));
+        }
         let key = [crate::records::INSTALLATION.to_owned()];
         self.store.read(access_model::Shard::PLATFORM, &key).await.map(drop)
     }

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
 //! decisions stand on: [`keys`], [`gateways`], [`network`], [`audit`]; [`policies`] (which set decides, and how it is
-//! swapped); [`lifecycle`] (how an installation begins: root key, first records, demo).
+//! swapped); [`hosts`] (who else serves from the store); [`lifecycle`] (how an installation begins: root key, first records, demo).
 //!
 //! To add a use case: one file in the room of its noun. It takes a [`Permit`] for its action, reads, makes one
 //! [`access_store::Commit`] with its audit record inside, and returns the new record.
@@ -22,6 +22,7 @@ mod trouble;
 pub mod audit;
 pub mod decide;
 pub mod gateways;
+pub mod hosts;
 pub mod keys;
 pub mod lifecycle;
 pub mod network;

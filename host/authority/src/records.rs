@@ -50,6 +50,14 @@ pub(crate) fn workspaces_of(organization: &Id) -> String {
 /// Index of all gateway credentials, by time of issue.
 pub(crate) const GATEWAYS: &str = "gateways";
 
+/// Index of the hosts that serve from this store, by when they last said so.
+pub(crate) const HOSTS: &str = "hosts";
+
+/// Key of a host's record of itself.
+pub(crate) fn host(name: &str) -> String {
+    format!("host/{name}")
+}
+
 /// Audit log of an organization, or of the platform.
 pub(crate) fn audit_of(organization: Option<&Id>) -> String {
     organization.map_or_else(|| "audit/platform".to_owned(), |id| format!("audit/{id}"))

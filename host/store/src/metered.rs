@@ -38,6 +38,11 @@ impl Metered {
         StoreStats { reads: self.reads.load(Ordering::Relaxed), commits: self.commits.load(Ordering::Relaxed) }
     }
 
+    /// The store within, for what runs by itself in the background: the numbers say what requests cost.
+    pub fn unmetered(&self) -> &dyn Store {
+        self.inner.as_ref()
+    }
+
     /// The store, with one more read on its count.
     fn reading(&self) -> &dyn Store {
         self.reads.fetch_add(1, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access_authority::hosts::HostView;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -28,6 +29,9 @@ pub(crate) struct Ready {
     store: &'static str,
     /// What decides.
     policies: Policies,
+    /// Other hosts of this store that decide by other rules. It is for people to mend: serve the same policies and catalog.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differing_hosts: Vec<HostView>,
 }
 
 /// The policies that decide.
@@ -56,5 +60,8 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
         (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         (Ok(()), false) => (StatusCode::OK, "ready"),
     };
-    json(code, &Ready { status, store: if store.is_ok() { "ok" } else { "unavailable" }, policies })
+    let mut differing_hosts = app.authority.other_hosts();
+    differing_hosts.retain(|host| *host.set_digest != *policies.set_digest);
+    let store = if store.is_ok() { "ok" } else { "unavailable" };
+    json(code, &Ready { status, store, policies, differing_hosts })
 }
