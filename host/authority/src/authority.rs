@@ -13,6 +13,7 @@ use crate::decide::decision_id::DecisionIds;
 use crate::decide::log::DecisionLog;
 use crate::decide::meter::Meters;
 use crate::decide::throttle::Throttle;
+use crate::due;
 use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
@@ -56,6 +57,7 @@ pub struct Authority {
     /// This host's random name.
     pub(crate) host: String,
     pub(crate) hosts: Hosts,
+    pub(crate) due_turn: due::Turn,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
     next_sweep: Mutex<Duration>,
@@ -104,6 +106,7 @@ impl Authority {
             is_dev,
             host,
             hosts: Hosts::default(),
+            due_turn: due::Turn::default(),
             clock_moved,
         })
     }
@@ -134,13 +137,14 @@ impl Authority {
         (stats.reads, stats.commits)
     }
 
-    /// What is due each second: ended leases go back, the decision log is written out, and once a minute the store forgets
-    /// what nobody needs.
+    /// What is due each second: ended leases go back, the decision log is written out, due work is done, and once a minute
+    /// the store forgets what nobody needs.
     pub async fn tick(&self) {
         self.meters.settle_ended().await;
         self.log.flush();
         trouble::flush();
         self.greet_hosts().await;
+        self.do_due_work().await;
         let now = self.clock.monotonic();
         if *lock(&self.next_sweep) <= now {
             let wait = self.sweep().await;

@@ -3,7 +3,8 @@
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
 //! decisions stand on: [`keys`], [`gateways`], [`network`], [`audit`]; [`policies`] (which set decides, and how it is
-//! swapped); [`hosts`] (who else serves from the store); [`lifecycle`] (how an installation begins: root key, first records, demo).
+//! swapped); [`hosts`] (who else serves from the store),
+//! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo).
 //!
 //! To add a use case: one file in the room of its noun. It takes a [`Permit`] for its action, reads, makes one
 //! [`access_store::Commit`] with its audit record inside, and returns the new record.
@@ -12,6 +13,7 @@
 //! same commit.
 
 mod authority;
+mod due;
 mod error;
 mod issued;
 mod numbers;

@@ -10,4 +10,5 @@ pub mod installation;
 pub mod keyring;
 pub mod root_key;
 
+pub(crate) use init::system;
 pub use installation::{Installation, LifecycleError};

@@ -50,6 +50,10 @@ pub(crate) fn workspaces_of(organization: &Id) -> String {
 /// Index of all gateway credentials, by time of issue.
 pub(crate) const GATEWAYS: &str = "gateways";
 
+/// Index of a shard's due work, by when it is due.
+pub(crate) const DUE: &str = "due";
+/// Key of the lease of whoever does it.
+pub(crate) const DUE_LEASE: &str = "due-lease";
 /// Index of the hosts that serve from this store, by when they last said so.
 pub(crate) const HOSTS: &str = "hosts";
 

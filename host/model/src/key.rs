@@ -178,6 +178,11 @@ impl ApiKey {
             && self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// Whether it was ended for good.
+    pub const fn is_revoked(&self) -> bool {
+        matches!(self.state, KeyState::Revoked { .. })
+    }
+
     /// One word for where it stands at this instant.
     pub fn state_at(&self, now: Timestamp) -> &'static str {
         match self.state {

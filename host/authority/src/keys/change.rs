@@ -10,6 +10,7 @@ use super::view::KeyView;
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
+use crate::due::schedule_key_expiry;
 use crate::error::Error;
 use crate::records::{CommitExt as _, TRIES, Versioned};
 
@@ -79,6 +80,7 @@ impl Authority {
         let shown = |key| serde_json::to_value(self.view(key)).map_err(Error::internal);
         commit.checks.push(check);
         commit.put_credential(&Credential::ApiKey(after.clone()))?;
+        schedule_key_expiry(commit, after);
         append(
             commit,
             &AuditRecord {

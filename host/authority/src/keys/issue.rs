@@ -13,6 +13,7 @@ use super::view::KeyView;
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
+use crate::due::schedule_key_expiry;
 use crate::error::Error;
 use crate::issued::Issued;
 use crate::records::{self, CommitExt as _};
@@ -157,6 +158,7 @@ pub(crate) fn put_new_key(
     let entry = IndexEntry { score: key.created_at.as_millis(), member: key.id.to_string() };
     commit.index_puts.push((records::keys_of(&key.workspace), entry));
     commit.put_new(records::credential(&key.id), &Credential::ApiKey(key.clone()))?;
+    schedule_key_expiry(commit, key);
     let after = serde_json::to_value(KeyView::new(key, prefix, now)).map_err(Error::internal)?;
     append(
         commit,

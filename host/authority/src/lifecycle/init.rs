@@ -77,7 +77,7 @@ pub async fn init(
     Ok(Beginning { organization, workspace, operator_token })
 }
 
-pub(super) fn system() -> Actor {
+pub(crate) fn system() -> Actor {
     Actor { kind: "system".into(), id: None }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod bench;
+mod due;
 mod hosts;
 mod identify;
 mod limits;

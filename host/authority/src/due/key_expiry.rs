@@ -1,0 +1,62 @@
+//! A key ends: the audit trail says so. That it is denied from that instant on needs no work; validity is checked against
+//! `now`.
+
+use access_model::audit::AuditRecord;
+use access_model::{ApiKey, Credential, Id, IdKind};
+use access_store::{Commit, IndexEntry};
+use serde_json::json;
+
+use super::Due;
+use crate::audit::append;
+use crate::authority::Authority;
+use crate::error::Error;
+use crate::lifecycle::system;
+use crate::records::{self, Versioned};
+
+/// What the record is about.
+const ACTION: &str = "keys.expire";
+
+/// Keeps the index in step with a key that `commit` puts.
+pub(crate) fn schedule(commit: &mut Commit, key: &ApiKey) {
+    let due = Due::KeyExpiry(key.id);
+    match key.expires_at.filter(|_| !key.is_revoked()) {
+        Some(at) => {
+            let entry = IndexEntry { score: at.as_millis(), member: due.member() };
+            commit.index_puts.push((records::DUE.to_owned(), entry));
+        }
+        None => due.take_out(commit),
+    }
+}
+
+impl Authority {
+    pub(super) async fn expire_key(&self, id: &Id) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut commit = Commit::new(id.home());
+        Due::KeyExpiry(*id).take_out(&mut commit);
+        let found = records::read::<Credential>(self.store.unmetered(), id.home(), records::credential(id)).await?;
+        if let Some(Versioned { value: Credential::ApiKey(key), check }) = found
+            && !key.is_revoked()
+            && let Some(expires_at) = key.expires_at
+        {
+            if now < expires_at {
+                return Ok(());
+            }
+            // Unchanged, and checked to be: a rotation at the same time may have put its end elsewhere.
+            commit.checks.push(check);
+            let record = AuditRecord {
+                id: Id::draw(IdKind::Audit, key.organization.home(), self.entropy.as_ref())?,
+                at: now,
+                organization: Some(key.organization),
+                workspace: Some(key.workspace),
+                actor: system(),
+                action: ACTION.to_owned(),
+                target: key.id.to_string(),
+                decision_id: None,
+                before: None,
+                after: Some(json!({ "state": key.state_at(now), "expires_at": expires_at })),
+            };
+            append(&mut commit, &record)?;
+        }
+        self.commit_due(commit).await
+    }
+}
