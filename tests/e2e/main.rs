@@ -17,4 +17,5 @@ mod policy_folder;
 mod rotation;
 mod secrets;
 mod shutdown;
+mod tools;
 mod tour;

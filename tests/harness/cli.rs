@@ -55,13 +55,19 @@ pub fn run_init(data_dir: &Path) -> Ran {
 impl Host {
     /// Runs a command against this host as its operator.
     pub fn cli(&self, args: &[&str]) -> Ran {
-        Ran::of(&mut self.cli_as(&self.identity().operator_token, args))
+        let ran = Ran::of(&mut self.cli_as(&self.identity().operator_token, args));
+        self.wait_until_all_know();
+        ran
     }
 
     /// A command against this host with another token, not yet run.
     pub fn cli_as(&self, token: &str, args: &[&str]) -> Command {
+        let node = if args.first() == Some(&"authorize") { self.decider() } else { self.manager() };
         let mut command = product();
-        command.env("CRONFLOW_ACCESS_URL", self.url()).env("CRONFLOW_ACCESS_TOKEN", token).args(args);
+        command
+            .env("CRONFLOW_ACCESS_URL", format!("http://{}", node.address()))
+            .env("CRONFLOW_ACCESS_TOKEN", token)
+            .args(args);
         command
     }
 

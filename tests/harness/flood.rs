@@ -84,8 +84,9 @@ pub fn in_parallel<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) ->
     })
 }
 
+/// Tells how long ago it was made.
 #[expect(clippy::disallowed_methods, reason = "a test's own watch, not the product's time")]
-fn stopwatch() -> impl Fn() -> Duration {
+pub fn stopwatch() -> impl Fn() -> Duration {
     let began = Instant::now();
     move || began.elapsed()
 }

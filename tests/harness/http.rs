@@ -2,11 +2,12 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use crate::process::PATIENCE;
+use crate::together::Together;
 
 /// Somebody who speaks to a host over one connection that is kept open, and presents one bearer secret, or none.
 #[derive(Debug)]
@@ -14,12 +15,19 @@ pub struct Client {
     address: SocketAddr,
     bearer: Option<String>,
     connection: Mutex<Option<Connection>>,
+    together: Option<Arc<Together>>,
 }
 
 impl Client {
     /// Connects when first used.
     pub fn new(address: SocketAddr, bearer: Option<&str>) -> Self {
-        Self { address, bearer: bearer.map(str::to_owned), connection: Mutex::default() }
+        Self { address, bearer: bearer.map(str::to_owned), connection: Mutex::default(), together: None }
+    }
+
+    /// The same, that after each change waits until all of these hosts know of it.
+    #[must_use]
+    pub(crate) fn that_keeps(self, together: Option<Arc<Together>>) -> Self {
+        Self { together, ..self }
     }
 
     /// GET.
@@ -44,13 +52,17 @@ impl Client {
     #[track_caller]
     pub fn send(&self, request: &Request) -> Response {
         let was_open = self.connection.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        match self.try_send(request) {
+        let response = match self.try_send(request) {
             Err(_) if was_open => self.try_send(request).expect("the host answers"),
             sent => sent.expect("the host answers"),
+        };
+        if let Some(together) = self.together.as_ref().filter(|_| request.changes() && response.status < 300) {
+            together.wait();
         }
+        response
     }
 
-    /// Sends a request once, whatever comes of it.
+    /// Sends a request once, whatever comes of it, and waits for nobody else.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -101,6 +113,12 @@ impl Request {
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("content-type", content_type)
+    }
+
+    /// Whether an answer of success means that something was changed.
+    fn changes(&self) -> bool {
+        let asks = ["/v1/authorize", "/v1/forward-auth"].iter().any(|path| self.target.starts_with(path));
+        !asks && !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 
     /// What goes over the wire before the body.

@@ -1,8 +1,13 @@
 //! The harness of the end-to-end tests: a real host on a free port, and everybody who speaks to it.
 //!
-//! Reading order: [`host`] (start one, stop it, start it again), [`http`] (who speaks to it, byte for byte), [`question`]
-//! (asking for a decision, and one `check_…` per kind of answer), [`keys`] (issuing and changing keys), [`cli`] (the other
-//! commands), [`mod@flood`] (many at once), [`secret`] (secrets that nobody issued), [`process`] (what runs underneath).
+//! Reading order: [`setup`] (how one is to be started), [`host`] (talk to it, stop it, start it again), [`node`] (each of its
+//! processes), [`http`] (who speaks to it, byte for byte), [`question`] (asking for a decision, and one `check_…` per kind of
+//! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
+//! (secrets that nobody issued), [`redis`] and [`proxy`] (a store that can be killed, paused and cut off), [`together`] (when
+//! each of two hosts knows what was changed through the other), [`process`] (what runs underneath).
+//!
+//! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
+//! what asks for a decision to the other. `Setup::on_redis` says so for one test.
 //!
 //! A test starts a host of its own, so that tests neither wait for nor disturb each other. Nothing here sleeps: whoever
 //! waits, waits for the thing itself (a log line, an end of file, an answer), up to [`process::PATIENCE`].
@@ -22,14 +27,23 @@ pub mod flood;
 pub mod host;
 pub mod http;
 pub mod keys;
+pub mod node;
 pub mod process;
+pub mod proxy;
 pub mod question;
+pub mod redis;
 pub mod secret;
+pub mod setup;
+pub mod together;
 
 pub use cli::{Ran, run_init};
-pub use flood::{Tally, flood, in_parallel};
-pub use host::{Host, Setup, Stopped};
+pub use flood::{Tally, flood, in_parallel, stopwatch};
+pub use host::{Host, Stopped};
 pub use http::{Client, Request, Response};
 pub use keys::Key;
+pub use node::Node;
 pub use process::binary;
+pub use proxy::Proxy;
 pub use question::{Answer, Question};
+pub use redis::{Redis, Reply};
+pub use setup::Setup;

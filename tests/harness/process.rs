@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// How long anything is waited for before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -144,6 +144,15 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("the process is there to be signalled");
     }
 
+    /// Stops it in the middle of whatever it does, and waits until it has stopped. SIGCONT lets it go on.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let waited = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED);
+        let (_, status) = waited.expect("a child can be waited for").expect("it has stopped");
+        assert!(status.stopped(), "{status:?}");
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
@@ -159,7 +168,7 @@ impl Drop for Process {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.stderr.is_empty() {
             explain(&self.stderr.text());
         }
     }

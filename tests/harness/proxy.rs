@@ -1,0 +1,243 @@
+//! A TCP proxy between a host and its redis-server, that can be told to lose what passes.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::process::PATIENCE;
+
+/// Clients that want announcements say so with SUBSCRIBE, SSUBSCRIBE or PSUBSCRIBE.
+const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
+
+/// A proxy. Dropped, it closes everything.
+///
+/// Every switch holds for open connections too, and when it returns, nothing passes any more that it keeps back.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// What happens to what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Way {
+    #[default]
+    Open,
+    Cut,
+    BlackHole,
+    NoAnnouncements,
+    /// The proxy is gone.
+    Over,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    way: Way,
+    /// How many chunks are being passed on at this moment.
+    passing: usize,
+    /// Bytes of announcements that were dropped.
+    dropped: usize,
+    open: BTreeMap<u64, Link>,
+    opened: u64,
+}
+
+/// A connection through the proxy: both of its ends, and whether its client wants announcements.
+#[derive(Debug)]
+struct Link {
+    ends: [TcpStream; 2],
+    subscribed: bool,
+}
+
+/// What becomes of a chunk.
+enum Fate {
+    Passed,
+    Dropped,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    ToServer,
+    ToClient,
+}
+
+impl Proxy {
+    /// A proxy before `upstream` that lets everything pass.
+    pub fn before(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it listens");
+        let shared = Arc::new(Shared { upstream, state: Mutex::default(), changed: Condvar::new() });
+        let accepting = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if accepting.state().way == Way::Over {
+                    return;
+                }
+                let shared = Arc::clone(&accepting);
+                std::thread::spawn(move || shared.link(client));
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets everything pass again. What a black hole has kept arrives now, late, as after an outage of a network.
+    pub fn open(&self) {
+        self.shared.switch(Way::Open);
+    }
+
+    /// Closes all connections, and each new one at once.
+    pub fn cut(&self) {
+        self.shared.switch(Way::Cut);
+    }
+
+    /// Nothing passes, in either direction; connections stay open.
+    pub fn black_hole(&self) {
+        self.shared.switch(Way::BlackHole);
+    }
+
+    /// Drops what the server sends to whoever has subscribed to announcements; all else passes.
+    pub fn hold_announcements(&self) {
+        self.shared.switch(Way::NoAnnouncements);
+    }
+
+    /// How many bytes of announcements were dropped so far.
+    pub fn dropped(&self) -> usize {
+        self.shared.state().dropped
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.switch(Way::Over);
+        // Wakes up who waits for clients.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn switch(&self, way: Way) {
+        let mut state = self.state();
+        state.way = way;
+        if matches!(way, Way::Cut | Way::Over) {
+            state.open.values().for_each(Link::close);
+        }
+        self.changed.notify_all();
+        let (state, waited) = self
+            .changed
+            .wait_timeout_while(state, PATIENCE, |state| state.passing > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(state);
+        assert!(!waited.timed_out(), "what was on its way does not arrive");
+    }
+
+    /// Waits while nothing may pass. False: the connection is to be closed.
+    fn may_open(&self) -> bool {
+        let state = self.state();
+        let waiting = |state: &mut State| state.way == Way::BlackHole;
+        let state = self.changed.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
+        matches!(state.way, Way::Open | Way::NoAnnouncements)
+    }
+
+    /// Connects a client to the server, until one of them ends.
+    fn link(self: &Arc<Self>, client: TcpStream) {
+        if !self.may_open() {
+            return;
+        }
+        let Ok(server) = TcpStream::connect_timeout(&self.upstream, PATIENCE) else { return };
+        for stream in [&client, &server] {
+            // Without it small chunks would wait for each other.
+            let _ = stream.set_nodelay(true);
+        }
+        let clone = |stream: &TcpStream| stream.try_clone().expect("a socket can be shared");
+        let number = {
+            let mut state = self.state();
+            let link = Link { ends: [clone(&client), clone(&server)], subscribed: false };
+            if matches!(state.way, Way::Cut | Way::Over) {
+                return;
+            }
+            state.opened += 1;
+            let number = state.opened;
+            state.open.insert(number, link);
+            number
+        };
+        let (to_client, from_server) = (clone(&client), clone(&server));
+        let back = Arc::clone(self);
+        std::thread::spawn(move || back.pump(number, from_server, to_client, Direction::ToClient));
+        self.pump(number, client, server, Direction::ToServer);
+    }
+
+    fn pump(&self, number: u64, mut from: TcpStream, mut to: TcpStream, direction: Direction) {
+        let (mut buffer, mut said) = (vec![0; 256 * 1024], Vec::new());
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let chunk = &buffer[..count];
+            if direction == Direction::ToServer
+                && says_subscribe(&mut said, chunk)
+                && let Some(link) = self.state().open.get_mut(&number)
+            {
+                link.subscribed = true;
+            }
+            if let Fate::Closed = self.pass(number, &mut to, chunk, direction) {
+                break;
+            }
+        }
+        if let Some(link) = self.state().open.remove(&number) {
+            link.close();
+        }
+    }
+
+    fn pass(&self, number: u64, to: &mut TcpStream, chunk: &[u8], direction: Direction) -> Fate {
+        let state = self.state();
+        let waiting = |state: &mut State| state.way == Way::BlackHole;
+        let mut state = self.changed.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
+        let Some(link) = state.open.get(&number) else { return Fate::Closed };
+        let is_announcement = direction == Direction::ToClient && link.subscribed;
+        match state.way {
+            Way::Cut | Way::Over => return Fate::Closed,
+            Way::NoAnnouncements if is_announcement => {
+                state.dropped += chunk.len();
+                return Fate::Dropped;
+            }
+            Way::Open | Way::NoAnnouncements | Way::BlackHole => {}
+        }
+        state.passing += 1;
+        drop(state);
+        let written = to.write_all(chunk);
+        self.state().passing -= 1;
+        self.changed.notify_all();
+        if written.is_ok() { Fate::Passed } else { Fate::Closed }
+    }
+}
+
+impl Link {
+    fn close(&self) {
+        for end in &self.ends {
+            // It may be closed already.
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Whether `chunk`, after what was `said` before, ends or holds the word. Keeps in `said` what may be its beginning.
+fn says_subscribe(said: &mut Vec<u8>, chunk: &[u8]) -> bool {
+    said.extend(chunk.iter().map(u8::to_ascii_uppercase));
+    let says = said.windows(SUBSCRIBE.len()).any(|window| window == SUBSCRIBE);
+    said.drain(..said.len().saturating_sub(SUBSCRIBE.len() - 1));
+    says
+}

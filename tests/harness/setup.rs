@@ -1,0 +1,254 @@
+//! How a host is to be started: which way, over which data, with which settings.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::cli::Ran;
+use crate::host::Host;
+use crate::node::Node;
+use crate::process::product;
+use crate::proxy::Proxy;
+use crate::redis::Redis;
+
+/// Names the store of the whole suite: `embedded`, as when it is not set, or `redis`.
+const STORE: &str = "E2E_STORE";
+
+/// How a host is to be started. Clones share the data.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    dev: bool,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    pub(crate) identity: Option<Identity>,
+    proxy: Option<Arc<Proxy>>,
+    redis: Option<Arc<Redis>>,
+    // The last to go: the others lie in it.
+    folder: Arc<TempDir>,
+}
+
+/// Who and what a host knows from its beginning.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Identity {
+    /// Public id of the first organization.
+    pub organization: String,
+    /// Public id of its first workspace.
+    pub workspace: String,
+    /// May do everything.
+    pub operator_token: String,
+    /// Bound to the organization, in every environment.
+    #[serde(default)]
+    pub gateway_token: String,
+    /// On a dev host: a key of each kind.
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
+}
+
+/// A host that ended instead of serving.
+#[derive(Debug)]
+pub struct Refused {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it said.
+    pub stderr: String,
+}
+
+impl Setup {
+    /// A dev host, with its demo.
+    pub fn dev() -> Self {
+        let setup = Self {
+            dev: true,
+            args: Vec::new(),
+            env: Vec::new(),
+            identity: None,
+            proxy: None,
+            redis: None,
+            folder: Arc::new(temporary()),
+        };
+        if suite_is_on_redis() { setup.on_redis() } else { setup }
+    }
+
+    /// A real host, not set up yet.
+    pub fn real() -> Self {
+        Self { dev: false, ..Self::dev() }
+    }
+
+    /// On a redis-server of its own, served by two processes.
+    #[must_use]
+    pub fn on_redis(mut self) -> Self {
+        if self.redis.is_none() {
+            self.redis = Some(Arc::new(Redis::start(&self.folder().join("redis"))));
+        }
+        self
+    }
+
+    /// On a redis-server of its own, which the second process reaches through a proxy.
+    #[must_use]
+    pub fn on_redis_through_proxy(self) -> Self {
+        let setup = self.on_redis();
+        Self { proxy: Some(Arc::new(Proxy::before(setup.redis().address()))), ..setup }
+    }
+
+    /// The same data, served the other way.
+    #[must_use]
+    pub fn other_way(&self) -> Self {
+        Self { dev: !self.dev, ..self.clone() }
+    }
+
+    /// Begins the installation with `init`.
+    #[must_use]
+    #[track_caller]
+    pub fn initialized(mut self) -> Self {
+        self.identity = Some(serde_json::from_value(self.init().check_json(0)).expect("init says who is who"));
+        self
+    }
+
+    /// Runs `init` for `acme` and its workspace `main`.
+    pub fn init(&self) -> Ran {
+        let mut command = product();
+        command.args(["init", "--organization", "acme", "--workspace", "main", "--output", "json"]);
+        command.arg("--data-dir").arg(self.data_dir());
+        if let Some(redis) = &self.redis {
+            command.args(["--redis", &url_of(redis.address())]);
+        }
+        Ran::of(&mut command)
+    }
+
+    /// Adds command line arguments.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A folder for whatever a test needs besides.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder: the embedded store, if that serves, and the root key.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// All folders in which data is kept.
+    pub fn data_places(&self) -> Vec<PathBuf> {
+        let of_redis = self.redis.iter().map(|redis| redis.folder().to_owned());
+        [self.data_dir()].into_iter().chain(of_redis).collect()
+    }
+
+    /// Its redis-server.
+    #[track_caller]
+    pub fn redis(&self) -> &Arc<Redis> {
+        self.redis.as_ref().expect("this setup is on Redis")
+    }
+
+    /// What stands between the second process and the redis-server.
+    #[track_caller]
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("this setup has a proxy")
+    }
+
+    /// Starts the host and waits until it serves.
+    #[track_caller]
+    pub fn start(self) -> Host {
+        match self.try_start() {
+            Ok(host) => host,
+            Err(refused) => panic!("the host does not start: {refused:?}"),
+        }
+    }
+
+    /// Starts the host; when it ends instead of serving, tells how.
+    ///
+    /// # Errors
+    /// The host's last words.
+    #[track_caller]
+    pub fn try_start(mut self) -> Result<Host, Refused> {
+        let processes = if self.redis.is_some() { 2 } else { 1 };
+        let mut nodes = Vec::new();
+        for number in 1..=processes {
+            nodes.push(self.try_start_node(number)?);
+        }
+        if let Some(told) = nodes.iter().find_map(Node::identity) {
+            self.identity = Some(told);
+        }
+        Ok(Host::over(nodes, self))
+    }
+
+    /// Starts one process more on the same data. The second is the one behind the proxy, if there is a proxy.
+    ///
+    /// # Errors
+    /// Its last words.
+    #[track_caller]
+    pub fn try_start_node(&self, number: usize) -> Result<Node, Refused> {
+        let ready_file =
+            self.folder().join(if number == 1 { "ready.json".into() } else { format!("ready-{number}.json") });
+        let mut command = product();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        command.arg("--data-dir").arg(self.data_dir()).arg("--ready-file").arg(&ready_file);
+        if let Some(redis) = &self.redis {
+            let proxy = self.proxy.as_ref().filter(|_| number == 2);
+            command.args(["--redis", &url_of(proxy.map_or(redis.address(), |proxy| proxy.address()))]);
+        }
+        if self.dev {
+            command.arg("--dev");
+        }
+        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        Node::try_start(&mut command, ready_file, self.dev)
+    }
+
+    /// The bearer of the metrics listener, if it asks for one.
+    pub(crate) fn metrics_token(&self) -> Option<&str> {
+        let named = |(name, value): &'_ &(String, String)| name == "CRONFLOW_ACCESS_METRICS_TOKEN" && !value.is_empty();
+        self.env.iter().find(named).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) const fn redis_if_any(&self) -> Option<&Arc<Redis>> {
+        self.redis.as_ref()
+    }
+}
+
+impl Refused {
+    /// Checks that it ended in order, with exit code 1, and said all of `what`.
+    #[track_caller]
+    pub fn check_says(&self, what: &[&str]) {
+        assert_eq!(self.status.code(), Some(1), "{}", self.stderr);
+        assert!(self.stderr.starts_with("error: "), "{}", self.stderr);
+        for what in what {
+            assert!(self.stderr.contains(what), "no `{what}` in {}", self.stderr);
+        }
+    }
+}
+
+/// A folder that goes when it is dropped.
+pub fn temporary() -> TempDir {
+    tempfile::Builder::new().prefix("cronflow-access-e2e-").tempdir().expect("there is room for a folder")
+}
+
+fn url_of(redis: SocketAddr) -> String {
+    format!("redis://{redis}")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which store to test on is asked of the tester's environment, here alone"
+)]
+fn suite_is_on_redis() -> bool {
+    match std::env::var(STORE).as_deref() {
+        Err(_) | Ok("" | "embedded") => false,
+        Ok("redis") => true,
+        Ok(other) => panic!("{STORE}=`{other}`: it is `embedded` or `redis`"),
+    }
+}
