@@ -61,14 +61,14 @@ fn init_needs_names_that_are_names() {
 fn init_begins_once() {
     let setup = Setup::real().initialized();
     let root_key = fs::read(setup.data_dir().join("root.key")).unwrap();
-    run_init(&setup.data_dir()).check(1, &["error: this store is set up already; `serve` serves it"]);
+    setup.init().check(1, &["error: this store is set up already; `serve` serves it"]);
     assert_eq!(fs::read(setup.data_dir().join("root.key")).unwrap(), root_key);
     let host = setup.start();
-    run_init(&host.setup().data_dir()).check(1, &["error: ", "is open in another process; stop that one"]);
+    host.setup().init().check(1, &["error: "]);
     host.operator().get(&host.workspace("/keys")).check_json(200);
 
     let demo = Host::dev().terminate().setup;
-    run_init(&demo.data_dir()).check(1, &["set up already"]);
+    demo.init().check(1, &["set up already"]);
 }
 
 #[test]
@@ -119,6 +119,7 @@ fn one_host_serves_a_data_folder() {
     let host = Host::real();
     let second = host.setup().clone().try_start().expect_err("it is served");
     second.check_says(&["is open in another process; stop that one, or name another data directory"]);
+    host.setup().init().check(1, &["error: ", "is open in another process; stop that one"]);
     let key = host.issue("production", &["jobs:read"]);
     host.decide(&Question::reads_jobs(&key.secret)).check_allow();
     // However the first one ends, it leaves nothing that would keep the next one out.

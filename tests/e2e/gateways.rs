@@ -229,12 +229,13 @@ fn forwarded_addresses_are_not_believed_from_others_and_a_warning_says_so() {
     }
     let host = Host::dev();
     let arrives = Request::new("GET", &host.workspace("/keys")).header("X-Forwarded-For", "203.0.113.9");
-    host.operator().send(&arrives).check_json(200);
+    let operator = host.client(Some(&host.identity().operator_token));
+    operator.send(&arrives).check_json(200);
     assert!(host.log().wait_for("X-Forwarded-For arrives but no proxy is trusted", 0));
     let log = host.log().text();
     let warning = log.lines().find(|line| line.contains("X-Forwarded-For arrives")).unwrap();
     assert!(warning.contains(r#""level":"WARN""#), "{warning}");
-    host.operator().send(&arrives).check_json(200);
+    operator.send(&arrives).check_json(200);
     host.decide(&asks(&host)).check_allow();
     assert_eq!(host.log().text().matches("X-Forwarded-For arrives").count(), 1, "it is said once");
 }

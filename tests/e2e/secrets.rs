@@ -29,11 +29,13 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[track_caller]
-fn check_files(folder: &Path, secrets: &[&str]) {
-    let files = files_below(folder);
-    assert!(!files.is_empty());
-    for file in files {
-        check_hidden(&std::fs::read(&file).unwrap(), secrets, &file.display().to_string());
+fn check_files(setup: &Setup, secrets: &[&str]) {
+    for place in setup.data_places() {
+        let files = files_below(&place);
+        assert!(!files.is_empty());
+        for file in files {
+            check_hidden(&std::fs::read(&file).unwrap(), secrets, &file.display().to_string());
+        }
     }
 }
 
@@ -94,19 +96,18 @@ fn a_secret_is_in_no_log_no_metric_no_answer_and_no_file() {
         check_hidden(format!("{answer:?}").as_bytes(), &secrets, &format!("the answer {}", answer.status));
     }
     check_hidden(host.scrape().as_bytes(), &secrets, "the metrics");
-    let data_dir = host.setup().data_dir();
-    check_files(&data_dir, &secrets);
+    check_files(host.setup(), &secrets);
 
     let stopped = host.terminate();
     assert!(stopped.stderr.contains(r#""message":"denied""#), "it tells of what was denied");
     check_hidden(stopped.stderr.as_bytes(), &secrets, "the log");
     check_hidden(stopped.stdout.as_bytes(), &secrets, "standard output");
-    check_files(&data_dir, &secrets);
+    check_files(&stopped.setup, &secrets);
     let host = stopped.start();
     host.change(&key, "revoke");
     let killed = host.kill_9();
     check_hidden(killed.stderr.as_bytes(), &secrets, "the log");
-    check_files(&data_dir, &secrets);
+    check_files(&killed.setup, &secrets);
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn a_dev_host_keeps_its_secrets_out_of_its_log_and_its_store() {
     check_hidden(host.scrape().as_bytes(), &secrets, "the metrics");
     let stopped = host.terminate();
     check_hidden(stopped.stderr.as_bytes(), &secrets, "the log");
-    check_files(&stopped.setup.data_dir(), &secrets);
+    check_files(&stopped.setup, &secrets);
 }
 
 #[test]
@@ -131,7 +132,8 @@ fn the_files_are_their_owners_alone() {
     for host in [Host::dev(), Host::real()] {
         let data_dir = host.setup().data_dir();
         let mut checked = files_below(&data_dir);
-        checked.extend([data_dir, host.setup().folder().join("ready.json")]);
+        checked.push(data_dir);
+        checked.extend(host.nodes().iter().map(|node| node.ready_file().to_owned()));
         for path in checked {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             let in_private_folder = path

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::host::temporary;
-use harness::{Proxy, Redis, Reply};
+use harness::{Proxy, Redis, Reply, is_left_to_tests_run};
 
 /// How long nothing must come. Too short shows less, and fails nothing.
 const A_MOMENT: Duration = Duration::from_millis(100);
@@ -60,6 +60,9 @@ impl Lines {
 
 #[test]
 fn a_redis_keeps_what_it_acknowledged() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
     let folder = temporary();
     let redis = Redis::start(folder.path());
     for round in 0..3 {
@@ -80,6 +83,9 @@ fn a_redis_keeps_what_it_acknowledged() {
 
 #[test]
 fn a_paused_redis_answers_when_it_goes_on() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
     let folder = temporary();
     let redis = Redis::start(folder.path());
     let mut client = Lines::to(redis.address());
@@ -96,6 +102,9 @@ fn a_paused_redis_answers_when_it_goes_on() {
 
 #[test]
 fn many_redis_servers_run_side_by_side() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
     let folders: Vec<_> = (0..10).map(|_| temporary()).collect();
     let all = harness::in_parallel(10, |number| Redis::start(folders[number].path()));
     for (number, redis) in all.iter().enumerate() {
@@ -108,6 +117,9 @@ fn many_redis_servers_run_side_by_side() {
 
 #[test]
 fn a_proxy_keeps_back_announcements_alone() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
     let folder = temporary();
     let redis = Redis::start(folder.path());
     let proxy = Proxy::before(redis.address());
@@ -139,6 +151,9 @@ fn a_proxy_keeps_back_announcements_alone() {
 
 #[test]
 fn a_proxy_cuts_open_connections_and_refuses_new_ones() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
     let folder = temporary();
     let redis = Redis::start(folder.path());
     let proxy = Proxy::before(redis.address());
@@ -158,6 +173,9 @@ fn a_proxy_cuts_open_connections_and_refuses_new_ones() {
 
 #[test]
 fn what_falls_into_a_black_hole_arrives_late() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
     let folder = temporary();
     let redis = Redis::start(folder.path());
     let proxy = Proxy::before(redis.address());

@@ -3,7 +3,7 @@
 //! Reading order: [`setup`] (how one is to be started), [`host`] (talk to it, stop it, start it again), [`node`] (each of its
 //! processes), [`http`] (who speaks to it, byte for byte), [`question`] (asking for a decision, and one `check_…` per kind of
 //! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
-//! (secrets that nobody issued), [`redis`] and [`proxy`] (a store that can be killed, paused and cut off), [`together`] (when
+//! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be killed, paused and cut off), [`together`] (when
 //! each of two hosts knows what was changed through the other), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
@@ -22,6 +22,7 @@
     reason = "only tests use this, and a test that can't go on fails right there"
 )]
 
+pub mod asking;
 pub mod cli;
 pub mod flood;
 pub mod host;
@@ -36,6 +37,7 @@ pub mod secret;
 pub mod setup;
 pub mod together;
 
+pub use asking::{Asked, Came, ask_on, is_left_to_tests_run, wait_until};
 pub use cli::{Ran, run_init};
 pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use host::{Host, Stopped};

@@ -1,0 +1,110 @@
+//! Asking on and on while something happens, and noting when each question was sent and what came of it.
+
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::http::{Client, Request, Response};
+use crate::process::PATIENCE;
+use crate::question::Answer;
+
+/// What a host was asked, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// When it was sent, by the watch of its asker.
+    pub sent: Duration,
+    /// How long the answer took.
+    pub took: Duration,
+    /// What came.
+    pub came: Came,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Came {
+    /// A decision: allow.
+    Allow,
+    /// A decision: deny, for these reasons.
+    Deny(String),
+    /// A change was made.
+    Done,
+    /// The problem `store_unavailable`, which says when to come back.
+    Unavailable,
+    /// Whatever else it was. No host should answer so.
+    Else(String),
+}
+
+impl Came {
+    /// Reads an answer.
+    #[track_caller]
+    pub fn of(answered: io::Result<Response>) -> Self {
+        match answered {
+            Ok(response) if response.status == 200 && response.body.starts_with(r#"{"decision""#) => {
+                let answer = Answer::of(response.check_json(200));
+                if answer.is_allow() { Self::Allow } else { Self::Deny(answer.codes().join(", ")) }
+            }
+            Ok(response) if response.status < 300 => Self::Done,
+            Ok(response) if response.status == 503 && response.header("retry-after").is_some() => {
+                response.check_problem(503, "store_unavailable");
+                Self::Unavailable
+            }
+            Ok(response) => Self::Else(format!("{response:?}")),
+            Err(error) => Self::Else(format!("no answer: {error}")),
+        }
+    }
+
+    /// Whether it says that the store can't be reached, as a decision or as a problem.
+    pub fn is_unavailable(&self) -> bool {
+        *self == Self::Unavailable || self.is_deny("store_unavailable")
+    }
+
+    /// Whether it is a denial for this reason alone.
+    pub fn is_deny(&self, code: &str) -> bool {
+        matches!(self, Self::Deny(codes) if codes == code)
+    }
+}
+
+/// Sends a request again and again over one connection, until `enough` says so of an answer; all of them.
+#[track_caller]
+pub fn ask_on(
+    client: &Client,
+    request: &Request,
+    watch: &impl Fn() -> Duration,
+    mut enough: impl FnMut(&Asked) -> bool,
+) -> Vec<Asked> {
+    let (mut all, began) = (Vec::new(), watch());
+    loop {
+        let sent = watch();
+        let came = Came::of(client.try_send(request));
+        let asked = Asked { sent, took: watch() - sent, came };
+        let is_enough = enough(&asked);
+        all.push(asked);
+        if is_enough {
+            return all;
+        }
+        assert!(sent < began + PATIENCE, "asked in vain for {PATIENCE:?}, and was told {:?}", all.last());
+    }
+}
+
+/// Waits until something is so, without sleeping: by looking again and again.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let watch = crate::flood::stopwatch();
+    while !is_so() {
+        assert!(watch() < PATIENCE, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a test must be left to `tests/run`, since what it needs is not installed here. It is said where it can't be
+/// overlooked: `cargo test` hides what tests print, and this is not hidden.
+#[must_use]
+pub fn is_left_to_tests_run(program: &str) -> bool {
+    let is_here = Command::new(program).arg("--version").output().is_ok();
+    if !is_here {
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let told = format!("left to tests/run --install: {test} needs {program}\n");
+        io::Write::write_all(&mut io::stderr(), told.as_bytes()).expect("it can be said");
+    }
+    !is_here
+}
