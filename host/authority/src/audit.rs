@@ -1,10 +1,11 @@
 //! The audit trail: appended inside the commit that it tells of, read back in pages.
 
 use access_model::audit::{AuditRecord, SealedRecord};
-use access_model::{Id, Timestamp};
+use access_model::{Id, IdKind, Timestamp};
 use access_store::{Commit, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::authority::Authority;
 use crate::decide::Permit;
@@ -42,7 +43,7 @@ pub struct AuditFilter {
 
 /// A record as it is shown.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "AuditRecord")]
+#[schemars(rename = "AuditRecord", example = example())]
 pub struct AuditView {
     /// Its number in the organization's log, from 1, without a gap.
     pub sequence: u64,
@@ -51,6 +52,23 @@ pub struct AuditView {
     /// The record.
     #[serde(flatten)]
     pub record: AuditRecord,
+}
+
+fn example() -> Value {
+    json!({
+        "sequence": 7,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "id": Id::example(IdKind::Audit),
+        "at": "2026-01-31T12:00:00.000Z",
+        "organization": Id::example(IdKind::Organization),
+        "workspace": Id::example(IdKind::Workspace),
+        "actor": { "kind": "operator", "id": Id::example(IdKind::Operator) },
+        "action": "network.update",
+        "target": Id::example(IdKind::Workspace),
+        "decision_id": "dec_5fXq2a1",
+        "before": { "ip_allow": null, "egress_allow": null },
+        "after": { "ip_allow": ["203.0.113.0/24"], "egress_allow": null },
+    })
 }
 
 impl Authority {

@@ -7,13 +7,14 @@ use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecre
 use access_store::{Commit, CommitError, IndexEntry, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
 use crate::issued::Issued;
-use crate::keys::check_name;
+use crate::keys::{NAME_LENGTH, check_name};
 use crate::records::{self, CommitExt as _, TRIES, Versioned};
 
 /// The action of issuing one.
@@ -26,7 +27,7 @@ pub const ACTION_REVOKE: &str = "gateways.revoke";
 #[serde(deny_unknown_fields)]
 pub struct GatewayRequest {
     /// A name for people.
-    #[schemars(length(min = 1, max = 120), example = &"edge")]
+    #[schemars(length(min = 1, max = NAME_LENGTH), extend("x-catalog" = "name"), example = &"edge")]
     pub name: String,
     /// Organizations that it may ask for: public ids, or `*`.
     #[serde(default)]
@@ -48,7 +49,7 @@ pub struct GatewayRequest {
 
 /// A gateway credential as it is shown.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-#[schemars(rename = "Gateway")]
+#[schemars(rename = "Gateway", example = example())]
 pub struct GatewayView {
     /// Public id.
     pub id: Id,
@@ -67,6 +68,19 @@ pub struct GatewayView {
     pub ip_allow: Option<Vec<String>>,
     /// When it was issued.
     pub created_at: Timestamp,
+}
+
+fn example() -> Value {
+    json!({
+        "id": Id::example(IdKind::Gateway),
+        "name": "edge",
+        "state": "active",
+        "organizations": [Id::example(IdKind::Organization)],
+        "environments": ["*"],
+        "environment": null,
+        "ip_allow": null,
+        "created_at": "2026-01-31T12:00:00.000Z",
+    })
 }
 
 impl From<&Gateway> for GatewayView {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use access_model::PlainSecret;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::Value;
 
 /// A credential as it is shown, and its secret, shown this once.
 #[derive(Debug)]
@@ -36,6 +37,15 @@ impl<T: JsonSchema> JsonSchema for Issued<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        WithSecret::<T>::json_schema(generator)
+        let mut schema = WithSecret::<T>::json_schema(generator);
+        let of = T::json_schema(generator);
+        let about = of.get("description").and_then(Value::as_str).unwrap_or_default();
+        schema.insert("description".into(), format!("{about} With its secret, shown this once.").into());
+        if let Some(Value::Object(example)) = of.pointer("/examples/0") {
+            let mut example = example.clone();
+            example.insert("secret".into(), "cf_…".into());
+            schema.insert("examples".into(), vec![Value::Object(example)].into());
+        }
+        schema
     }
 }

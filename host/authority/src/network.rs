@@ -5,6 +5,7 @@ use access_model::{AllowList, Id, IdKind, Network, Workspace};
 use access_store::{Commit, CommitError, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use crate::audit::append;
 use crate::authority::Authority;
@@ -39,7 +40,7 @@ fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Ve
 
 /// The rules as they are shown. Null means no restriction.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-#[schemars(rename = "Network")]
+#[schemars(rename = "Network", example = json!({ "ip_allow": ["203.0.113.0/24"], "egress_allow": null }))]
 pub struct NetworkView {
     /// Networks that requests may come from.
     pub ip_allow: Option<Vec<String>>,

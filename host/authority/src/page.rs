@@ -35,6 +35,7 @@ pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
     /// Where the next page begins; null on the last.
+    #[schemars(example = serde_json::Value::Null)]
     pub next_cursor: Option<String>,
 }
 

@@ -123,6 +123,14 @@ impl Id {
         format!("{}_07Xk2mPq9RtVw4Yz1A", kind.prefix())
     }
 
+    /// What ids of these kinds look like, as a regular expression.
+    pub fn pattern(kinds: &[IdKind]) -> String {
+        let prefixes: Vec<_> = kinds.iter().map(|kind| kind.prefix()).collect();
+        let prefix =
+            if let [only] = prefixes.as_slice() { (*only).to_owned() } else { format!("({})", prefixes.join("|")) };
+        format!("^{prefix}_[0-9]{{2}}[0-9A-Za-z]{{16}}$")
+    }
+
     /// What it names.
     pub const fn kind(&self) -> IdKind {
         self.kind
@@ -179,11 +187,10 @@ impl JsonSchema for Id {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let prefixes = IdKind::ALL.map(IdKind::prefix).join("|");
         json_schema!({
             "type": "string",
             "description": "A public id: its kind, its home, and randomness.",
-            "pattern": format!("^({prefixes})_[0-9]{{2}}[0-9A-Za-z]{{16}}$"),
+            "pattern": Self::pattern(&IdKind::ALL),
             "examples": [Self::example(IdKind::Key)],
         })
     }

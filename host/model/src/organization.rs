@@ -64,6 +64,9 @@ pub enum OwnerState {
 #[error("`{0}` is not a name: use 1 to 63 lower case letters, digits and hyphens, beginning with a letter or digit")]
 pub struct NameError(String);
 
+/// What a name looks like, as a regular expression.
+pub const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
+
 /// Checks the name of an organization, workspace or environment. Names have no underscore, so none is mistaken for an id.
 ///
 /// # Errors

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// What text for people may be, as a regular expression: nothing in it controls a terminal, turns the direction of what
+/// follows, or can't be seen.
+pub const PLAIN_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
 /// Characters of a word that are always shown. Our secrets have more than sixty.
 const WORD: usize = 40;
 /// Characters of a longer word that are shown.

@@ -1,7 +1,7 @@
 //! What handlers share, and the two routers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use access_authority::{Authority, Error, Permit, Target};
 use axum::Router;
@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::asker::Asker;
+use crate::endpoints::documents::Documents;
 use crate::endpoints::metrics;
 use crate::problem::{self, Problem};
 use crate::routes;
@@ -24,12 +25,24 @@ pub struct App {
     /// Whether the "header from an untrusted peer" warning is out.
     pub(crate) warned_of_proxy: AtomicBool,
     draining: AtomicBool,
+    documents: OnceLock<Documents>,
 }
 
 impl App {
     /// An app over `authority`.
     pub const fn new(authority: Arc<Authority>, trusted_proxies: Vec<IpNet>) -> Self {
-        Self { authority, trusted_proxies, warned_of_proxy: AtomicBool::new(false), draining: AtomicBool::new(false) }
+        Self {
+            authority,
+            trusted_proxies,
+            warned_of_proxy: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            documents: OnceLock::new(),
+        }
+    }
+
+    /// What is served here, told.
+    pub(crate) fn documents(&self) -> &Documents {
+        self.documents.get_or_init(|| Documents::new(self.authority.catalog()))
     }
 
     /// From here on `/health/ready` says no, so that load balancers look elsewhere.

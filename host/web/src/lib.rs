@@ -11,7 +11,9 @@
 mod app;
 mod asker;
 mod body;
+mod docs;
 mod endpoints;
+mod openapi;
 mod problem;
 mod routes;
 mod segments;

@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cronflow_policy_cases::Reason;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Bytes of a sentence that are never cut.
@@ -92,15 +93,27 @@ fn brief(detail: &str) -> String {
     detail.chars().take(DETAIL_LENGTH / 4).chain(['…']).collect()
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// What went wrong (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Document<'a> {
+    /// `urn:cronflow-access:problem:` and the code.
     r#type: String,
+    /// The status in words.
     title: &'a str,
+    /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// What went wrong, for machines.
+    #[schemars(example = &"missing_scope")]
     code: &'a str,
+    /// What went wrong, for people, and what to do.
     detail: &'a str,
+    /// Why it was denied.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(with = "Vec<Reason>")]
     reasons: &'a [Reason],
+    /// Names the decision that denied it.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<&'a str>,
 }

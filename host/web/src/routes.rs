@@ -16,11 +16,12 @@ use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::network::{NetworkUpdate, NetworkView};
 use access_authority::{Answer, Issued};
 use axum::Router;
+use serde_json::{Map, Value};
 
-pub(crate) use self::endpoint::Endpoint;
+pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{get, post, put};
 use crate::app::App;
-use crate::endpoints::{audit, authorize, batch, dev_clock, gateways, health, keys, network};
+use crate::endpoints::{audit, authorize, batch, dev_clock, documents, gateways, health, keys, network};
 
 /// Endpoints that serve one noun.
 pub(crate) struct Group {
@@ -134,8 +135,13 @@ pub(crate) fn table() -> Vec<Group> {
         },
         Group {
             name: "Operation",
-            about: "What orchestrators ask, and what a dev host offers besides.",
+            about: "What orchestrators and tools ask, and what a dev host offers besides.",
             endpoints: vec![
+                get("/openapi.json", documents::openapi)
+                    .named("openapi")
+                    .says("This document, for tools")
+                    .answers::<Map<String, Value>>(200),
+                get("/docs", documents::docs).named("docs").says("This document, for people").answers_html(200),
                 get("/health/alive", health::alive)
                     .named("health.alive")
                     .says("Whether the process answers")

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use access_model::meter::QuotaView;
+use access_model::{Id, IdKind};
 use cronflow_policy_cases::Reason;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::decide::cache::CredentialEntry;
 use crate::decide::decision_id::DecisionId;
 
-/// Allow or deny, and everything that goes with it. Serializes to the body of `POST /v1/authorize`.
+/// Allow or deny, and everything that goes with it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-#[schemars(rename = "Decision")]
+#[schemars(rename = "Decision", example = example())]
 pub struct Answer {
     /// `allow` or `deny`.
     pub decision: Outcome,
@@ -40,6 +42,31 @@ pub struct Answer {
     pub retry_after: Option<u64>,
 }
 
+fn example() -> Value {
+    json!({
+        "decision": "deny",
+        "status": 403,
+        "decision_id": "dec_5fXq2a1",
+        "policy_revision": 0,
+        "set_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "reasons": [{
+            "code": "missing_scope",
+            "policy": "scopes",
+            "message": "`jobs.create` needs the scope jobs:write",
+        }],
+        "principal": {
+            "kind": "api_key",
+            "id": Id::example(IdKind::Key),
+            "key_kind": "production",
+            "organization": Id::example(IdKind::Organization),
+            "workspace": Id::example(IdKind::Workspace),
+            "environment": "production",
+            "scopes": ["jobs:read"],
+        },
+        "quota": { "limit": 10_000, "remaining": 9_731, "reset_seconds": 42 },
+    })
+}
+
 /// The outcome of a decision, after settling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -57,7 +84,7 @@ pub struct PrincipalView {
     pub(crate) environment: Option<String>,
 }
 
-/// What goes out of it.
+/// The principal, as an asker sees it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Principal")]
 struct View<'a> {

@@ -19,7 +19,7 @@ use crate::issued::Issued;
 use crate::records::{self, CommitExt as _};
 
 /// Characters of a name at most.
-const NAME_LENGTH: usize = 120;
+pub(crate) const NAME_LENGTH: usize = 120;
 /// Characters of a metadata name at most.
 const METADATA_NAME_LENGTH: usize = 64;
 
@@ -31,7 +31,7 @@ pub struct KeyRequest {
     #[schemars(extend("x-catalog" = "key_kinds"))]
     pub kind: String,
     /// A name for people, 1 to 120 characters.
-    #[schemars(length(min = 1, max = 120), example = &"ci")]
+    #[schemars(length(min = 1, max = NAME_LENGTH), extend("x-catalog" = "name"), example = &"ci")]
     pub name: String,
     /// Scopes to grant.
     #[serde(default)]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use access_model::{ApiKey, Id, Timestamp};
+use access_model::{ApiKey, Id, IdKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// A key as it is shown. Times are RFC 3339.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-#[schemars(rename = "Key")]
+#[schemars(rename = "Key", example = example())]
 pub struct KeyView {
     /// Public id.
     pub id: Id,
@@ -67,4 +68,25 @@ impl KeyView {
             metadata: key.metadata.clone(),
         }
     }
+}
+
+fn example() -> Value {
+    json!({
+        "id": Id::example(IdKind::Key),
+        "kind": "production",
+        "name": "ci",
+        "state": "active",
+        "scopes": ["jobs:read", "jobs:write"],
+        "prefix": "cf_prod_",
+        "workspace": Id::example(IdKind::Workspace),
+        "lineage": Id::example(IdKind::Lineage),
+        "ip_allow": ["203.0.113.0/24"],
+        "created_at": "2026-01-31T12:00:00.000Z",
+        "not_before": null,
+        "expires_at": null,
+        "rotation_due_at": "2026-05-01T12:00:00.000Z",
+        "predecessor": null,
+        "successor": null,
+        "metadata": { "team": "payments" },
+    })
 }

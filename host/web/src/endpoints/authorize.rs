@@ -13,6 +13,7 @@ use axum::response::Response;
 use cronflow_policy_cases::{Attributes, Resource};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::asker::Asker;
@@ -23,7 +24,7 @@ use crate::problem::Problem;
 /// A question. `credential` and either `request` with method and path or `action` are required.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Question")]
+#[schemars(rename = "Question", example = example(), extend("anyOf" = ways()))]
 pub(crate) struct QuestionBody {
     /// The secret that was presented.
     #[schemars(with = "String")]
@@ -41,6 +42,20 @@ pub(crate) struct QuestionBody {
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     #[schemars(extend("x-catalog" = "attributes"))]
     context: Attributes,
+}
+
+fn example() -> Value {
+    json!({
+        "credential": "cf_prod_…",
+        "request": { "method": "POST", "path": "/v1/jobs", "ip": "203.0.113.7", "environment": "production" },
+        "resource": { "type": "queue", "id": "emails", "workspace": "main", "attributes": { "priority": 3 } },
+    })
+}
+
+/// Either the action is stated, or the request whole.
+fn ways() -> Value {
+    let whole = json!({ "properties": { "request": { "required": ["method", "path"] } }, "required": ["request"] });
+    json!([{ "required": ["action"] }, whole])
 }
 
 /// The request that a secret was presented with.

@@ -58,7 +58,6 @@ pub(crate) enum Answers {
     /// JSON.
     Json(Shape),
     /// A page for people.
-    #[expect(dead_code, reason = "the docs page is the first")]
     Html,
     /// Nothing but its headers.
     #[expect(dead_code, reason = "forward-auth is the first")]
@@ -118,6 +117,31 @@ impl Endpoint {
         }
     }
 
+    /// Its name for tools: unique.
+    pub(crate) fn id(&self) -> &'static str {
+        self.name.or(self.action).unwrap_or(self.path)
+    }
+
+    /// The method that documents show.
+    pub(crate) fn documented_method(&self) -> &'static str {
+        if self.takes_some_methods() { self.method } else { "get" }
+    }
+
+    /// Whether there are methods that it does not take.
+    pub(crate) fn takes_some_methods(&self) -> bool {
+        self.method != "any"
+    }
+
+    /// Whether it takes `If-Match`.
+    pub(crate) const fn takes_if_match(&self) -> bool {
+        self.versioned && self.writes
+    }
+
+    /// The names of its path's segments that stand for something.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+
     /// Needs a permit for this action of the catalog, and is named after it.
     pub(crate) fn action(self, action: &'static str) -> Self {
         Self { action: Some(action), ..self }
@@ -157,6 +181,12 @@ impl Endpoint {
     /// Answers a `T` as JSON.
     pub(crate) fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
         self.answers.push((status, Answers::Json(SchemaGenerator::subschema_for::<T>)));
+        self
+    }
+
+    /// Answers a page for people.
+    pub(crate) fn answers_html(mut self, status: u16) -> Self {
+        self.answers.push((status, Answers::Html));
         self
     }
 

@@ -1,0 +1,74 @@
+//! One endpoint of the table as an operation of the document.
+
+use access_model::Catalog;
+use serde_json::{Map, Value, json};
+
+use super::{Schemas, parameters, problems};
+use crate::routes::{Answers, Endpoint, Group};
+
+/// The operation.
+pub(super) fn of(endpoint: &Endpoint, group: &Group, catalog: &Catalog, schemas: &mut Schemas) -> Value {
+    let mut operation = Map::new();
+    let mut say = |name: &str, value: Value| operation.insert(name.to_owned(), value);
+    say("operationId", json!(endpoint.id()));
+    say("summary", json!(endpoint.summary));
+    say("tags", json!([group.name]));
+    if let Some(notes) = endpoint.notes {
+        say("description", json!(notes));
+    }
+    let parameters = parameters::of(endpoint);
+    if !parameters.is_empty() {
+        say("parameters", Value::Array(parameters));
+    }
+    if let Some(body) = &endpoint.body {
+        let schema = (body.shape)(&mut schemas.read);
+        say(
+            "requestBody",
+            json!({ "required": body.required, "content": { "application/json": { "schema": schema } } }),
+        );
+    }
+    say("responses", responses(endpoint, schemas));
+    match endpoint.action {
+        None => say("security", json!([])),
+        Some(action) => {
+            say("x-cronflow-action", json!(action));
+            let known = catalog.action(action);
+            say("x-cronflow-scopes", json!(known.map(|action| &action.scopes)));
+            say("x-cronflow-kinds", json!(known.map(|action| &action.kinds)));
+            say("security", json!([{ "bearer": [] }]))
+        }
+    };
+    Value::Object(operation)
+}
+
+fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
+    let mut responses = Map::new();
+    for status in problems::of(endpoint) {
+        responses.insert(status.to_string(), problems::reference(status));
+    }
+    for (status, answers) in &endpoint.answers {
+        let mut response = json!({ "description": described(*status) });
+        let content = match answers {
+            Answers::Json(shape) => Some(json!({ "application/json": { "schema": shape(&mut schemas.written) } })),
+            Answers::Html => Some(json!({ "text/html": { "schema": { "type": "string" } } })),
+            Answers::Nothing => None,
+        };
+        if let (Some(fields), Some(content)) = (response.as_object_mut(), content) {
+            fields.insert("content".into(), content);
+        }
+        if let (Some(fields), true) = (response.as_object_mut(), endpoint.versioned) {
+            fields.insert("headers".into(), json!({ "ETag": { "$ref": "#/components/headers/ETag" } }));
+        }
+        responses.insert(status.to_string(), response);
+    }
+    Value::Object(responses)
+}
+
+fn described(status: u16) -> &'static str {
+    match status {
+        201 => "Done; what was made.",
+        204 => "Done.",
+        503 => "Not now.",
+        _ => "What was asked for.",
+    }
+}

@@ -1,0 +1,113 @@
+//! What holds for every endpoint of the table, told by the document that is served: an endpoint that is added is tested by
+//! being there.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
+mod bench;
+
+use bench::Bench;
+use serde_json::Value;
+
+/// An operation of the served document.
+struct Operation {
+    method: String,
+    /// With ids that are well-formed.
+    path: String,
+    value: Value,
+}
+
+impl Operation {
+    fn needs_permit(&self) -> bool {
+        self.value.get("x-cronflow-action").is_some()
+    }
+
+    fn id(&self) -> &str {
+        self.value["operationId"].as_str().unwrap()
+    }
+}
+
+async fn operations(bench: &Bench) -> Vec<Operation> {
+    let served = bench.send("GET", "/openapi.json", None, "").await;
+    assert_eq!(served.status, 200);
+    let document: Value = serde_json::from_str(&served.body).unwrap();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, value) in methods.as_object().unwrap() {
+            let mut path = path.replace("{workspace}", &bench.demo.workspace.to_string());
+            for parameter in value["parameters"].as_array().into_iter().flatten() {
+                if let (Some(name), Some(example)) = (parameter["name"].as_str(), parameter["example"].as_str()) {
+                    path = path.replace(&format!("{{{name}}}"), example);
+                }
+            }
+            operations.push(Operation { method: method.to_uppercase(), path, value: value.clone() });
+        }
+    }
+    assert!(operations.len() > 10);
+    operations
+}
+
+#[tokio::test]
+async fn the_document_served_is_the_one_checked_in() {
+    let bench = Bench::new().await;
+    let served: Value = serde_json::from_str(&bench.send("GET", "/openapi.json", None, "").await.body).unwrap();
+    let checked_in = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json")).unwrap();
+    let checked_in: Value = serde_json::from_str(&checked_in).unwrap();
+    assert!(served == checked_in, "run `UPDATE=1 cargo test -p access-web`");
+}
+
+#[tokio::test]
+async fn every_endpoint_is_served_and_asks_who_it_is() {
+    let bench = Bench::new().await;
+    for operation in operations(&bench).await {
+        let told = bench.send(&operation.method, &operation.path, None, "").await;
+        if operation.needs_permit() {
+            assert_eq!(told.status, 401, "{}: {}", operation.id(), told.body);
+        } else {
+            assert!(!matches!(told.status, 404 | 405), "{}: {}", operation.id(), told.body);
+        }
+        let declared = operation.value["responses"].get(told.status.to_string());
+        assert!(declared.is_some(), "{}: {} is not declared", operation.id(), told.status);
+    }
+}
+
+#[tokio::test]
+async fn a_key_without_management_scopes_may_do_nothing_here() {
+    let bench = Bench::new().await;
+    let request = r#"{"kind":"production","name":"jobs alone","scopes":["jobs:read","jobs:write","workers:manage","webhooks:configure"]}"#;
+    let issued = bench.operate("POST", "/v1/workspaces/WS/keys", request).await;
+    let issued: Value = serde_json::from_str(&issued.body).unwrap();
+    let secret = issued["secret"].as_str().unwrap();
+    for operation in operations(&bench).await.iter().filter(|operation| operation.needs_permit()) {
+        let told = bench.send(&operation.method, &operation.path, Some(secret), "{}").await;
+        assert_eq!(told.status, 403, "{}: {}", operation.id(), told.body);
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_no_endpoint_has_is_not_taken() {
+    let bench = Bench::new().await;
+    for operation in operations(&bench).await {
+        if operation.value["responses"].get("405").is_some() {
+            let told = bench.send("BREW", &operation.path, None, "").await;
+            assert_eq!((told.status, told.headers.contains_key("allow")), (405, true), "{}", operation.id());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_docs_show_every_endpoint_and_load_nothing() {
+    let bench = Bench::new().await;
+    let told = bench.send("GET", "/docs", None, "").await;
+    assert_eq!(told.status, 200);
+    let policy = told.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    for operation in operations(&bench).await {
+        assert!(told.body.contains(&format!("<article id=\"{}\">", operation.id())), "{}", operation.id());
+    }
+    for loads in ["<script", "<link", "<img", "src=", "url(", "style=\"", "onclick", "http-equiv"] {
+        assert!(!told.body.contains(loads), "{loads}");
+    }
+    let targets = told.body.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
+    for target in targets {
+        assert!(told.body.contains(&format!("id=\"{target}\"")), "#{target} leads nowhere");
+    }
+}
