@@ -86,6 +86,9 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Wall time, the dev offset included.
     fn now(&self) -> Timestamp;
 
+    /// Wall time as the machine tells it, without the dev offset: what is compared with another machine's clock.
+    fn machine_now(&self) -> Timestamp;
+
     /// Time since some fixed start. Never moved by the dev clock: freshness, leases and time-outs run on it.
     fn monotonic(&self) -> Duration;
 
@@ -109,10 +112,13 @@ impl SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one door to ambient time")]
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp(self.offset_millis.load(Ordering::Relaxed)).plus(since)
+        Timestamp(self.machine_now().0.saturating_add(self.offset_millis.load(Ordering::Relaxed)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to ambient time")]
+    fn machine_now(&self) -> Timestamp {
+        Timestamp(0).plus(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default())
     }
 
     fn monotonic(&self) -> Duration {
@@ -157,8 +163,12 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        let elapsed = self.elapsed_millis.load(Ordering::SeqCst) + self.offset_millis.load(Ordering::SeqCst);
-        Timestamp(self.start.0 + elapsed - self.stepped_back_millis.load(Ordering::SeqCst))
+        Timestamp(self.machine_now().0 + self.offset_millis.load(Ordering::SeqCst))
+    }
+
+    fn machine_now(&self) -> Timestamp {
+        let elapsed = self.elapsed_millis.load(Ordering::SeqCst) - self.stepped_back_millis.load(Ordering::SeqCst);
+        Timestamp(self.start.0 + elapsed)
     }
 
     fn monotonic(&self) -> Duration {
@@ -187,6 +197,7 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_millis(1_000));
         clock.set_offset(Duration::from_secs(90));
         assert_eq!(clock.now(), Timestamp::from_millis(91_000));
+        assert_eq!(clock.machine_now(), Timestamp::from_millis(1_000));
         assert_eq!(clock.monotonic(), Duration::ZERO);
         clock.advance(Duration::from_secs(1));
         assert_eq!(clock.monotonic(), Duration::from_secs(1));

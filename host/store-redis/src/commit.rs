@@ -1,0 +1,69 @@
+//! A commit as its script wants it, and what the script answers.
+
+use access_model::Timestamp;
+use access_store::{Change, Check, Commit, CommitError, Committed, Count, Put, StoreError};
+use redis::Value;
+
+use crate::names::Home;
+use crate::scripts::{Call, Script};
+
+/// Redis forgets by its own clock, which may run ahead of the host's.
+const GRACE_MILLIS: i64 = 60_000;
+
+/// The call that applies `commit`.
+pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Call<'a> {
+    let mut call = Call::new(Script::Commit, home, epoch);
+    call.key(home.log_numbers.as_str()).key(home.channel.as_str());
+    call.shown(announced_keys(commit));
+    let Commit { checks, puts, deletes, index_puts, index_deletes, appends, counters, .. } = commit;
+    let counts =
+        [checks.len(), puts.len(), deletes.len(), index_puts.len(), index_deletes.len(), appends.len(), counters.len()];
+    for count in counts {
+        call.shown(Some(count));
+    }
+    for Check { key, version } in checks {
+        call.key(home.record(key)).shown(*version);
+    }
+    for Put { key, value, forget_after } in puts {
+        call.key(home.record(key)).bytes(value).shown(expiry(*forget_after));
+    }
+    for key in deletes {
+        call.key(home.record(key));
+    }
+    for (index, entry) in index_puts {
+        call.key(home.index(index)).shown(Some(entry.score)).text(&entry.member);
+    }
+    for (index, member) in index_deletes {
+        call.key(home.index(index)).text(member);
+    }
+    for (log, value) in appends {
+        call.key(home.log(log)).text(log).bytes(value);
+    }
+    for Count { group, name, amount, forget_after } in counters {
+        call.key(home.counters(group)).text(name).shown(Some(amount)).shown(expiry(*forget_after));
+    }
+    call
+}
+
+/// What came of `commit`.
+pub(crate) fn answer(commit: &Commit, value: Value) -> Result<Committed, CommitError> {
+    if let Value::Int(place) = value {
+        let failed = usize::try_from(place - 1).ok().and_then(|place| commit.checks.get(place));
+        let failed = failed.ok_or_else(|| StoreError::Corrupt(format!("a commit failed its check number {place}")))?;
+        return Err(CommitError::Conflict { key: failed.key.clone() });
+    }
+    let numbers: Vec<u64> = redis::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let mut numbers = numbers.into_iter();
+    let sequence = numbers.next().ok_or_else(|| StoreError::Corrupt("a commit got no number".to_owned()))?;
+    Ok(Committed { sequence, appended: numbers.collect() })
+}
+
+/// In JSON. None: nobody is told.
+fn announced_keys(commit: &Commit) -> Option<String> {
+    let Change::Touched { keys, .. } = Change::of(commit) else { return None };
+    commit.announce.then(|| serde_json::Value::from(keys).to_string())
+}
+
+fn expiry(forget_after: Option<Timestamp>) -> Option<i64> {
+    forget_after.map(|time| time.as_millis().saturating_add(GRACE_MILLIS))
+}

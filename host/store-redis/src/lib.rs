@@ -1,0 +1,34 @@
+//! The Redis backend: the books of an installation in one Redis, shared by all its hosts.
+//!
+//! Parts in reading order: [`Options`] and [`Redis`] (the store, as the rooms above see it), `names` (what the keys are
+//! called), `scripts` (each operation is one script, one round trip, one slot), `begin` (what is looked at before the store
+//! is used, and how it comes into being), `line` (a connection that is made again when it is lost), `proof` (the arithmetic
+//! of announcements and heartbeats), `hearing` (who is told), `pulse` (the heartbeat), `skew` (whose clock is off).
+//!
+//! *What is promised.* A commit's acknowledgement survives what Redis survives: with `appendonly yes` and `appendfsync always`
+//! that is power loss, and the store says so loudly when Redis is set otherwise. What one host reads and another touches is
+//! believed for at most [`Options::bound`] after the last heartbeat that proves that this host has heard of everything.
+//!
+//! It must never touch two slots in one script, never write a key that has neither a TTL nor an owner, never wait for a Redis
+//! that is away, and never answer from a Redis that lost its data as if nothing had ever been there. Nothing outside this
+//! crate knows Redis.
+
+mod begin;
+mod commit;
+mod error;
+mod hearing;
+mod line;
+mod names;
+mod options;
+mod proof;
+mod pulse;
+mod scripts;
+mod skew;
+mod store;
+
+pub use error::OpenError;
+pub use options::Options;
+pub use store::Redis;
+
+// Named, because nothing else here says why it is in the manifest.
+use idna_adapter as _;

@@ -1,0 +1,57 @@
+#!lua
+-- Applies one commit, or nothing. Answers the place of the check that does not hold, or the commit's number followed by the
+-- numbers that the appended values got.
+-- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index delete, append and count.
+-- ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those seven; then what
+-- each of them says.
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return redis.error_reply('EPOCH another') end
+
+local keys, arguments = 3, 9
+local function key()
+    keys = keys + 1
+    return KEYS[keys]
+end
+local function argument()
+    arguments = arguments + 1
+    return ARGV[arguments]
+end
+local function forget_after(key, time)
+    if time == '' then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, time) end
+end
+
+for check = 1, tonumber(ARGV[3]) do
+    if (redis.call('HGET', key(), 'v') or '') ~= argument() then return check end
+end
+
+-- INVARIANT: nothing below can fail, since Redis undoes nothing. Lack of memory or of replicas was told before the first line.
+local number = redis.call('HINCRBY', KEYS[1], 'sequence', 1)
+local version = string.format('%.0f', number)
+local answer = { number }
+for _ = 1, tonumber(ARGV[4]) do
+    local record = key()
+    redis.call('HSET', record, 'v', version, 'd', argument())
+    forget_after(record, argument())
+end
+for _ = 1, tonumber(ARGV[5]) do redis.call('DEL', key()) end
+for _ = 1, tonumber(ARGV[6]) do redis.call('ZADD', key(), argument(), argument()) end
+for _ = 1, tonumber(ARGV[7]) do redis.call('ZREM', key(), argument()) end
+for _ = 1, tonumber(ARGV[8]) do
+    local appended = redis.call('HINCRBY', KEYS[2], argument(), 1)
+    redis.call('XADD', key(), string.format('%.0f-0', appended), 'd', argument())
+    answer[#answer + 1] = appended
+end
+for _ = 1, tonumber(ARGV[9]) do
+    local group, name, amount = key(), argument(), argument()
+    -- Redis adds in 64 bits and refuses what is beyond them; Lua's own numbers would lose digits.
+    if type(redis.pcall('HINCRBY', group, name, amount)) == 'table' then
+        redis.call('HSET', group, name, amount:sub(1, 1) == '-' and '-9223372036854775808' or '9223372036854775807')
+    end
+    forget_after(group, argument())
+end
+if ARGV[2] ~= '' then
+    local previous = redis.call('HGET', KEYS[1], 'announced') or '0'
+    redis.call('HSET', KEYS[1], 'announced', version)
+    redis.call('SPUBLISH', KEYS[3], '{"epoch":"' .. ARGV[1] .. '","sequence":' .. version .. ',"previous":' .. previous
+        .. ',"keys":' .. ARGV[2] .. '}')
+end
+return answer

@@ -1,0 +1,211 @@
+//! The store, as the rooms above see it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use access_model::{Clock, Entropy, Shard, Timestamp};
+use access_store::{
+    Change, Commit, CommitError, Committed, Freshness, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher,
+};
+use bytes::Bytes;
+use redis::{FromRedisValue, Value};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::begin::begin;
+use crate::commit;
+use crate::error::OpenError;
+use crate::hearing::Hearing;
+use crate::line::{Line, Purpose};
+use crate::names::{Books, Home};
+use crate::options::Options;
+use crate::pulse::Pulse;
+use crate::scripts::{Call, Script};
+use crate::skew::Skew;
+
+/// Characters of base 62.
+const HOST_LENGTH: usize = 12;
+/// Beyond all scores, and exact as a floating-point number, so that no rounding makes it one of them.
+const BEYOND: i64 = (1 << 53) + 2;
+
+/// The store in a Redis, which other hosts may have open too.
+///
+/// A commit whose future is dropped may still be applied. Dropping the store ends its connections.
+pub struct Redis {
+    address: String,
+    books: Arc<Books>,
+    hearing: Arc<Hearing>,
+    lines: [Arc<Line>; 2],
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Redis {
+    /// Opens the store that `options` name, or begins it where they allow that. When this answers, all shards are fresh.
+    ///
+    /// # Errors
+    /// When Redis is out of reach, too old, or set to throw records away; when the store is absent, not whole, or from a newer
+    /// release. Nothing was changed then in a store that was already there.
+    pub async fn open(options: Options, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
+        let begun = begin(&options, entropy.as_ref()).await?;
+        let host = access_model::entropy::random_base62(entropy.as_ref(), HOST_LENGTH)?;
+        let books = Arc::new(Books::new(&options.prefix, begun.epoch.clone(), begun.shards, &host));
+        let hearing = Arc::new(Hearing::new(begun.epoch, begun.shards));
+        let connected = Arc::new(Notify::new());
+        let unreachable = |detail: String| OpenError::Unreachable { address: begun.address.clone(), detail };
+        let line = |purpose| {
+            let (client, connected) = (begun.client.clone(), Arc::clone(&connected));
+            Line::new(purpose, client, options.time_out, Arc::clone(&books), Arc::clone(&hearing), connected)
+        };
+        let lines = [line(Purpose::Announcements), line(Purpose::Commands)];
+        for line in &lines {
+            line.connect().await.map_err(unreachable)?;
+        }
+        let [_, commands] = &lines;
+        let (skew, bound) = (Skew::default(), options.bound);
+        let (commands, clock) = (Arc::clone(commands), clock);
+        let mut pulse = Pulse {
+            commands,
+            books: Arc::clone(&books),
+            hearing: Arc::clone(&hearing),
+            clock,
+            bound,
+            skew,
+            complaint: None,
+        };
+        pulse.beat().await.map_err(|failure| unreachable(failure.of_read().to_string()))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(pulse.run(connected));
+        for line in &lines {
+            tasks.spawn(Arc::clone(line).keep(Arc::clone(&entropy)));
+        }
+        Ok(Self { address: begun.address, books, hearing, lines, tasks: Mutex::new(tasks) })
+    }
+
+    /// Refuses what comes from now on, and ends the connections. Once more is harmless.
+    pub async fn close(&self) {
+        self.lines.iter().for_each(|line| line.close());
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+    }
+
+    fn call<'a>(&'a self, script: Script, home: &'a Home) -> Call<'a> {
+        Call::new(script, home, &self.books.epoch)
+    }
+
+    fn commands(&self) -> &Line {
+        let [_, commands] = &self.lines;
+        commands
+    }
+
+    async fn ask<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {
+        let answer = self.commands().call(call).await.map_err(|failure| failure.of_read())?;
+        understood(answer)
+    }
+}
+
+fn understood<T: FromRedisValue>(answer: Value) -> Result<T, StoreError> {
+    redis::from_redis_value(answer).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Redis {
+    fn shards(&self) -> u8 {
+        u8::try_from(self.books.homes().len()).unwrap_or(u8::MAX)
+    }
+
+    async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
+        let Some(home) = self.books.home(shard) else { return Ok(vec![None; keys.len()]) };
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.call(Script::Read, home);
+        keys.iter().for_each(|key| {
+            call.key(home.record(key));
+        });
+        let records: Vec<(Option<u64>, Option<Bytes>)> = self.ask(&call).await?;
+        Ok(records.into_iter().map(|(version, value)| Some(Record { version: version?, value: value? })).collect())
+    }
+
+    async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
+        let Some(home) = self.books.home(shard).filter(|_| range.limit > 0) else { return Ok(Vec::new()) };
+        let Range { index, after, up_to, descending, limit } = range;
+        let within = |score: i64| score.clamp(-BEYOND, BEYOND);
+        let (score, member) = after.map(|entry| (within(entry.score), entry.member)).unzip();
+        let member = member.unwrap_or_default();
+        let mut call = self.call(Script::Range, home);
+        call.key(home.index(&index)).shown(score).text(&member).shown(up_to.map(within));
+        call.text(if descending { "descending" } else { "" }).shown(Some(limit.min(BEYOND as usize)));
+        let found: Vec<(String, i64)> = self.ask(&call).await?;
+        let mut page: Vec<_> = found.into_iter().map(|(member, score)| IndexEntry { score, member }).collect();
+        if descending {
+            page.reverse();
+        }
+        Ok(page)
+    }
+
+    async fn log(
+        &self,
+        shard: Shard,
+        log: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        // The first entry has the number 1, and nothing comes before it.
+        let before = before.unwrap_or(u64::MAX).saturating_sub(1);
+        let Some(home) = self.books.home(shard).filter(|_| before > 0 && limit > 0) else { return Ok(Vec::new()) };
+        let mut call = self.call(Script::One, home);
+        call.key(home.log(log)).text("XREVRANGE").shown(Some(before)).text("-");
+        call.text("COUNT").shown(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let found: Vec<(String, (Value, Bytes))> = self.ask(&call).await?;
+        let entry = |(id, (_, value)): (String, (Value, Bytes))| {
+            let sequence = id.split('-').next().and_then(|number| number.parse().ok());
+            let sequence = sequence.ok_or_else(|| StoreError::Corrupt(format!("a log entry has the id `{id}`")))?;
+            Ok(LogEntry { sequence, value })
+        };
+        found.into_iter().map(entry).collect()
+    }
+
+    async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        let Some(home) = self.books.home(shard) else { return Ok(BTreeMap::new()) };
+        let mut call = self.call(Script::One, home);
+        call.key(home.counters(group)).text("HGETALL");
+        self.ask(&call).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let shard = commit.shard;
+        let home = self.books.home(shard);
+        let home = home.ok_or_else(|| {
+            StoreError::Unavailable(format!("it has no shard `{shard}`; the id is from another installation"))
+        })?;
+        let call = commit::call(home, &self.books.epoch, &commit);
+        let generation = self.hearing.generation(shard);
+        let answer = self.commands().call(&call).await.map_err(|failure| failure.of_commit())?;
+        let committed = commit::answer(&commit, answer)?;
+        if commit.announce {
+            self.hearing.committed(shard, generation, committed.sequence, &Change::of(&commit));
+        }
+        Ok(committed)
+    }
+
+    /// Redis forgets by itself.
+    async fn sweep(&self, _now: Timestamp, _most: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    /// Watchers are called where announcements are read and where commits are answered, so they must be quick.
+    fn watch(&self, watcher: Watcher) {
+        self.hearing.watch(watcher);
+    }
+
+    fn freshness(&self) -> Option<Arc<Freshness>> {
+        Some(Arc::clone(self.hearing.freshness()))
+    }
+}
