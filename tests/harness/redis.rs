@@ -22,6 +22,7 @@ const PORTS: std::ops::Range<u16> = 15_000..32_000;
 pub struct Redis {
     address: SocketAddr,
     folder: PathBuf,
+    options: Vec<String>,
     process: Mutex<Process>,
     connection: Mutex<Option<BufReader<TcpStream>>>,
 }
@@ -45,17 +46,24 @@ impl Redis {
     /// Starts one that keeps its data in `folder`, and waits until it answers.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same, with options besides, such as `--appendonly` and `no`.
+    #[track_caller]
+    pub fn start_with(folder: &Path, options: &[&str]) -> Self {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         std::fs::create_dir_all(folder).expect("there is room for a folder");
         // A port that was free a moment ago may be gone; the next one then.
         let (port, process) = (0..50)
             .find_map(|_| {
                 let port = free_port();
-                Some((port, serve(folder, port)?))
+                Some((port, serve(folder, port, &options)?))
             })
             .expect("redis-server starts; tests/run --install installs it");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let this =
-            Self { address, folder: folder.to_owned(), process: Mutex::new(process), connection: Mutex::default() };
+        let (folder, process) = (folder.to_owned(), Mutex::new(process));
+        let this = Self { address, folder, options, process, connection: Mutex::default() };
         assert_eq!(this.command(&["PING"]), Reply::Text("PONG".to_owned()));
         this
     }
@@ -109,7 +117,7 @@ impl Redis {
     /// Starts it again after [`Self::kill_9`], on the same port and data.
     #[track_caller]
     pub fn restart(&self) {
-        *self.process() = serve(&self.folder, self.address.port()).expect("redis-server starts again");
+        *self.process() = serve(&self.folder, self.address.port(), &self.options).expect("redis-server starts again");
         assert_eq!(self.command(&["PING"]), Reply::Text("PONG".to_owned()));
     }
 
@@ -151,10 +159,10 @@ impl Reply {
 }
 
 /// None: it ended, for the port is taken.
-fn serve(folder: &Path, port: u16) -> Option<Process> {
+fn serve(folder: &Path, port: u16, options: &[String]) -> Option<Process> {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--daemonize", "no", "--save", ""]);
-    command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(folder);
+    command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(folder).args(options);
     let process = Process::start(&mut command);
     process.stdout.wait_for(READY, 0).then_some(process)
 }

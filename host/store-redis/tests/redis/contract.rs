@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use access_store::Store;
-use harness::RedisServer;
+use harness::{Reply, wait_until};
 
-use crate::support::{open, options};
+use crate::support::{Server, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract() {
-    let Some(server) = RedisServer::forgetful() else { return };
-    let make = async || open(&options(&server)).await as Arc<dyn Store>;
+    let Some(server) = Server::forgetful() else { return };
+    let make = async || open(&server.options()).await as Arc<dyn Store>;
     access_store::contract::run(make).await.unwrap();
 }
 
 /// All slots of a cluster on one server: it refuses scripts that touch two of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract_in_a_cluster() {
-    let Some(server) = RedisServer::with(&["--appendonly", "no", "--cluster-enabled", "yes"]) else { return };
-    server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    while !server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {}
-    let make = async || open(&options(&server)).await as Arc<dyn Store>;
+    let Some(server) = Server::with(&["--appendonly", "no", "--cluster-enabled", "yes"]) else { return };
+    server.redis.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    wait_until(
+        "the cluster is up",
+        || matches!(server.redis.command(&["CLUSTER", "INFO"]), Reply::Text(info) if info.contains("cluster_state:ok")),
+    );
+    let make = async || open(&server.options()).await as Arc<dyn Store>;
     access_store::contract::run(make).await.unwrap();
 }
