@@ -151,11 +151,13 @@ fn customers_ask_for_no_decisions_and_gateways_manage_nothing() {
         ("/v1/dev/clock".to_owned(), json!({ "advance_seconds": 1 })),
     ];
     for (path, body) in posts {
-        host.gateway().post(&path, &body).check_problem(403, "not_an_operator");
+        host.gateway().post(&path, &body).check_problem(403, "kind_not_allowed");
     }
-    host.gateway().put(&host.workspace("/network"), &json!({ "ip_allow": null })).check_problem(403, "not_an_operator");
+    host.gateway()
+        .put(&host.workspace("/network"), &json!({ "ip_allow": null }))
+        .check_problem(403, "kind_not_allowed");
     for path in ["/keys", "/audit", "/network", &format!("/keys/{}", key.id)] {
-        host.gateway().get(&host.workspace(path)).check_problem(403, "not_an_operator");
+        host.gateway().get(&host.workspace(path)).check_problem(403, "kind_not_allowed");
     }
     host.decide(&Question::reads_jobs(&key.secret)).check_allow();
 }

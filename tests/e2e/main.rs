@@ -12,6 +12,7 @@ mod house;
 mod kind_table;
 mod limits;
 mod management;
+mod management_api;
 mod network;
 mod policy_folder;
 mod rotation;

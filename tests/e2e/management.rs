@@ -31,29 +31,6 @@ fn audit(host: &Host, filter: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_key_that_holds_management_scopes_is_judged_by_the_policy_all_the_same() {
-    let host = Host::dev();
-    let scopes = ["keys:read", "keys:write", "network:read", "network:write", "audit:read", "policies:write"];
-    let key = host.issue("production", &scopes);
-    let holder = host.client(Some(&key.secret));
-    let issue = json!({ "kind": "production", "name": "e2e" });
-    let refused = [
-        holder.post(&host.workspace("/keys"), &issue),
-        holder.post(&host.key(&key, "/rotate"), &json!({})),
-        holder.post(&host.key(&key, "/revoke"), &json!({})),
-        holder.get(&host.workspace("/keys")),
-        holder.get(&host.workspace("/audit")),
-        holder.put(&host.workspace("/network"), &json!({ "ip_allow": null })),
-    ];
-    for refused in refused {
-        let problem = refused.check_problem(403, "not_an_operator");
-        assert_eq!(problem["reasons"][0]["policy"], "management", "{problem}");
-        assert!(problem["decision_id"].is_string(), "{problem}");
-    }
-    assert_eq!(host.show(&key)["state"], "active");
-}
-
-#[test]
 fn nobody_manages_anything() {
     let host = Host::dev();
     let wrong = harness::secret::guessed(&host.identity().operator_token);

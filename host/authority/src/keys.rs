@@ -1,6 +1,7 @@
 //! API keys: issue, show, list, rotate, disable, enable, revoke.
 
 mod change;
+mod grant;
 mod issue;
 mod list;
 mod rotate;

@@ -327,6 +327,7 @@ fn source() -> impl Strategy<Value = String> {
         "ip(",
         "cidr(",
         ".containsIP(",
+        ".containsCIDR(",
         ".join(",
         "sets.intersects(",
         "true",
@@ -385,7 +386,7 @@ fn expression() -> impl Strategy<Value = String> {
         let operator =
             sample::select(vec!["&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", " in "]);
         let function = sample::select(vec!["size", "string", "int", "double", "ip", "cidr", "isIP", "isCIDR"]);
-        let member = sample::select(vec!["contains", "startsWith", "endsWith", "containsIP", "join"]);
+        let member = sample::select(vec!["contains", "startsWith", "endsWith", "containsIP", "containsCIDR", "join"]);
         let set = sample::select(vec!["contains", "equivalent", "intersects"]);
         let list = sample::select(vec![
             "principal.scopes",

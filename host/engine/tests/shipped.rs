@@ -30,7 +30,10 @@ fn every_case_of_every_shipped_policy_passes() {
 fn the_baseline_is_complete_and_in_order() {
     let packages = shipped();
     let names: Vec<&str> = packages.iter().map(|package| package.name()).collect();
-    assert_eq!(names, ["environment", "gateway", "ip-allow-list", "key-kind", "management", "scopes", "workspace"]);
+    assert_eq!(
+        names,
+        ["environment", "gateway", "grants", "ip-allow-list", "key-kind", "management", "scopes", "workspace"]
+    );
     for package in &packages {
         let readme = package.readme().unwrap_or_default();
         let manifest = package.manifest();

@@ -216,13 +216,14 @@ impl Category {
 
 /// What may be configured must fit in the facts, or one full list would lock a workspace out.
 fn check_limits(limits: &Limits) -> Result<(), CatalogError> {
-    // A network, an id and a name of an environment as JSON, at their longest; the rest of the facts.
+    // A network, an id and a name of an environment as JSON, at their longest; the rest of the facts. Four lists of networks:
+    // the workspace's two, the principal's, and that of a key about to be issued.
     const NETWORK: usize = 46;
     const ID: usize = 26;
     const NAME: usize = 66;
     const REST: usize = 8_192;
     let needed = REST
-        + 3 * limits.allow_list.saturating_mul(NETWORK)
+        + 4 * limits.allow_list.saturating_mul(NETWORK)
         + limits.gateway_organizations.saturating_mul(ID)
         + limits.gateway_environments.saturating_mul(NAME);
     if needed <= limits.facts_bytes {

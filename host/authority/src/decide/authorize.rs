@@ -20,7 +20,7 @@ impl Authority {
     pub async fn authorize(&self, asker: &Permit, mut question: Question) -> Answer {
         let rules = self.policies.current();
         let now = self.clock.now();
-        let gateway = asker.caller().gateway.as_ref();
+        let gateway = asker.caller().entry.gateway.as_ref();
         let mut subject = Subject::new(&rules, gateway);
         if asker.covers(ACTION).is_err() {
             return self.refuse(subject, Refusal::NotAsked, None, None);
@@ -28,13 +28,13 @@ impl Authority {
 
         // What the gateway fixes stands; a request may only be silent about it or agree. Disagreement is the policies'
         // to judge: the gateway's facts then name the one environment that it is bound to.
-        if let (Credential::Gateway(fixing), None) = (&asker.caller().credential, &question.environment) {
+        if let (Credential::Gateway(fixing), None) = (&asker.caller().entry.credential, &question.environment) {
             question.environment.clone_from(&fixing.environment);
         }
 
         // identify
         let client = question.ip.as_ref().map(Address::ip);
-        let by = gateway.map(|_| *asker.caller().credential.id());
+        let by = gateway.map(|_| *asker.caller().entry.credential.id());
         let caller = match self.identify(&question.credential, by, client, now).await {
             Ok(caller) => caller,
             Err((refusal, retry_after)) => return self.refuse(subject, refusal, None, retry_after),

@@ -70,6 +70,20 @@ impl Authority {
         self.with_living_parents(entry).await.map_err(unavailable)?.ok_or_else(nobody)
     }
 
+    /// The same caller as it stands at `now`: nothing, when it identifies nobody any more.
+    pub(crate) async fn identified_still(&self, caller: &Caller, now: Timestamp) -> Result<Option<Caller>, Error> {
+        let id = caller.entry.credential.id();
+        self.check_fresh(id.home())?;
+        let entry = match self.cache.credential(id) {
+            Some(entry) => Some(entry),
+            None => self.read_credential(id).await?,
+        };
+        match entry.filter(|entry| entry.credential.is_valid_at(now)) {
+            Some(entry) => self.with_living_parents(entry).await,
+            None => Ok(None),
+        }
+    }
+
     /// Reads what the text itself says.
     fn parse(&self, secret: &PlainSecret) -> Option<(&Arc<Kind>, Id)> {
         let (kind, tail) = self.catalog.kind_of_secret(secret.expose())?;

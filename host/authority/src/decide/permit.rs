@@ -1,19 +1,23 @@
 //! Proof that a caller was allowed to do something.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use access_model::{Actor, Id};
 use cronflow_policy_cases::Action;
 
-use crate::decide::cache::{CredentialEntry, WorkspaceEntry};
+use crate::decide::cache::{OrganizationEntry, WorkspaceEntry};
 use crate::decide::decision_id::DecisionId;
+use crate::decide::identify::Caller;
 
 /// Proof that a caller may do `action`. Only [`crate::Authority::require`] makes one, so whatever takes a permit can't run
 /// without a decision; and the workspace to act on comes out of the permit, so it is the one that was decided about.
 #[derive(Debug)]
 pub struct Permit {
     pub(super) action: Arc<Action>,
-    pub(super) caller: Arc<CredentialEntry>,
+    pub(super) caller: Caller,
+    pub(super) client: Option<IpAddr>,
+    pub(super) organization: Option<Arc<OrganizationEntry>>,
     pub(super) workspace: Option<Arc<WorkspaceEntry>>,
     pub(super) decision_id: DecisionId,
 }
@@ -31,11 +35,12 @@ impl Permit {
 
     /// Who may do it, for the audit record.
     pub(crate) fn actor(&self) -> Actor {
-        Actor { kind: self.caller.principal.kind.clone(), id: Some(*self.caller.credential.id()) }
+        let entry = &self.caller.entry;
+        Actor { kind: entry.principal.kind.clone(), id: Some(*entry.credential.id()) }
     }
 
-    /// The credential that asks.
-    pub(crate) const fn caller(&self) -> &Arc<CredentialEntry> {
+    /// Who asks.
+    pub(crate) const fn caller(&self) -> &Caller {
         &self.caller
     }
 

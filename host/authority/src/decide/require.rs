@@ -1,51 +1,73 @@
-//! Our own endpoints, decided like anybody's: the same identification, facts, policies and log.
+//! Our own endpoints, decided like anybody's: the same identification, facts, policies, quota and log.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use access_model::meter::QuotaView;
-use access_model::{Id, PlainSecret};
-use cronflow_policy_cases::{Attributes, Decision, FactsRef, Request, Resource};
+use access_model::{Id, PlainSecret, Timestamp};
+use cronflow_policy_cases::{Action, Attributes, Decision, FactsRef, Request, Resource};
 
 use crate::authority::Authority;
 use crate::decide::answer::PrincipalView;
+use crate::decide::cache::WorkspaceEntry;
 use crate::decide::identify::Caller;
+use crate::decide::meter::Counted;
 use crate::decide::permit::Permit;
 use crate::decide::refusal::Refusal;
 use crate::decide::settle::Subject;
 use crate::error::Error;
+use crate::policies::Rules;
 
 /// What an endpoint of ours is about to act on.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
-    /// `workspace`, `key`, `gateway`, …
+    /// `organization`, `workspace`, `key`, `gateway`, …
     pub kind: Option<&'static str>,
     /// Public id.
     pub id: Option<String>,
+    /// The organization, where it is one or is about to lie in one.
+    pub organization: Option<Id>,
     /// The workspace, where it lies in one.
     pub workspace: Option<Id>,
 }
 
 impl Target {
+    /// An organization, or what lies in it and in none of its workspaces.
+    pub fn organization(id: Id) -> Self {
+        Self { kind: Some("organization"), id: Some(id.to_string()), organization: Some(id), workspace: None }
+    }
+
     /// A workspace, or what lies in it.
     pub const fn workspace(id: Id) -> Self {
-        Self { kind: Some("workspace"), id: None, workspace: Some(id) }
+        Self { kind: Some("workspace"), id: None, organization: None, workspace: Some(id) }
     }
 
     /// A key of a workspace.
     pub fn key(workspace: Id, key: &Id) -> Self {
-        Self { kind: Some("key"), id: Some(key.to_string()), workspace: Some(workspace) }
+        Self { kind: Some("key"), id: Some(key.to_string()), ..Self::workspace(workspace) }
     }
 
     /// A gateway's credential.
     pub fn gateway(id: &Id) -> Self {
-        Self { kind: Some("gateway"), id: Some(id.to_string()), workspace: None }
+        Self { kind: Some("gateway"), id: Some(id.to_string()), ..Self::default() }
     }
 
     /// The platform itself.
     pub fn platform() -> Self {
         Self::default()
     }
+}
+
+/// What a decision about our own books is made of.
+struct Asked<'a> {
+    rules: &'a Rules,
+    caller: &'a Caller,
+    action: &'a Arc<Action>,
+    client: Option<IpAddr>,
+    workspace: Option<&'a WorkspaceEntry>,
+    resource: Resource,
+    context: Attributes,
+    now: Timestamp,
 }
 
 impl Authority {
@@ -71,10 +93,12 @@ impl Authority {
         Error::Denied(Box::new(self.refuse(subject, Refusal::Unauthenticated, None, None)))
     }
 
-    /// Decides whether `caller`, asking from `client`, may do `action` to `target`.
+    /// Decides whether `caller`, asking from `client`, may do `action` to `target`. A caller with a quota uses it up here as
+    /// it does everywhere.
     ///
     /// # Errors
-    /// [`Error::Denied`]; [`Error::NotFound`] for a workspace that does not exist, to those who could see it if it did.
+    /// [`Error::Denied`]; [`Error::NotFound`] for an organization or workspace that does not exist, to those who could see
+    /// it if it did.
     pub async fn require(
         &self,
         caller: &Caller,
@@ -83,46 +107,123 @@ impl Authority {
         client: Option<IpAddr>,
     ) -> Result<Permit, Error> {
         let rules = self.policies.current();
+        let now = self.clock.now();
         let action = self.catalog.action(action).ok_or_else(|| {
             Error::internal(format!(
                 "the catalog has no action `{action}`; it needs all of the shipped one's that are not customer actions"
             ))
         })?;
+        let denied = |answer| Error::Denied(Box::new(answer));
+        let meter = caller.entry.meter.as_ref();
+        if let Some(Err(quota)) = meter.map(|meter| self.meters.attempt(meter, now)) {
+            return Err(denied(self.refuse_quota(asking(&rules, caller, action), quota)));
+        }
         let workspace = match &target.workspace {
             Some(id) => self.workspace(id).await?,
             None => None,
         };
-        let request = Request { ip: client.map(|ip| ip.to_canonical().to_string()), ..Request::default() };
         let resource = Resource {
             kind: target.kind.map(str::to_owned),
             id: target.id,
             workspace: target.workspace.map(|id| id.to_string()),
             attributes: Attributes::new(),
         };
-        let decision = rules.set.decide(FactsRef {
-            now: self.clock.now().as_millis(),
-            principal: &caller.entry.principal,
-            organization: caller.organization.as_ref().map(|organization| &organization.facts),
-            workspace: workspace.as_ref().map(|workspace| &workspace.facts),
-            gateway: None,
-            action,
-            request: &request,
-            resource: &resource,
-            context: &Attributes::new(),
-        });
-        if let Decision::Deny(reasons) = decision {
-            let mut subject = Subject::new(&rules, None);
-            subject.asked(PrincipalView { entry: Arc::clone(&caller.entry), environment: None }, action);
-            return Err(Error::Denied(Box::new(self.deny(subject, reasons, None, None))));
+        let context = Attributes::new();
+        let asked =
+            Asked { rules: &rules, caller, action, client, workspace: workspace.as_deref(), resource, context, now };
+        self.judge(&asked)?;
+        if let Some(meter) = meter {
+            match self.meters.consume(meter, now).await {
+                Counted::Allowed(_) => {}
+                Counted::Exhausted(quota) => {
+                    return Err(denied(self.refuse_quota(asking(&rules, caller, action), quota)));
+                }
+                Counted::StoreUnavailable => return Err(Error::StoreUnavailable),
+            }
         }
-        if let (Some(id), None) = (target.workspace, &workspace) {
-            return Err(Error::NotFound { what: "workspace", id: id.to_string() });
+        let missing = |what, id: &Id| Error::NotFound { what, id: id.to_string() };
+        if let (Some(id), None) = (&target.workspace, &workspace) {
+            return Err(missing("workspace", id));
         }
+        let organization = match &target.organization {
+            Some(id) => Some(self.organization(id).await?.ok_or_else(|| missing("organization", id))?),
+            None => None,
+        };
         Ok(Permit {
             action: Arc::clone(action),
-            caller: Arc::clone(&caller.entry),
+            caller: caller.clone(),
+            client,
+            organization,
             workspace,
             decision_id: self.decision_ids.next(),
         })
     }
+
+    /// Decides once more about a permit's action, now that it is known what it would hand out: the `attributes` of a resource
+    /// of type `grant`, `id` being the credential that it takes the place of. What comes out stands for both decisions.
+    ///
+    /// The caller is looked up anew, since the body may have been long in coming, and a revoked key must grant nothing.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub(crate) async fn require_grant(
+        &self,
+        permit: &Permit,
+        id: Option<&Id>,
+        attributes: Attributes,
+        context: Attributes,
+    ) -> Result<Permit, Error> {
+        let rules = self.policies.current();
+        let now = self.clock.now();
+        let Some(caller) = self.identified_still(&permit.caller, now).await? else {
+            let subject = asking(&rules, &permit.caller, &permit.action);
+            return Err(Error::Denied(Box::new(self.refuse(subject, Refusal::Unauthenticated, None, None))));
+        };
+        let workspace = permit.workspace.as_deref();
+        let resource = Resource {
+            kind: Some("grant".to_owned()),
+            id: id.map(Id::to_string),
+            workspace: workspace.map(|workspace| workspace.facts.id.clone()),
+            attributes,
+        };
+        let Permit { action, client, .. } = permit;
+        let (caller, client) = (&caller, *client);
+        self.judge(&Asked { rules: &rules, caller, action, client, workspace, resource, context, now })?;
+        Ok(Permit {
+            action: Arc::clone(action),
+            caller: caller.clone(),
+            client,
+            organization: permit.organization.clone(),
+            workspace: permit.workspace.clone(),
+            decision_id: self.decision_ids.next(),
+        })
+    }
+
+    fn judge(&self, asked: &Asked<'_>) -> Result<(), Error> {
+        let Asked { rules, caller, action, client, workspace, resource, context, now } = asked;
+        let request = Request { ip: client.map(|ip| ip.to_canonical().to_string()), ..Request::default() };
+        let decision = rules.set.decide(FactsRef {
+            now: now.as_millis(),
+            principal: &caller.entry.principal,
+            organization: caller.organization.as_ref().map(|organization| &organization.facts),
+            workspace: workspace.map(|workspace| &workspace.facts),
+            gateway: None,
+            action,
+            request: &request,
+            resource,
+            context,
+        });
+        match decision {
+            Decision::Allow => Ok(()),
+            Decision::Deny(reasons) => {
+                Err(Error::Denied(Box::new(self.deny(asking(rules, caller, action), reasons, None, None))))
+            }
+        }
+    }
+}
+
+fn asking(rules: &Rules, caller: &Caller, action: &Arc<Action>) -> Subject<'static> {
+    let mut subject = Subject::new(rules, None);
+    subject.asked(PrincipalView { entry: Arc::clone(&caller.entry), environment: None }, action);
+    subject
 }

@@ -57,7 +57,8 @@ impl Authority {
     /// Issues a key in the permit's workspace.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names the field; [`Error::Transition`] for scopes that the kind can't hold.
+    /// [`Error::Invalid`] names the field; [`Error::Transition`] for scopes that the kind can't hold; [`Error::Denied`] for
+    /// what the caller may not hand out.
     pub async fn issue_key(&self, permit: &Permit, request: KeyRequest) -> Result<Issued<KeyView>, Error> {
         permit.covers(actions::ISSUE)?;
         let workspace = &permit.workspace()?.record;
@@ -85,6 +86,7 @@ impl Authority {
             secret: self.digest(&secret)?,
         };
         let key = ApiKey::issue(new, kind, now)?;
+        let permit = self.permit_grant(permit, &key, kind, None).await?;
         let mut commit = Commit::new(home);
         let decision = Some(permit.decision_id().to_string());
         put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;

@@ -19,7 +19,8 @@ impl Authority {
     /// checked, so of two rotations at the same time one fails.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the overlap; [`Error::NotFound`]; [`Error::Transition`].
+    /// [`Error::Invalid`] for the overlap; [`Error::NotFound`]; [`Error::Transition`]; [`Error::Denied`] for what the caller may
+    /// not hand out.
     pub async fn rotate_key(&self, permit: &Permit, id: &Id, overlap_seconds: u64) -> Result<Issued<KeyView>, Error> {
         permit.covers(actions::ROTATE)?;
         let most = self.catalog.limits.overlap_seconds;
@@ -35,8 +36,9 @@ impl Authority {
             let secret = PlainSecret::draw(&kind.prefix, &successor_id, entropy)?;
             let overlap = Duration::from_secs(overlap_seconds);
             let (after, successor) = before.clone().rotate(successor_id, self.digest(&secret)?, overlap, &kind, now)?;
+            let permit = self.permit_grant(permit, &successor, &kind, Some(id)).await?;
             let mut commit = Commit::new(id.home());
-            self.put_changed_key(&mut commit, permit, &before, &after, check)?;
+            self.put_changed_key(&mut commit, &permit, &before, &after, check)?;
             let decision = Some(permit.decision_id().to_string());
             put_new_key(&mut commit, &successor, &kind.prefix, permit.actor(), decision, now, entropy)?;
             match self.store.commit(commit).await {

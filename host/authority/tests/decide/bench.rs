@@ -151,6 +151,13 @@ impl Bench {
         self.authority.require(&self.operator().await, action, target, None).await.unwrap()
     }
 
+    /// The permit of whoever presents `secret`, from 203.0.113.7.
+    pub(crate) async fn permit_of(&self, secret: &PlainSecret, action: &str, target: Target) -> Result<Permit, Error> {
+        let client = Some([203, 0, 113, 7].into());
+        let caller = self.authority.caller(secret, client).await?;
+        self.authority.require(&caller, action, target, client).await
+    }
+
     pub(crate) async fn gateway(
         &self,
         organizations: &[&str],

@@ -1,8 +1,9 @@
 //! The way of a request, on the in-memory store, with a clock that stands still and seeded randomness.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 mod bench;
 mod due;
+mod grants;
 mod hosts;
 mod identify;
 mod limits;

@@ -34,8 +34,15 @@ pub(super) const GLOBAL: [Signature; 8] =
     [("size", 1), ("string", 1), ("int", 1), ("double", 1), ("ip", 1), ("cidr", 1), ("isIP", 1), ("isCIDR", 1)];
 
 /// The functions that expressions may call as `x.f(y)`.
-pub(super) const MEMBER: [Signature; 6] =
-    [("size", 0), ("contains", 1), ("startsWith", 1), ("endsWith", 1), ("containsIP", 1), ("join", 1)];
+pub(super) const MEMBER: [Signature; 7] = [
+    ("size", 0),
+    ("contains", 1),
+    ("startsWith", 1),
+    ("endsWith", 1),
+    ("containsIP", 1),
+    ("containsCIDR", 1),
+    ("join", 1),
+];
 
 /// The functions of the namespace `sets`.
 pub(super) const SETS: [(&str, &str); 3] =
@@ -45,17 +52,19 @@ fn declare(env: &mut Env) -> std::result::Result<(), DeclarationError> {
     let text = || STRING_TYPE;
     let list = || LIST_TYPE;
     let ip_type = || Ip::cel_type().to_owned();
+    let cidr_type = || Cidr::cel_type().to_owned();
     env.add_type(ip_type())?;
-    env.add_type(Cidr::cel_type().to_owned())?;
+    env.add_type(cidr_type())?;
     env.add_overload("ip", "string_to_ip", vec![text()], ip)?;
     env.add_overload("cidr", "string_to_cidr", vec![text()], cidr)?;
     env.add_overload("isIP", "is_ip", vec![text()], |args| Ok(truth(parse_ip(string(&args, 0)?).is_some())))?;
     env.add_overload("isCIDR", "is_cidr", vec![text()], |args| Ok(truth(parse_cidr(string(&args, 0)?).is_some())))?;
-    for (target, name) in [(Cidr::cel_type().to_owned(), "cidr"), (list(), "list")] {
-        let text_id = format!("{name}_contains_ip_string");
-        let ip_id = format!("{name}_contains_ip_ip");
-        env.add_member_overload("containsIP", &text_id, target.to_owned(), vec![text()], contains_ip)?;
-        env.add_member_overload("containsIP", &ip_id, target, vec![ip_type()], contains_ip)?;
+    for (target, name) in [(cidr_type(), "cidr"), (list(), "list")] {
+        let id = |of: &str| format!("{name}_contains_{of}");
+        env.add_member_overload("containsIP", &id("ip_string"), target.to_owned(), vec![text()], contains_ip)?;
+        env.add_member_overload("containsIP", &id("ip_ip"), target.to_owned(), vec![ip_type()], contains_ip)?;
+        env.add_member_overload("containsCIDR", &id("cidr_string"), target.to_owned(), vec![text()], contains_cidr)?;
+        env.add_member_overload("containsCIDR", &id("cidr_cidr"), target, vec![cidr_type()], contains_cidr)?;
     }
     env.add_member_overload("join", "list_join", list(), vec![text()], join)?;
     env.add_overload("sets.contains", "list_sets_contains", vec![list(), list()], |args| {
@@ -83,21 +92,37 @@ fn cidr<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>> {
 /// `list.exists(c, cidr(c).containsIP(ip))` without a scope per network. As there, a network that holds the address
 /// wins over one that is none; where none holds it, one that is none is an error.
 fn contains_ip<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>> {
-    let (target, given) = (arg(&args, 0)?, arg(&args, 1)?);
+    let given = arg(&args, 1)?;
     let ip = match given.downcast_ref::<Ip>() {
         Some(Ip(ip)) => *ip,
         None => parse_ip(string(&args, 1)?).ok_or_else(|| error("containsIP", "not an address"))?,
     };
+    any_network(arg(&args, 0)?, "containsIP", |net| net.contains(&ip))
+}
+
+/// `cidr(c).containsCIDR(net)`, and `list.containsCIDR(net)`: whether one network of a list holds the whole of another. What
+/// only several of them hold together is not held.
+fn contains_cidr<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>> {
+    let given = arg(&args, 1)?;
+    let inner = match given.downcast_ref::<Cidr>() {
+        Some(Cidr(net)) => *net,
+        None => parse_cidr(string(&args, 1)?).ok_or_else(|| error("containsCIDR", "not a network"))?,
+    };
+    any_network(arg(&args, 0)?, "containsCIDR", |net| net.contains(&inner))
+}
+
+/// Whether `holds` is true of a network, or of any of a list.
+fn any_network<'b, 'v>(target: &dyn Val, function: &str, holds: impl Fn(IpNet) -> bool) -> Result<CowVal<'b, 'v>> {
     if let Some(Cidr(net)) = target.downcast_ref::<Cidr>() {
-        return Ok(truth(net.contains(&ip)));
+        return Ok(truth(holds(*net)));
     }
     let mut broken = false;
     let found = for_each(target, |item| {
         let net = item.downcast_ref::<CelString>().and_then(|text| parse_cidr(text.inner()));
         broken |= net.is_none();
-        Ok(net.is_some_and(|net| net.contains(&ip)))
+        Ok(net.is_some_and(&holds))
     })?;
-    if broken && !found { Err(error("containsIP", "not a network")) } else { Ok(truth(found)) }
+    if broken && !found { Err(error(function, "not a network")) } else { Ok(truth(found)) }
 }
 
 /// `list.join(separator)`, for messages.

@@ -1,0 +1,56 @@
+//! The management API, asked by keys: what their scopes let them do, and what nothing lets them do.
+
+mod grants;
+mod scopes;
+
+use harness::{Host, Request, Response};
+use serde_json::{Value, json};
+
+/// An endpoint of the management API.
+struct Endpoint {
+    method: &'static str,
+    /// `WS` is the first workspace, `KEY` a key of it.
+    path: &'static str,
+    body: Option<Value>,
+    /// The scope with which a production key may use it; none: operators alone.
+    scope: Option<&'static str>,
+}
+
+/// Every one.
+fn endpoints() -> Vec<Endpoint> {
+    let get = |path, scope| Endpoint { method: "GET", path, body: None, scope };
+    let post = |path, body, scope| Endpoint { method: "POST", path, body: Some(body), scope };
+    let put = |path, body, scope| Endpoint { method: "PUT", path, body: Some(body), scope };
+    vec![
+        post("/v1/workspaces/WS/keys", json!({ "kind": "staging", "name": "e2e" }), Some("keys:write")),
+        get("/v1/workspaces/WS/keys", Some("keys:read")),
+        get("/v1/workspaces/WS/keys/KEY", Some("keys:read")),
+        post("/v1/workspaces/WS/keys/KEY/disable", json!({}), Some("keys:write")),
+        post("/v1/workspaces/WS/keys/KEY/enable", json!({}), Some("keys:write")),
+        post("/v1/workspaces/WS/keys/KEY/rotate", json!({}), Some("keys:write")),
+        post("/v1/workspaces/WS/keys/KEY/revoke", json!({}), Some("keys:write")),
+        get("/v1/workspaces/WS/network", Some("network:read")),
+        put("/v1/workspaces/WS/network", json!({ "egress_allow": null }), Some("network:write")),
+        get("/v1/workspaces/WS/audit", Some("audit:read")),
+        post("/v1/gateways", json!({ "name": "e2e" }), None),
+        post("/v1/gateways/gw_00doesnotexist0000/revoke", json!({}), None),
+        post("/v1/dev/clock", json!({ "advance_seconds": 0 }), None),
+    ]
+}
+
+impl Endpoint {
+    /// Asks it with a bearer, about `workspace` and `key`.
+    #[track_caller]
+    fn ask(&self, host: &Host, bearer: &str, workspace: &str, key: &str) -> Response {
+        let request = Request::new(self.method, &self.path.replace("WS", workspace).replace("KEY", key));
+        let request = match &self.body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        host.client(Some(bearer)).send(&request)
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
