@@ -3,7 +3,7 @@
 use access_model::audit::AuditRecord;
 use access_model::organization::check_name as check_slug;
 use access_model::text::quotable;
-use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecret, Shard, Timestamp};
+use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecret, Profile, Shard, Timestamp};
 use access_store::{Commit, CommitError, IndexEntry, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ pub struct GatewayRequest {
     #[serde(default)]
     #[schemars(extend("x-catalog" = "environment"))]
     pub environment: Option<String>,
+    /// Which product it is, for `/v1/forward-auth`; absent or null: it does not ask there.
+    #[serde(default)]
+    pub profile: Option<Profile>,
     /// Networks that it may ask from; absent or null means no restriction.
     #[serde(default)]
     #[schemars(extend("x-catalog" = "allow_list"))]
@@ -64,6 +67,8 @@ pub struct GatewayView {
     pub environments: Vec<String>,
     /// The environment that it fixes.
     pub environment: Option<String>,
+    /// Which product it is; null: it is not for `/v1/forward-auth`.
+    pub profile: Option<Profile>,
     /// Networks that it may ask from; null means no restriction.
     pub ip_allow: Option<Vec<String>>,
     /// When it was issued.
@@ -92,6 +97,7 @@ impl From<&Gateway> for GatewayView {
             organizations: gateway.organizations.clone(),
             environments: gateway.environments.clone(),
             environment: gateway.environment.clone(),
+            profile: gateway.profile,
             ip_allow: gateway.ip_allow.as_ref().map(AllowList::to_strings),
             created_at: gateway.created_at,
         }
@@ -145,6 +151,7 @@ impl Authority {
             organizations: request.organizations,
             environments: request.environments,
             environment: request.environment,
+            profile: request.profile,
             ip_allow: ip_allow.map_err(Error::list("ip_allow"))?,
             secret: self.digest(&secret)?,
             created_at: now,

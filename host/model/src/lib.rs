@@ -28,7 +28,7 @@ pub mod text;
 pub use audit::{Actor, AuditRecord, SealedRecord};
 pub use catalog::{Catalog, Class, Kind, Quota};
 pub use clock::{Clock, Timestamp};
-pub use credential::{Credential, Gateway, Operator};
+pub use credential::{Credential, Gateway, Operator, Profile};
 pub use entropy::Entropy;
 pub use id::{Id, IdKind, Shard};
 pub use key::{ApiKey, KeyState, NewKey};

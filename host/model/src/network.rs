@@ -164,6 +164,12 @@ pub fn client_address<'h>(
     None
 }
 
+/// The last hop of one `X-Forwarded-For` header: the address that its sender saw by itself. What stands before it may be
+/// anybody's invention.
+pub fn last_hop(forwarded_for: &str) -> Option<IpAddr> {
+    forwarded_for.rsplit(',').next().and_then(parse_hop)
+}
+
 /// The network that failed identifications are counted by: IPv4 /24, IPv6 /64.
 pub fn client_network(address: IpAddr) -> IpNet {
     let length = if address.is_ipv4() { 24 } else { 64 };
@@ -220,6 +226,21 @@ mod tests {
             ["unknown", "203.0.113.9, nonsense", "fe80::1%eth0", "", "203.0.113.9,", "1.2.3.4:99999", "[::1", "[::1]x"]
         {
             client("10.0.0.1", &[garbage], None);
+        }
+    }
+
+    #[test]
+    fn the_last_hop_counts_alone() {
+        let check = |header: &str, expected: Option<&str>| {
+            assert_eq!(last_hop(header), expected.map(|address| address.parse().unwrap()), "{header}");
+        };
+        check("203.0.113.9", Some("203.0.113.9"));
+        check("nonsense, 6.6.6.6 ,203.0.113.9 ", Some("203.0.113.9"));
+        check("203.0.113.9:4711", Some("203.0.113.9"));
+        check("6.6.6.6,[2001:db8::9]:4711", Some("2001:db8::9"));
+        check("::ffff:203.0.113.9", Some("203.0.113.9"));
+        for garbage in ["", "203.0.113.9,", "203.0.113.9, unknown", "fe80::1%eth0", "203.0.113.9 6.6.6.6"] {
+            check(garbage, None);
         }
     }
 

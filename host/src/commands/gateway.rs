@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use access_model::Profile;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -33,6 +35,9 @@ pub(crate) struct Issue {
     /// The environment of all its questions, where it fixes one.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
+    /// Which product it is, for `/v1/forward-auth`; see examples/gateways. None: it does not ask there.
+    #[arg(long, value_parser = PossibleValuesParser::new(Profile::ALL.map(Profile::name)))]
+    profile: Option<String>,
     /// A network that it may ask from; repeat for more. None: no restriction.
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     ip_allow: Vec<String>,
@@ -55,7 +60,7 @@ impl Gateway {
                 let ip_allow = (!issue.ip_allow.is_empty()).then_some(issue.ip_allow);
                 let body = json!({
                     "name": issue.name, "organizations": issue.organizations, "environments": issue.environments,
-                    "environment": issue.environment, "ip_allow": ip_allow,
+                    "environment": issue.environment, "profile": issue.profile, "ip_allow": ip_allow,
                 });
                 Api::new(&issue.connection)?.post("/v1/gateways", &body)?
             }

@@ -5,6 +5,7 @@ pub(crate) mod authorize;
 pub(crate) mod batch;
 pub(crate) mod dev_clock;
 pub(crate) mod documents;
+pub(crate) mod forward_auth;
 pub(crate) mod gateways;
 pub(crate) mod health;
 pub(crate) mod keys;

@@ -13,6 +13,7 @@ mod asker;
 mod body;
 mod docs;
 mod endpoints;
+mod headers;
 mod openapi;
 mod problem;
 mod routes;

@@ -5,11 +5,13 @@ use access_model::key::KeyError;
 use access_model::meter::QuotaView;
 use access_model::text::without_long_words;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use cronflow_policy_cases::Reason;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::headers::HeaderWriter;
 
 /// Bytes of a sentence that are never cut.
 const DETAIL_LENGTH: usize = 600;
@@ -65,7 +67,8 @@ impl Problem {
         }
     }
 
-    fn denied(answer: Answer) -> Self {
+    /// The problem that a denial is told as.
+    pub(crate) fn denied(answer: Answer) -> Self {
         let (code, detail) = match answer.reasons.first() {
             Some(reason) => (reason.code.as_str(), reason.message.as_str()),
             None => ("not_permitted", "no policy permits this"),
@@ -76,6 +79,23 @@ impl Problem {
         problem.0.quota = answer.quota;
         problem.0.reasons = answer.reasons;
         problem
+    }
+
+    /// The same, said of `what`.
+    pub(crate) fn of_part(mut self, what: &str) -> Self {
+        self.0.detail = format!("{what}: {}", self.0.detail);
+        self
+    }
+
+    /// The first reason alone.
+    pub(crate) fn briefly(mut self) -> Self {
+        self.0.reasons.clear();
+        self
+    }
+
+    /// Its stable code.
+    pub(crate) fn code(&self) -> &str {
+        &self.0.code
     }
 
     fn retry_after(mut self, seconds: u64) -> Self {
@@ -142,15 +162,8 @@ impl IntoResponse for Problem {
             let insufficient = "Bearer realm=\"cronflow-access\", error=\"insufficient_scope\"";
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(insufficient));
         }
-        if let Some(QuotaView { limit, remaining, reset_seconds }) = parts.quota {
-            for (name, value) in [
-                ("ratelimit-policy", format!("\"default\";q={limit}")),
-                ("ratelimit", format!("\"default\";r={remaining};t={reset_seconds}")),
-            ] {
-                if let Ok(value) = HeaderValue::try_from(value) {
-                    headers.insert(HeaderName::from_static(name), value);
-                }
-            }
+        if let Some(quota) = parts.quota {
+            HeaderWriter::new(headers).rate_limit(quota);
         }
         if let Some(seconds) = parts.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

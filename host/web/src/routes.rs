@@ -19,9 +19,9 @@ use axum::Router;
 use serde_json::{Map, Value};
 
 pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
-use self::endpoint::{get, post, put};
+use self::endpoint::{any, get, post, put};
 use crate::app::App;
-use crate::endpoints::{audit, authorize, batch, dev_clock, documents, gateways, health, keys, network};
+use crate::endpoints::{audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network};
 
 /// Endpoints that serve one noun.
 pub(crate) struct Group {
@@ -54,6 +54,14 @@ pub(crate) fn table() -> Vec<Group> {
                     .takes::<batch::BatchBody>()
                     .answers::<batch::BatchAnswer>(200)
                     .only_reads(),
+                any("/v1/forward-auth", forward_auth::decide)
+                    .and_below()
+                    .action(authority::decide::ASK)
+                    .named("forward_auth")
+                    .says("Ask whether a request may pass, in headers")
+                    .notes(forward_auth::NOTES)
+                    .answers_nothing(204)
+                    .also(429),
             ],
         },
         Group {
@@ -165,5 +173,5 @@ pub(crate) fn table() -> Vec<Group> {
 /// The router of the table.
 pub(crate) fn router() -> Router<Arc<App>> {
     let endpoints = table().into_iter().flat_map(|group| group.endpoints);
-    endpoints.fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+    endpoints.fold(Router::new(), |router, endpoint| endpoint.add_to(router))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access_model::meter::QuotaView;
 use access_model::{Id, IdKind};
-use cronflow_policy_cases::Reason;
+use cronflow_policy_cases::{Principal, Reason};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -106,6 +106,18 @@ struct View<'a> {
     /// Granted scopes.
     #[schemars(with = "Vec<String>")]
     scopes: &'a RawValue,
+}
+
+impl PrincipalView {
+    /// What policies know of it.
+    pub fn facts(&self) -> &Principal {
+        &self.entry.principal
+    }
+
+    /// The environment that it acts in, where one was stated.
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
 }
 
 impl Serialize for PrincipalView {

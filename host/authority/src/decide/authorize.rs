@@ -60,4 +60,10 @@ impl Authority {
         // settle
         self.settle(subject, &caller, decision, now).await
     }
+
+    /// Denies a question that its gateway left open. `message` says what is missing.
+    pub fn deny_not_stated(&self, asker: &Permit, message: String) -> Answer {
+        let subject = Subject::new(&self.policies.current(), asker.caller().gateway.as_ref());
+        self.refuse(subject, Refusal::NotStated(message), None, None)
+    }
 }

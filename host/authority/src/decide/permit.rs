@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access_model::{Actor, Id};
+use access_model::{Actor, Credential, Gateway, Id};
 use cronflow_policy_cases::Action;
 
 use crate::decide::cache::{OrganizationEntry, WorkspaceEntry};
@@ -31,6 +31,14 @@ impl Permit {
     /// The decision that allowed it.
     pub const fn decision_id(&self) -> &DecisionId {
         &self.decision_id
+    }
+
+    /// The gateway that may do it, when it is one.
+    pub fn gateway(&self) -> Option<&Gateway> {
+        match &self.caller.credential {
+            Credential::Gateway(gateway) => Some(gateway),
+            _ => None,
+        }
     }
 
     /// Who may do it, for the audit record.

@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     StoreUnavailable,
     /// The catalog knows no such action.
     UnknownAction(String),
+    /// A gateway left open what its client asked.
+    NotStated(String),
     /// The asker's permit is not for asking: a defect, so nothing is decided.
     NotAsked,
     /// The facts exceed the published cap.
@@ -26,6 +28,7 @@ impl Refusal {
             Self::RateLimited(message) => ("rate_limited", message.to_owned()),
             Self::StoreUnavailable => ("store_unavailable", "the store is out of reach; try again".to_owned()),
             Self::UnknownAction(message) => ("unknown_action", message),
+            Self::NotStated(message) => ("request_not_stated", message),
             Self::NotAsked => ("not_permitted", "the asker may not ask for decisions".to_owned()),
             Self::FactsTooLarge(message) => ("facts_too_large", message),
         };

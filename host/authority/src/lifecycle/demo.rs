@@ -181,6 +181,7 @@ fn put_gateway(
         organizations: vec![plan.organization.to_string()],
         environments: vec!["*".into()],
         environment: None,
+        profile: None,
         ip_allow: None,
         secret: pepper.digest(&token),
         created_at: now,

@@ -172,6 +172,7 @@ impl Bench {
             organizations: owned(organizations),
             environments: owned(environments),
             environment: environment.map(str::to_owned),
+            profile: None,
             ip_allow: None,
         };
         Ok(self.authority.issue_gateway(&permit, request).await?.secret)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use access_authority::Page;
 use access_authority::PageRequest;
+use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -21,6 +22,8 @@ pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
     /// What serves it.
     pub(crate) handler: MethodRouter<Arc<App>>,
+    /// Whether it serves every path below as well.
+    pub(crate) below: bool,
     /// Its name, where it is not the action's.
     pub(crate) name: Option<&'static str>,
     /// The catalog's action that it needs a permit for; none means that it is open to all.
@@ -60,7 +63,6 @@ pub(crate) enum Answers {
     /// A page for people.
     Html,
     /// Nothing but its headers.
-    #[expect(dead_code, reason = "forward-auth is the first")]
     Nothing,
 }
 
@@ -92,7 +94,6 @@ pub(crate) fn delete<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, ha
 }
 
 /// An endpoint that takes every method alike; documents show it as a GET.
-#[expect(dead_code, reason = "forward-auth is the first")]
 pub(crate) fn any<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
     Endpoint { writes: false, ..Endpoint::new("any", path, routing::any(handler)) }
 }
@@ -103,6 +104,7 @@ impl Endpoint {
             method,
             path,
             handler,
+            below: false,
             name: None,
             action: None,
             summary: "",
@@ -142,6 +144,23 @@ impl Endpoint {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
     }
 
+    /// Its routes.
+    pub(crate) fn add_to(self, router: Router<Arc<App>>) -> Router<Arc<App>> {
+        if !self.below {
+            return router.route(self.path, self.handler);
+        }
+        let (path, handler) = (self.path, self.handler);
+        // A wildcard is never empty, so the slash alone is a route of its own.
+        let router =
+            router.route(&format!("{path}/"), handler.clone()).route(&format!("{path}/{{*below}}"), handler.clone());
+        router.route(path, handler)
+    }
+
+    /// Serves every path below as well; documents show the one.
+    pub(crate) fn and_below(self) -> Self {
+        Self { below: true, ..self }
+    }
+
     /// Needs a permit for this action of the catalog, and is named after it.
     pub(crate) fn action(self, action: &'static str) -> Self {
         Self { action: Some(action), ..self }
@@ -158,7 +177,6 @@ impl Endpoint {
     }
 
     /// What else is to be known.
-    #[expect(dead_code, reason = "for what a line can't say")]
     pub(crate) fn notes(self, notes: &'static str) -> Self {
         Self { notes: Some(notes), ..self }
     }
@@ -187,6 +205,11 @@ impl Endpoint {
     /// Answers a page for people.
     pub(crate) fn answers_html(mut self, status: u16) -> Self {
         self.answers.push((status, Answers::Html));
+    }
+
+    /// Answers in headers alone.
+    pub(crate) fn answers_nothing(mut self, status: u16) -> Self {
+        self.answers.push((status, Answers::Nothing));
         self
     }
 
