@@ -70,6 +70,12 @@ pub(crate) fn document(groups: &[Group], catalog: &Catalog) -> Value {
                     "scheme": "bearer",
                     "description": "The secret of an operator, of a gateway, or of an API key with management scopes.",
                 },
+                "gateway": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-CronFlow-Gateway",
+                    "description": "The secret of a gateway with a profile, where `Authorization` is its client's.",
+                },
             },
             "parameters": parameters::components(),
             "headers": problems::headers(),

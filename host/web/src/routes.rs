@@ -57,11 +57,11 @@ pub(crate) fn table() -> Vec<Group> {
                 any("/v1/forward-auth", forward_auth::decide)
                     .and_below()
                     .action(authority::decide::ASK)
+                    .for_gateways()
                     .named("forward_auth")
                     .says("Ask whether a request may pass, in headers")
                     .notes(forward_auth::NOTES)
-                    .answers_nothing(204)
-                    .also(429),
+                    .answers_nothing(204),
             ],
         },
         Group {

@@ -63,7 +63,7 @@ impl Authority {
 
     /// Denies a question that its gateway left open. `message` says what is missing.
     pub fn deny_not_stated(&self, asker: &Permit, message: String) -> Answer {
-        let subject = Subject::new(&self.policies.current(), asker.caller().gateway.as_ref());
+        let subject = Subject::new(&self.policies.current(), asker.caller().entry.gateway.as_ref());
         self.refuse(subject, Refusal::NotStated(message), None, None)
     }
 }

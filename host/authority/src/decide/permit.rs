@@ -35,7 +35,7 @@ impl Permit {
 
     /// The gateway that may do it, when it is one.
     pub fn gateway(&self) -> Option<&Gateway> {
-        match &self.caller.credential {
+        match &self.caller.entry.credential {
             Credential::Gateway(gateway) => Some(gateway),
             _ => None,
         }

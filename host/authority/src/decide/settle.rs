@@ -26,7 +26,7 @@ pub(crate) struct Subject<'a> {
 
 /// What the `gateway` policy says of a credential that the gateway may not ask about.
 const NOT_BOUND: &str = "gateway_not_bound";
-const EXHAUSTED: &str = "the quota is exhausted; see `quota.reset_seconds`";
+const EXHAUSTED: &str = "the quota is exhausted; try again after its reset";
 
 impl<'a> Subject<'a> {
     pub(crate) fn new(rules: &Rules, gateway: Option<&'a Gateway>) -> Self {

@@ -35,7 +35,7 @@ pub(super) fn of(endpoint: &Endpoint, group: &Group, catalog: &Catalog, schemas:
             let known = catalog.action(action);
             say("x-cronflow-scopes", json!(known.map(|action| &action.scopes)));
             say("x-cronflow-kinds", json!(known.map(|action| &action.kinds)));
-            say("security", json!([{ "bearer": [] }]))
+            say("security", json!([{ endpoint.scheme: [] }]))
         }
     };
     Value::Object(operation)

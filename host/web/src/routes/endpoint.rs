@@ -28,6 +28,8 @@ pub(crate) struct Endpoint {
     pub(crate) name: Option<&'static str>,
     /// The catalog's action that it needs a permit for; none means that it is open to all.
     pub(crate) action: Option<&'static str>,
+    /// How the secret of whoever needs the permit is presented: `bearer`, or `gateway`.
+    pub(crate) scheme: &'static str,
     /// What it does, in a line.
     pub(crate) summary: &'static str,
     /// What else is to be known.
@@ -107,6 +109,7 @@ impl Endpoint {
             below: false,
             name: None,
             action: None,
+            scheme: "bearer",
             summary: "",
             notes: None,
             query: None,
@@ -166,6 +169,11 @@ impl Endpoint {
         Self { action: Some(action), ..self }
     }
 
+    /// The gateway's secret has a header of its own, since `Authorization` is its client's.
+    pub(crate) fn for_gateways(self) -> Self {
+        Self { scheme: "gateway", ..self }
+    }
+
     /// Has a name that is not its action's.
     pub(crate) fn named(self, name: &'static str) -> Self {
         Self { name: Some(name), ..self }
@@ -205,6 +213,7 @@ impl Endpoint {
     /// Answers a page for people.
     pub(crate) fn answers_html(mut self, status: u16) -> Self {
         self.answers.push((status, Answers::Html));
+        self
     }
 
     /// Answers in headers alone.

@@ -55,8 +55,11 @@ impl Bench {
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.tell(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn tell(&self, request: Request<Body>) -> Told {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         Told { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
     }
