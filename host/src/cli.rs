@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{authorize, gateway, init, key, policy, serve};
+use crate::commands::{authorize, config, gateway, init, key, policy, serve};
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
 #[derive(Debug, Parser)]
@@ -41,12 +41,20 @@ pub(crate) enum Command {
     /// Test and export policies.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Check and show the configuration.
+    #[command(subcommand)]
+    Config(config::Config),
 }
 
 impl Command {
     /// What a command that could not do its work exits with.
     pub(crate) const fn exit_code_of_failure(&self) -> u8 {
         if matches!(self, Self::Authorize(_)) { 3 } else { 1 }
+    }
+
+    /// Refuses variables that mean nothing; `config` tells of them beside what else it finds.
+    pub(crate) fn check_environment(&self) -> anyhow::Result<()> {
+        if matches!(self, Self::Config(_)) { Ok(()) } else { crate::config::check_environment() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file each, named by the command.
 
 pub(crate) mod authorize;
+pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -20,5 +21,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Gateway(gateway) => gateway.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
+        Command::Config(config) => config.run(cli.output),
     }
 }

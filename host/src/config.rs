@@ -1,6 +1,7 @@
 //! The configuration: command line, then environment, then one TOML file, then defaults. Unknown keys are errors
 //! everywhere. The one place that reads the environment.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What environment variables begin with.
 const PREFIX: &str = "CRONFLOW_ACCESS_";
@@ -20,7 +21,7 @@ pub(crate) const CREDENTIAL: &str = "CRONFLOW_ACCESS_CREDENTIAL";
 pub(crate) const METRICS_TOKEN: &str = "CRONFLOW_ACCESS_METRICS_TOKEN";
 
 /// Settings of a host. Each may stand in the file, in the environment or on the command line; the later wins.
-#[derive(Debug, Clone, Default, Args, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     /// Address to serve on [default: 127.0.0.1:7800].
@@ -60,7 +61,7 @@ pub(crate) struct Settings {
 }
 
 /// How to write log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {
     /// For people.
@@ -78,7 +79,8 @@ impl Settings {
         Ok(self.or(below))
     }
 
-    fn or(self, below: Self) -> Self {
+    /// These settings, and those of `below` where they say nothing.
+    pub(crate) fn or(self, below: Self) -> Self {
         Self {
             listen: self.listen.or(below.listen),
             data_dir: self.data_dir.or(below.data_dir),
@@ -92,6 +94,16 @@ impl Settings {
             log_format: self.log_format.or(below.log_format),
             shutdown_seconds: self.shutdown_seconds.or(below.shutdown_seconds),
         }
+    }
+
+    /// The address to serve on.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7800)))
+    }
+
+    /// The address to serve metrics on; port 0 is any that is free.
+    pub(crate) fn metrics_listen(&self) -> SocketAddr {
+        self.metrics_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
     /// The folder of the store.
@@ -113,20 +125,27 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 
 /// Refuses variables that begin like ours and mean nothing: a slip would otherwise go unnoticed.
 pub(crate) fn check_environment() -> anyhow::Result<()> {
-    let mut known = vec![TOKEN.to_owned(), CREDENTIAL.to_owned(), METRICS_TOKEN.to_owned()];
-    collect_known(&crate::cli::Cli::command(), &mut known);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with(PREFIX) && !known.iter().any(|known| *known == name) {
-            known.sort();
-            known.dedup();
-            bail!("the environment variable `{name}` means nothing here; known are {}", known.join(", "));
-        }
+    if let Some(name) = unknown_variables().first() {
+        let known = known_variables().into_iter().collect::<Vec<_>>().join(", ");
+        bail!("the environment variable `{name}` means nothing here; known are {known}");
     }
     Ok(())
 }
 
-fn collect_known(command: &clap::Command, known: &mut Vec<String>) {
+/// Variables that begin like ours and mean nothing.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let known = known_variables();
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()
+}
+
+fn known_variables() -> BTreeSet<String> {
+    let mut known = BTreeSet::from([TOKEN, CREDENTIAL, METRICS_TOKEN].map(str::to_owned));
+    collect_known(&crate::cli::Cli::command(), &mut known);
+    known
+}
+
+fn collect_known(command: &clap::Command, known: &mut BTreeSet<String>) {
     known.extend(
         command.get_arguments().filter_map(|arg| arg.get_env()).map(|name| name.to_string_lossy().into_owned()),
     );

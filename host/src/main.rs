@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod config;
 mod output;
+mod report;
 
 use std::process::ExitCode;
 
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         }
     };
     let could_not = cli.command.exit_code_of_failure();
-    match config::check_environment().and_then(|()| commands::run(cli)) {
+    match cli.command.check_environment().and_then(|()| commands::run(cli)) {
         Ok(code) => code,
         Err(error) => {
             output::complain(&format!("{error:#}"));

@@ -57,7 +57,8 @@ fn fields(value: &Value) -> String {
     })
 }
 
-fn plain(value: &Value) -> String {
+/// A value in one line.
+pub(crate) fn plain(value: &Value) -> String {
     match value {
         // What others wrote must not steer this terminal.
         Value::String(text) if text.chars().any(char::is_control) => text.escape_debug().to_string(),

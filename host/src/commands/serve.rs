@@ -2,7 +2,7 @@
 
 mod listener;
 mod logging;
-mod metrics;
+pub(crate) mod metrics;
 mod ready;
 mod tour;
 
@@ -60,7 +60,7 @@ impl Serve {
     }
 
     async fn serve(self, settings: Settings) -> anyhow::Result<()> {
-        let listen = settings.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7800)));
+        let listen = settings.listen();
         if self.dev && !listen.ip().is_loopback() {
             bail!("--dev prints its secrets and opens its clock, so it serves loopback alone; listen on 127.0.0.1");
         }

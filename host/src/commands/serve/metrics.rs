@@ -1,6 +1,5 @@
 //! The metrics listener: its own address, loopback unless a token guards it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access_model::PlainSecret;
@@ -21,7 +20,7 @@ pub(super) fn recorder() -> anyhow::Result<PrometheusHandle> {
 
 /// Binds the listener, having made sure that nobody beyond this machine reads it unasked.
 pub(super) async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
-    let address = settings.metrics_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let address = settings.metrics_listen();
     if !address.ip().is_loopback() && token(settings)?.is_none() {
         bail!(
             "metrics beyond loopback need a token: name its file with --metrics-token-file, or set {}",
@@ -51,7 +50,8 @@ pub(super) fn serve(
     }))
 }
 
-fn token(settings: &Settings) -> anyhow::Result<Option<PlainSecret>> {
+/// What a scraper presents, if anything is asked for.
+pub(crate) fn token(settings: &Settings) -> anyhow::Result<Option<PlainSecret>> {
     let file = settings.metrics_token_file.as_deref().map(|path| path.to_string_lossy().into_owned());
     if file.is_none() && config::environment(config::METRICS_TOKEN).is_none() {
         return Ok(None);

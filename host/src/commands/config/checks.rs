@@ -1,0 +1,233 @@
+//! What can be wrong with settings that can be read, one function each. Nothing is opened for writing, nobody is asked.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use access_authority::lifecycle::root_key::RootKey;
+use access_authority::policies::Policies;
+use access_model::network::{AllowList, AllowListError};
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::init::catalog;
+use crate::commands::serve::metrics;
+use crate::config::{self, Settings};
+use crate::report::Finding;
+
+/// A network of proxies is rarely shorter than this, and whoever sends from it may claim any address.
+const WIDE: (u8, u8) = (8, 32);
+
+/// All of them, in the order of their lines.
+pub(crate) const ALL: [fn(&Settings) -> Vec<Finding>; 10] =
+    [paths, listen, metrics_listen, data_dir, root_key, catalog_file, policies, trusted_proxies, log, shutdown_seconds];
+
+fn paths(settings: &Settings) -> Vec<Finding> {
+    let stated = [
+        ("data_dir", &settings.data_dir),
+        ("root_key", &settings.root_key),
+        ("policies", &settings.policies),
+        ("catalog", &settings.catalog),
+        ("metrics_token_file", &settings.metrics_token_file),
+    ];
+    let relative = stated
+        .into_iter()
+        .filter_map(|(name, path)| Some((name, path.as_ref()?)))
+        .filter(|(_, path)| path.is_relative());
+    let warn = |(name, path): (&str, &std::path::PathBuf)| {
+        let what = format!("`{}` is looked for in whatever folder the host is started from", path.display());
+        Finding::warn(name, what, "state the whole path, from `/`")
+    };
+    relative.map(warn).collect()
+}
+
+fn listen(settings: &Settings) -> Vec<Finding> {
+    let (listen, metrics) = (settings.listen(), settings.metrics_listen());
+    let overlap = listen.ip() == metrics.ip() || listen.ip().is_unspecified() || metrics.ip().is_unspecified();
+    vec![if listen.port() == metrics.port() && listen.port() != 0 && overlap {
+        let what = format!("the API on {listen} and the metrics on {metrics} are in each other's way");
+        Finding::fail("listen", what, "give `metrics_listen` a port of its own")
+    } else if listen.ip().is_loopback() {
+        Finding::ok("listen", format!("{listen}, for this machine alone"))
+    } else {
+        Finding::ok("listen", format!("{listen}, in plain HTTP; TLS belongs to a proxy in front"))
+    }]
+}
+
+fn metrics_listen(settings: &Settings) -> Vec<Finding> {
+    let (name, address) = ("metrics_listen", settings.metrics_listen());
+    let token = match metrics::token(settings) {
+        Ok(token) => token,
+        Err(error) => {
+            return vec![Finding::fail(
+                "metrics_token_file",
+                format!("{error:#}"),
+                "write one line with the token to it, readable for the host's user",
+            )];
+        }
+    };
+    let shown = if address.port() == 0 { format!("{} on a free port", address.ip()) } else { address.to_string() };
+    let mut findings = vec![match (address.ip().is_loopback(), token.is_some()) {
+        (false, false) => {
+            let todo =
+                format!("name a file with `metrics_token_file`, set {}, or listen on 127.0.0.1", config::METRICS_TOKEN);
+            Finding::fail(name, format!("metrics on {shown} are beyond this machine and need a token"), todo)
+        }
+        (_, true) => Finding::ok(name, format!("{shown}, for those who present the token")),
+        (true, false) => Finding::ok(name, format!("{shown}, for this machine alone")),
+    }];
+    findings.extend(settings.metrics_token_file.as_deref().and_then(|file| not_private("metrics_token_file", file)));
+    findings
+}
+
+fn data_dir(settings: &Settings) -> Vec<Finding> {
+    let (name, dir) = ("data_dir", settings.data_dir(false));
+    let shown = dir.display();
+    vec![match fs::metadata(&dir) {
+        Err(_) if !dir.exists() => Finding::warn(
+            name,
+            format!("there is no `{shown}` yet"),
+            "`cronflow-access init` makes it, `cronflow-access restore` fills it from a backup",
+        ),
+        Err(error) => {
+            Finding::fail(name, format!("`{shown}` can't be looked at: {error}"), "run this as the host's user")
+        }
+        Ok(meta) if !meta.is_dir() => Finding::fail(name, format!("`{shown}` is not a folder"), "name a folder"),
+        Ok(_) => return vec![not_private(name, &dir).unwrap_or_else(|| Finding::ok(name, format!("`{shown}`")))],
+    }]
+}
+
+pub(crate) fn root_key(settings: &Settings) -> Vec<Finding> {
+    let (name, file) = ("root_key", settings.root_key(false));
+    let shown = file.display();
+    let begun = settings.data_dir(false).join(access_store::embedded::FILE).exists();
+    if !file.exists() && !begun {
+        let todo = "`cronflow-access init` makes it; a restored installation needs the one that it was begun with";
+        return vec![Finding::warn(name, format!("there is no `{shown}` yet"), todo)];
+    }
+    vec![match RootKey::read(&file) {
+        Err(error) => Finding::fail(
+            name,
+            error.to_string(),
+            "put the installation's root key there, readable for the host's user",
+        ),
+        Ok(_) => not_private(name, &file).unwrap_or_else(|| Finding::ok(name, format!("`{shown}`"))),
+    }]
+}
+
+fn catalog_file(settings: &Settings) -> Vec<Finding> {
+    let name = "catalog";
+    let file = settings.catalog.as_deref();
+    vec![match (catalog(file), file) {
+        (Err(error), _) => Finding::fail(
+            name,
+            format!("{error:#}"),
+            "mend it; `cronflow-access policy export DIR` writes the built-in one, to compare with",
+        ),
+        (Ok(_), None) => Finding::ok(name, "built in"),
+        (Ok(_), Some(file)) => {
+            others_write(name, file).unwrap_or_else(|| Finding::ok(name, format!("`{}`", file.display())))
+        }
+    }]
+}
+
+fn policies(settings: &Settings) -> Vec<Finding> {
+    let name = "policies";
+    // What is wrong with the catalog is told by its own check.
+    let Ok(catalog) = catalog(settings.catalog.as_deref()).or_else(|_| catalog(None)) else { return Vec::new() };
+    let folder = settings.policies.as_deref();
+    let loaded = match Policies::load(settings.policies.clone(), &catalog) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let todo =
+                "mend it; `cronflow-access policy test DIR` tries again, and hosts that run keep their last good set";
+            return vec![Finding::fail(name, error.to_string(), todo)];
+        }
+    };
+    let whence = folder.map_or_else(|| "built in".to_owned(), |folder| format!("`{}`", folder.display()));
+    let ok = || Finding::ok(name, format!("{whence}: {}; every case passes", loaded.names().join(", ")));
+    vec![folder.and_then(|folder| others_write(name, folder)).unwrap_or_else(ok)]
+}
+
+pub(crate) fn trusted_proxies(settings: &Settings) -> Vec<Finding> {
+    let name = "trusted_proxies";
+    let networks = settings.trusted_proxies.as_deref().unwrap_or_default();
+    if networks.is_empty() {
+        return vec![Finding::ok(name, "none: whoever connects is the client, and X-Forwarded-For is not believed")];
+    }
+    let findings: Vec<_> = networks.iter().filter_map(|network| doubtful(name, network)).collect();
+    if findings.is_empty() {
+        let all = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return vec![Finding::ok(name, format!("X-Forwarded-For is believed from {all}"))];
+    }
+    findings
+}
+
+fn doubtful(name: &str, network: &IpNet) -> Option<Finding> {
+    match AllowList::parse(&[network.to_string()], 1) {
+        Err(AllowListError::Everything(given)) => {
+            let what = format!("`{given}` is everybody: no hop is ever the client, and rules about addresses deny all");
+            return Some(Finding::fail(name, what, "name the networks of your proxies alone"));
+        }
+        Err(AllowListError::HostBits { given, meant }) => {
+            return Some(Finding::warn(
+                name,
+                format!("`{given}` is taken for `{meant}`"),
+                "write the one that you mean",
+            ));
+        }
+        _ => {}
+    }
+    let shortest = if network.addr().is_ipv4() { WIDE.0 } else { WIDE.1 };
+    (network.prefix_len() < shortest).then(|| {
+        let what = format!("`{network}` is wide, and whoever sends from it may claim any address");
+        Finding::warn(name, what, "name the networks of your proxies alone")
+    })
+}
+
+fn log(settings: &Settings) -> Vec<Finding> {
+    let filter = settings.log.as_deref().unwrap_or("info");
+    vec![match EnvFilter::try_new(filter) {
+        Ok(_) => Finding::ok("log", filter),
+        Err(error) => Finding::fail(
+            "log",
+            format!("`{filter}`: {error}"),
+            "write a level, or directives such as `info,access::decisions=off`",
+        ),
+    }]
+}
+
+fn shutdown_seconds(settings: &Settings) -> Vec<Finding> {
+    let warn = |what: &str, todo: &str| vec![Finding::warn("shutdown_seconds", what, todo)];
+    match settings.shutdown_seconds {
+        Some(0) => warn("requests in flight are cut off at once", "give them a few seconds"),
+        Some(60..) => warn(
+            "init systems kill a service that takes so long to stop",
+            "stay below 60, or raise their limit as well",
+        ),
+        _ => Vec::new(),
+    }
+}
+
+/// Says so when others than its owner may read what is secret.
+pub(crate) fn not_private(name: &str, path: &Path) -> Option<Finding> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let (what, todo) = (
+        |who: &str| format!("{who} may read `{}` (mode {mode:04o})", path.display()),
+        format!("chmod go= {}", path.display()),
+    );
+    match mode {
+        mode if mode & 0o007 != 0 => Some(Finding::fail(name, what("everybody on this machine"), todo)),
+        mode if mode & 0o070 != 0 => Some(Finding::warn(name, what("its group"), todo)),
+        _ => None,
+    }
+}
+
+/// Says so when everybody may write what decides.
+fn others_write(name: &str, path: &Path) -> Option<Finding> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o002 != 0).then(|| {
+        let what = format!("everybody on this machine may write `{}` (mode {mode:04o}), and so decide", path.display());
+        Finding::fail(name, what, format!("chmod o-w {}", path.display()))
+    })
+}
