@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{authorize, config, gateway, init, key, policy, serve};
+use crate::commands::{authorize, backup, config, gateway, init, key, policy, restore, serve};
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
 #[derive(Debug, Parser)]
@@ -44,6 +44,10 @@ pub(crate) enum Command {
     /// Check and show the configuration.
     #[command(subcommand)]
     Config(config::Config),
+    /// Back up the embedded store, while a host serves from it or at rest.
+    Backup(backup::Backup),
+    /// Restore a backup into an empty data folder.
+    Restore(restore::Restore),
 }
 
 impl Command {

@@ -1,11 +1,13 @@
 //! One file each, named by the command.
 
 pub(crate) mod authorize;
+pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod policy;
+pub(crate) mod restore;
 pub(crate) mod serve;
 
 use std::process::ExitCode;
@@ -22,5 +24,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
         Command::Config(config) => config.run(cli.output),
+        Command::Backup(backup) => backup.run(cli.output),
+        Command::Restore(restore) => restore.run(cli.output),
     }
 }

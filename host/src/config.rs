@@ -17,6 +17,8 @@ const PREFIX: &str = "CRONFLOW_ACCESS_";
 pub(crate) const TOKEN: &str = "CRONFLOW_ACCESS_TOKEN";
 /// The credential that `authorize` asks about.
 pub(crate) const CREDENTIAL: &str = "CRONFLOW_ACCESS_CREDENTIAL";
+/// Where a host looks for its root key.
+pub(crate) const ROOT_KEY: &str = "CRONFLOW_ACCESS_ROOT_KEY";
 /// The bearer of the metrics listener.
 pub(crate) const METRICS_TOKEN: &str = "CRONFLOW_ACCESS_METRICS_TOKEN";
 

@@ -1,13 +1,17 @@
 //! How an installation begins, and what it is opened with.
 //!
 //! [`root_key`] (the file that everything sealed hangs on), [`keyring`] (what is sealed in the store), [`init`] (the first
-//! records of a real installation), [`demo`] (those of a dev host), [`dev_clock`].
+//! records of a real installation), [`demo`] (those of a dev host), [`dev_clock`]; [`mod@backup`], its [`manifest`], and
+//! [`mod@restore`].
 
+pub mod backup;
 pub mod demo;
 pub mod dev_clock;
 pub mod init;
 pub mod installation;
 pub mod keyring;
+pub mod manifest;
+pub mod restore;
 pub mod root_key;
 
 pub(crate) use init::system;

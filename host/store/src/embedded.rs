@@ -2,7 +2,8 @@
 //!
 //! Parts in reading order: `file` (who may open it, how it comes into being), `writer` (the one thread that writes, and
 //! how commits share a transaction), `apply` (one commit in SQL, one sweep), `read` (reading without waiting for the writer),
-//! [`backup`](fn@backup) (a copy while it serves), `error` (what goes wrong, and what to do then).
+//! [`backup`](fn@backup) (a copy while it serves), `look` (reading what another process may be serving), `error` (what goes
+//! wrong, and what to do then).
 //!
 //! *What an acknowledgement means.* The file is in write-ahead mode. A transaction is with the operating system when it
 //! ends, which survives the process; it is synced to the disk when any commit in it asks to survive power loss.
@@ -13,6 +14,7 @@ mod apply;
 mod backup;
 mod error;
 mod file;
+mod look;
 mod read;
 mod writer;
 
@@ -28,6 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::backup::backup;
 use self::error::closed;
 pub use self::error::{BackupError, OpenError};
+pub use self::file::{Lock, holder, sync_directory};
+pub use self::look::Look;
 use self::read::Readers;
 use self::writer::{Job, Watchers, Writer};
 use crate::{Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher};
@@ -87,7 +91,8 @@ impl Embedded {
             limit(&opened.connection, bytes).map_err(|error| unusable(error.to_string()))?;
         }
         let shards = u8::try_from(opened.sequences.len()).map_err(|error| unusable(error.to_string()))?;
-        let readers = Readers::start(&path, options.readers).map_err(|error| unusable(error.to_string()))?;
+        let readers =
+            Readers::start(options.readers, || file::connect(&path)).map_err(|error| unusable(error.to_string()))?;
         let watchers = Watchers::default();
         let (queue, jobs) = mpsc::channel(QUEUE);
         let writer = Writer::new(opened, Arc::clone(&watchers));

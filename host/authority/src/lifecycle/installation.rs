@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::records;
 
 /// How an installation began.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installation {
     /// Made by a dev host, whose secrets are derived and whose clock can be moved.
     pub dev: bool,

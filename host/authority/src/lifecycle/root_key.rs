@@ -8,11 +8,15 @@ use std::path::Path;
 use access_model::Entropy;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::LifecycleError;
 
 const NONCE_LENGTH: usize = 24;
+/// Name of its file beside the store, unless another is stated, and within a backup.
+pub const FILE: &str = "root.key";
 
 /// The root key. Wiped when dropped; says nothing in `Debug`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -46,10 +50,17 @@ impl RootKey {
     /// # Errors
     /// When the file exists or can't be written.
     pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<Self, LifecycleError> {
-        use std::os::unix::fs::OpenOptionsExt as _;
         let mut key = Zeroizing::new([0_u8; 32]);
         entropy.fill(key.as_mut_slice())?;
-        let text: Zeroizing<String> = Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect());
+        let key = Self(*key);
+        key.write(path)?;
+        Ok(key)
+    }
+
+    /// Writes it to a new file that only its owner may read.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), LifecycleError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let text: Zeroizing<String> = Zeroizing::new(self.0.iter().map(|byte| format!("{byte:02x}")).collect());
         let wrong =
             |error: std::io::Error| LifecycleError::RootKey(format!("`{}` can't be written: {error}", path.display()));
         let mut file =
@@ -60,8 +71,13 @@ impl RootKey {
             .map_err(wrong)?;
         // Its name must survive power loss too, or a store would be left without its key.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong)?;
-        Ok(Self(*key))
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong)
+    }
+
+    /// Whether both are the same key.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let purpose = b"cronflow-access same key";
+        self.mac(purpose).verify(&other.mac(purpose).finalize().into_bytes()).is_ok()
     }
 
     /// Seals `plain` (XChaCha20-Poly1305), bound to what it is for.
@@ -84,11 +100,14 @@ impl RootKey {
 
     /// A seed for the demo's secrets, which are the same at every start.
     pub(crate) fn demo_seed(&self) -> [u8; 32] {
-        use hmac::{Hmac, Mac};
+        self.mac(b"cronflow-access demo").finalize().into_bytes().into()
+    }
+
+    /// A MAC that only this key can make, bound to what it is for; more may be added to it.
+    pub(crate) fn mac(&self, purpose: &[u8]) -> Hmac<Sha256> {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
-        let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&self.0).expect("any length is a key");
-        mac.update(b"cronflow-access demo");
-        mac.finalize().into_bytes().into()
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).expect("any length is a key");
+        mac.chain_update(purpose)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

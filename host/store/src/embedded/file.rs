@@ -12,7 +12,6 @@ use super::FILE;
 use super::error::{OpenError, is_damage};
 
 const NEW_FILE: &str = "access.db.new";
-const LOCK_FILE: &str = "access.db.lock";
 const WAL_FILE: &str = "access.db-wal";
 
 /// Written into the file's header ("CFA1"), so that `file` and we can tell it from other people's databases.
@@ -36,8 +35,43 @@ const CACHE_KIBIBYTES: i64 = 16 << 10;
 ///
 /// The operating system takes the lock back when the process ends, however it ends, so that no stale one is ever left.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     _file: File,
+}
+
+impl Lock {
+    /// Name of the file that is locked, within the data directory. It stays there, and holds nothing.
+    pub const FILE: &str = "access.db.lock";
+
+    /// Takes the lock of a data directory that exists.
+    ///
+    /// # Errors
+    /// When another process has it, and when the directory can't be written to.
+    pub fn take(directory: &Path) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
+        // A file of its own: closing any descriptor of the database would drop the locks that SQLite holds on it.
+        let file = private().create(true).truncate(false).open(directory.join(Self::FILE)).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: directory.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+}
+
+/// The process that has the store in `directory` open, as far as the operating system tells. Asking disturbs nobody: trying
+/// the lock would keep out a host that starts at this moment.
+pub fn holder(directory: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = fs::metadata(directory.join(Lock::FILE)).ok()?.ino().to_string();
+    // A line: number, FLOCK, ADVISORY, WRITE, process, device as major:minor:inode, range.
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let is_held = words.next() == Some("FLOCK");
+        let (process, place) = (words.nth(2)?, words.next()?);
+        if is_held && place.rsplit(':').next() == Some(&inode) { process.parse().ok() } else { None }
+    })
 }
 
 /// An open store: what the writer needs to run.
@@ -54,7 +88,7 @@ pub(super) struct Opened {
 pub(super) fn open(directory: &Path, shards_when_new: u8) -> Result<Opened, OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     create_directory(directory).map_err(unusable)?;
-    let lock = lock(directory)?;
+    let lock = Lock::take(directory)?;
     let path = directory.join(FILE);
     if !path.try_exists().map_err(unusable)? {
         create(directory, shards_when_new)?;
@@ -77,17 +111,6 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(32);
     connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     Ok(connection)
-}
-
-fn lock(directory: &Path) -> Result<Lock, OpenError> {
-    let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
-    // A file of its own: closing any descriptor of the database would drop the locks that SQLite holds on it.
-    let file = private().create(true).truncate(false).open(directory.join(LOCK_FILE)).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: directory.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
-    }
 }
 
 /// Makes a new store under another name and renames it, so that a file under the store's name is always a whole one: an
@@ -188,16 +211,20 @@ fn configure_writer(path: &Path, connection: &Connection) -> Result<(), OpenErro
 
 /// SQLite reads the missing end of the last page as zeros, so that we look ourselves.
 fn refuse_truncated(path: &Path, connection: &Connection) -> Result<(), OpenError> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     // Before the log is copied into the file, the file may rightly be short.
     let busy: i64 = connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         .map_err(|error| describe(path, &error))?;
+    if busy == 0 { refuse_short(path, connection) } else { Ok(()) }
+}
+
+fn refuse_short(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let pages = number("page_count").map_err(|error| describe(path, &error))?;
     let page_size = number("page_size").map_err(|error| describe(path, &error))?;
     let expected = pages.unsigned_abs().saturating_mul(page_size.unsigned_abs());
     let length = fs::metadata(path).map_err(|error| unusable(path, &error))?.len();
-    if busy == 0 && length < expected {
+    if length < expected {
         let detail = format!("it has {length} of {expected} bytes");
         return Err(OpenError::Damaged { path: path.to_owned(), detail });
     }
@@ -235,6 +262,37 @@ fn unusable(path: &Path, error: &dyn std::error::Error) -> OpenError {
     OpenError::Unusable { path: path.to_owned(), detail: error.to_string() }
 }
 
+/// A connection that can only read, its schema version, and how many shards there are.
+///
+/// While a host serves, or after one was killed, there is a write-ahead log, which is read too. Without one the file is taken
+/// as it is, so that nothing appears beside it.
+pub(super) fn look(path: &Path) -> Result<(i64, usize), OpenError> {
+    refuse_foreign_header(path)?;
+    let connection = connect_to_look(path).map_err(|error| describe(path, &error))?;
+    let schema = refuse_other_schema(path, &connection)?;
+    if !log_of(path).exists() {
+        refuse_short(path, &connection)?;
+    }
+    Ok((schema, read_sequences(path, &connection)?.len()))
+}
+
+/// A connection that can only read, for [`look`].
+pub(super) fn connect_to_look(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    // From the root, since two slashes at the beginning of a URI mean something else.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let name = path.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(path.clone()))?;
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let at_rest = if log_of(&path).exists() { "" } else { "?immutable=1" };
+    let connection = Connection::open_with_flags(format!("file:{name}{at_rest}"), flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    path.with_file_name(WAL_FILE)
+}
+
 fn create_directory(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -254,6 +312,9 @@ pub(super) fn private() -> OpenOptions {
 }
 
 /// Makes a rename survive power loss.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// When the disk can't.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

@@ -4,7 +4,6 @@
 //! the busier they are, the less a read costs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,7 +14,6 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{closed, store_error};
-use super::file::connect;
 use crate::{IndexEntry, LogEntry, Range, Record, StoreError};
 
 /// Reads that may wait for each thread; more than that wait in their callers.
@@ -39,10 +37,13 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Opens the connections and starts the threads.
-    pub(super) fn start(path: &Path, count: usize) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(super) fn start(
+        count: usize,
+        connect: impl Fn() -> rusqlite::Result<Connection>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let mut threads = Vec::new();
         for _ in 0..count.max(1) {
-            let mut connection = connect(path)?;
+            let mut connection = connect()?;
             let (queue, mut works) = mpsc::channel::<Work>(QUEUE);
             let serve = move || {
                 let mut batch = Vec::with_capacity(BATCH);
