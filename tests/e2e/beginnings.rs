@@ -13,7 +13,7 @@ use harness::{Host, Question, Ran, Setup, run_init};
 use serde_json::json;
 
 /// A file's permissions.
-fn mode(path: impl AsRef<Path>) -> u32 {
+pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 

@@ -87,6 +87,12 @@ impl Setup {
         self
     }
 
+    /// On the embedded store, whatever the suite is on.
+    #[must_use]
+    pub fn on_embedded(self) -> Self {
+        Self { redis: None, proxy: None, ..self }
+    }
+
     /// On a redis-server of its own, which the second process reaches through a proxy.
     #[must_use]
     pub fn on_redis_through_proxy(self) -> Self {
