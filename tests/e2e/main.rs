@@ -5,6 +5,7 @@ mod backup;
 mod bad_input;
 mod batch;
 mod beginnings;
+mod config_check;
 mod configuration;
 mod credentials;
 mod example;
