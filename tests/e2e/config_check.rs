@@ -139,8 +139,9 @@ fn what_would_not_work_is_told_before_it_is_served() {
     Ran::of(product().args(["policy", "export"]).arg(&policies)).check(0, &[]);
     let stated = format!("policies = {policies:?}");
     check(&stated, "ok", &["policies", "scopes, workspace; every case passes"]);
-    let module = policies.join("scopes/policy.cel");
-    fs::write(&module, fs::read_to_string(&module).unwrap().replace("missing_scope", "mising_scope")).unwrap();
+    let (module, cases) = (policies.join("scopes/policy.cel"), policies.join("scopes/cases.toml"));
+    let passing = fs::read_to_string(&cases).unwrap();
+    fs::write(&cases, passing.replacen("effect = \"permit\"", "effect = \"no_match\"", 1)).unwrap();
     check(&stated, "fail", &["policy `scopes`: a case fails"]);
     fs::write(&module, "permit(").unwrap();
     check(&stated, "fail", &["scopes/policy.cel", "hosts that run keep their last good set"]);
