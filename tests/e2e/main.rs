@@ -7,6 +7,7 @@ mod batch;
 mod beginnings;
 mod config_check;
 mod configuration;
+mod contract;
 mod credentials;
 mod example;
 mod gateways;

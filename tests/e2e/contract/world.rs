@@ -1,0 +1,193 @@
+//! A host of the test's own, everybody who asks it, and the things that can be asked about.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use harness::{Client, Host, Request, Response, secret};
+use serde_json::Value;
+
+use super::draw::Draw;
+use super::spec::{Operation, Spec};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Actor {
+    Operator,
+    /// A production key with every scope.
+    Manager,
+    /// A production key without management scopes.
+    Limited,
+    Gateway,
+    Nobody,
+    /// Somebody with a secret that nobody issued.
+    Stranger,
+}
+
+impl Actor {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Operator, Self::Manager, Self::Limited, Self::Gateway, Self::Nobody, Self::Stranger];
+}
+
+/// A host, and who asks it.
+pub(super) struct World<'s> {
+    spec: &'s Spec,
+    host: Host,
+    clients: Vec<(Actor, Client)>,
+}
+
+impl<'s> World<'s> {
+    pub(super) fn new(spec: &'s Spec) -> Self {
+        let host = Host::dev();
+        let limited = host.issue("production", &["jobs:read", "jobs:write"]).secret;
+        let client = |actor| {
+            let identity = host.identity();
+            let bearer = match actor {
+                Actor::Operator => identity.operator_token.clone(),
+                Actor::Manager => identity.keys["production"].clone(),
+                Actor::Limited => limited.clone(),
+                Actor::Gateway => identity.gateway_token.clone(),
+                Actor::Nobody => return (actor, host.client(None)),
+                Actor::Stranger => secret::guessed(&identity.operator_token),
+            };
+            (actor, host.client(Some(&bearer)))
+        };
+        let clients = Actor::ALL.map(client).into();
+        Self { spec, host, clients }
+    }
+
+    /// Sends a request.
+    pub(super) fn send(&self, actor: Actor, sent: &Sent) -> Response {
+        let (_, client) = self.clients.iter().find(|(of, _)| *of == actor).expect("everybody is there");
+        client.send(&sent.request())
+    }
+
+    /// Ids for the segments of an operation's path: of the first organization and workspace, and of things made just now.
+    pub(super) fn make_segments(&self, operation: &Operation, draw: &mut Draw) -> BTreeMap<String, String> {
+        let mut ids = BTreeMap::new();
+        for segment in operation.segments() {
+            let id = match segment {
+                "organization" => self.host.identity().organization.clone(),
+                "workspace" => self.host.identity().workspace.clone(),
+                other => self.make(other, draw),
+            };
+            ids.insert(segment.to_owned(), id);
+        }
+        ids
+    }
+
+    /// Makes what `segment` stands for; its id.
+    fn make(&self, segment: &str, draw: &mut Draw) -> String {
+        let maker = self.spec.maker(segment).unwrap_or_else(|| panic!("nothing makes what `{{{segment}}}` stands for"));
+        let ids = self.make_segments(maker, draw);
+        // Names may have to be new: what the document shows is taken once, then others are drawn.
+        for round in 0..20 {
+            let valid = draw.valid(self.spec, maker, self, &ids, round);
+            let valid = if round == 0 { draw.as_shown(maker, &ids, valid) } else { valid };
+            let made = self.send(Actor::Operator, &valid);
+            if made.status == 201 {
+                let made: Value = serde_json::from_str(&made.body).expect("JSON");
+                return made["id"].as_str().expect("what is made has an id").to_owned();
+            }
+        }
+        panic!("`{}` makes nothing", maker.id());
+    }
+
+    /// Texts that mean something to this host.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let identity = self.host.identity();
+        let key = identity.keys["production"].clone();
+        vec![
+            identity.organization.clone(),
+            identity.workspace.clone(),
+            key,
+            "main".into(),
+            "ws_00doesnotexist0000".into(),
+        ]
+    }
+}
+
+/// A request that is sent.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) json: Option<Value>,
+    /// In place of `json`: a content type and bytes.
+    pub(super) raw: Option<(String, Vec<u8>)>,
+    /// What was done to it; empty for a valid one.
+    pub(super) spoiled: String,
+    /// Whether its path is one of no operation, or of another.
+    pub(super) leads_elsewhere: bool,
+    pub(super) declared_methods: Vec<String>,
+}
+
+impl Sent {
+    /// A request to an operation, about the things with these ids.
+    pub(super) fn new(operation: &Operation, ids: &BTreeMap<String, String>) -> Self {
+        let fill = |path: String, (name, id): (&String, &String)| path.replace(&format!("{{{name}}}"), id);
+        Self {
+            method: operation.method.clone(),
+            path: ids.iter().fold(operation.path.clone(), fill),
+            query: Vec::new(),
+            headers: Vec::new(),
+            json: None,
+            raw: None,
+            spoiled: String::new(),
+            leads_elsewhere: false,
+            declared_methods: operation.methods.clone(),
+        }
+    }
+
+    pub(super) fn spoiled(&self) -> bool {
+        !self.spoiled.is_empty()
+    }
+
+    /// Whether the path does not take its method.
+    pub(super) fn is_of_another_method(&self) -> bool {
+        let method = if self.method == "HEAD" { "GET" } else { &self.method };
+        !self.declared_methods.iter().any(|declared| declared == method)
+    }
+
+    fn request(&self) -> Request {
+        let mut request = Request::new(&self.method, &self.target());
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        match (&self.raw, &self.json) {
+            (Some((content_type, bytes)), _) => request.body(content_type, bytes.clone()),
+            (None, Some(json)) => request.json(json),
+            (None, None) => request,
+        }
+    }
+
+    fn target(&self) -> String {
+        let pairs = self.query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let query = pairs.collect::<Vec<_>>().join("&");
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
+}
+
+/// Text for a path or a query. What is encoded already stays as it is.
+pub(super) fn encoded(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/%*".contains(&byte);
+    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.spoiled() { &self.spoiled } else { "valid" };
+        let target: String = self.target().chars().take(300).collect();
+        write!(f, "({how}) {} {target}", self.method)?;
+        for (name, value) in &self.headers {
+            write!(f, " [{name}: {}]", value.escape_ascii())?;
+        }
+        let body = match (&self.raw, &self.json) {
+            (Some((content_type, bytes)), _) => format!(" {content_type} {}", bytes.escape_ascii()),
+            (None, Some(json)) => format!(" {json}"),
+            (None, None) => String::new(),
+        };
+        f.write_str(&body.chars().take(500).collect::<String>())
+    }
+}
