@@ -73,15 +73,18 @@ struct Run<'s> {
     sent: usize,
     /// How often each status was answered.
     statuses: BTreeMap<u16, usize>,
-    /// Whether a valid request by the operator was ever answered with success.
+    /// Who may ask it anything.
+    may: Actor,
+    /// Whether a valid request by who may was ever answered with success.
     succeeded: bool,
     faults: Vec<String>,
 }
 
 impl<'s> Run<'s> {
     fn of(spec: &'s Spec, operation: &'s Operation, seed: u64) -> Self {
-        let mut run =
-            Self { spec, operation, sent: 0, statuses: BTreeMap::new(), succeeded: false, faults: Vec::new() };
+        let may = if operation.secret_in(spec).is_some() { Actor::Gateway } else { Actor::Operator };
+        let (statuses, faults) = (BTreeMap::new(), Vec::new());
+        let mut run = Self { spec, operation, sent: 0, statuses, may, succeeded: false, faults };
         let mut draw = Draw::new(seed, operation.id());
         let world = World::new(spec);
         for round in 0..VALID {
@@ -89,9 +92,9 @@ impl<'s> Run<'s> {
                 // Fresh things each time: the request before may have ended them.
                 let ids = world.make_segments(operation, &mut draw);
                 let mut valid = draw.valid(spec, operation, &world, &ids, round);
-                if actor == Actor::Operator && round < 2 {
+                if actor == may && round < 2 {
                     // As the document shows it, so that it is known to be meant well.
-                    valid = draw.as_shown(operation, &ids, valid);
+                    valid = draw.as_shown(spec, operation, &ids, valid);
                 }
                 run.send(&world, actor, &valid);
             }
@@ -100,7 +103,7 @@ impl<'s> Run<'s> {
             let ids = world.make_segments(operation, &mut draw);
             let valid = draw.valid(spec, operation, &world, &ids, round);
             for spoiled in spoil::all(spec, operation, &valid, &world, &mut draw) {
-                run.send(&world, Actor::Operator, &spoiled);
+                run.send(&world, may, &spoiled);
                 if draw.one_in(6) {
                     let other = *draw.one_of(&Actor::ALL);
                     run.send(&world, other, &spoiled);
@@ -108,8 +111,7 @@ impl<'s> Run<'s> {
             }
         }
         if !run.succeeded {
-            run.faults
-                .push(format!("{}: no valid request by the operator was ever answered with success", operation.id()));
+            run.faults.push(format!("{}: no valid request by who may was ever answered with success", operation.id()));
         }
         run
     }
@@ -118,7 +120,7 @@ impl<'s> Run<'s> {
         let response = world.send(actor, request);
         self.sent += 1;
         *self.statuses.entry(response.status).or_default() += 1;
-        self.succeeded |= actor == Actor::Operator && !request.spoiled() && response.status < 300;
+        self.succeeded |= actor == self.may && !request.spoiled() && response.status < 300;
         if let Err(fault) = self.judge(actor, request, &response) {
             let shown: String = response.body.chars().take(400).collect();
             self.faults.push(format!(

@@ -83,6 +83,7 @@ fn example() -> Value {
         "organizations": [Id::example(IdKind::Organization)],
         "environments": ["*"],
         "environment": null,
+        "profile": "nginx",
         "ip_allow": null,
         "created_at": "2026-01-31T12:00:00.000Z",
     })

@@ -82,7 +82,7 @@ impl Draw {
         round: usize,
     ) -> Sent {
         let optional = |draw: &mut Self| if round < 2 { round == 1 } else { draw.one_in(2) };
-        let mut sent = Sent::new(operation, ids);
+        let mut sent = Sent::new(spec, operation, ids);
         for parameter in operation.parameters_in("query") {
             // A cursor can't be made up.
             if parameter["name"] != "cursor" && (parameter["required"] == true || optional(self)) {
@@ -99,9 +99,15 @@ impl Draw {
     }
 
     /// The request with the body that the document shows, where it shows one.
-    pub(super) fn as_shown(&mut self, operation: &Operation, ids: &BTreeMap<String, String>, valid: Sent) -> Sent {
+    pub(super) fn as_shown(
+        &mut self,
+        spec: &Spec,
+        operation: &Operation,
+        ids: &BTreeMap<String, String>,
+        valid: Sent,
+    ) -> Sent {
         match operation.shown_body() {
-            Some(shown) => Sent { json: Some(shown.clone()), ..Sent::new(operation, ids) },
+            Some(shown) => Sent { json: Some(shown.clone()), ..Sent::new(spec, operation, ids) },
             None => valid,
         }
     }

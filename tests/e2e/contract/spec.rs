@@ -89,6 +89,13 @@ impl Operation {
         self.value.get("x-cronflow-action").is_some()
     }
 
+    /// The header that the secret of whoever asks stands in, where that is not `Authorization`.
+    pub(super) fn secret_in(&self, spec: &Spec) -> Option<String> {
+        let scheme = self.value.pointer("/security/0")?.as_object()?.keys().next()?;
+        let scheme = &spec.document["components"]["securitySchemes"][scheme];
+        scheme["name"].as_str().map(str::to_owned)
+    }
+
     /// Whether there are methods that its path does not take.
     pub(super) fn takes_some_methods(&self) -> bool {
         self.value["responses"].get("405").is_some()

@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use harness::{Client, Host, Request, Response, secret};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::draw::Draw;
 use super::spec::{Operation, Spec};
 
+/// The profile of the gateway, and what such a gateway states of its client.
+const PROFILE: &str = "caddy";
+const STATES: [(&str, &str); 3] =
+    [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/v1/jobs"), ("X-Forwarded-For", "203.0.113.7")];
+
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Actor {
+    /// The operator.
     Operator,
     /// A production key with every scope.
     Manager,
@@ -32,33 +38,44 @@ impl Actor {
 pub(super) struct World<'s> {
     spec: &'s Spec,
     host: Host,
-    clients: Vec<(Actor, Client)>,
+    /// What each presents, and with what.
+    actors: Vec<(Actor, Option<String>, Client)>,
+    anybody: Client,
 }
 
 impl<'s> World<'s> {
     pub(super) fn new(spec: &'s Spec) -> Self {
         let host = Host::dev();
         let limited = host.issue("production", &["jobs:read", "jobs:write"]).secret;
-        let client = |actor| {
-            let identity = host.identity();
-            let bearer = match actor {
-                Actor::Operator => identity.operator_token.clone(),
-                Actor::Manager => identity.keys["production"].clone(),
-                Actor::Limited => limited.clone(),
-                Actor::Gateway => identity.gateway_token.clone(),
-                Actor::Nobody => return (actor, host.client(None)),
-                Actor::Stranger => secret::guessed(&identity.operator_token),
+        let gateway =
+            json!({ "name": "contract", "organizations": ["*"], "environment": "staging", "profile": PROFILE });
+        let gateway =
+            host.operator().post("/v1/gateways", &gateway).check_json(201)["secret"].as_str().map(str::to_owned);
+        let identity = host.identity();
+        let actor = |actor| {
+            let secret = match actor {
+                Actor::Operator => Some(identity.operator_token.clone()),
+                Actor::Manager => Some(identity.keys["production"].clone()),
+                Actor::Limited => Some(limited.clone()),
+                Actor::Gateway => gateway.clone(),
+                Actor::Nobody => None,
+                Actor::Stranger => Some(secret::guessed(&identity.operator_token)),
             };
-            (actor, host.client(Some(&bearer)))
+            let client = host.client(secret.as_deref());
+            (actor, secret, client)
         };
-        let clients = Actor::ALL.map(client).into();
-        Self { spec, host, clients }
+        let actors = Actor::ALL.map(actor).into();
+        Self { spec, anybody: host.client(None), actors, host }
     }
 
     /// Sends a request.
     pub(super) fn send(&self, actor: Actor, sent: &Sent) -> Response {
-        let (_, client) = self.clients.iter().find(|(of, _)| *of == actor).expect("everybody is there");
-        client.send(&sent.request())
+        let (_, secret, client) = self.actors.iter().find(|(of, ..)| *of == actor).expect("everybody is there");
+        let Some(header) = &sent.secret_in else { return client.send(&sent.request()) };
+        // `Authorization` is the client's whom a gateway asks about.
+        let bearer = format!("Bearer {}", self.host.identity().keys["production"]);
+        let request = sent.request().header("authorization", bearer);
+        self.anybody.send(&secret.iter().fold(request, |request, secret| request.header(header, secret)))
     }
 
     /// Ids for the segments of an operation's path: of the first organization and workspace, and of things made just now.
@@ -82,7 +99,7 @@ impl<'s> World<'s> {
         // Names may have to be new: what the document shows is taken once, then others are drawn.
         for round in 0..20 {
             let valid = draw.valid(self.spec, maker, self, &ids, round);
-            let valid = if round == 0 { draw.as_shown(maker, &ids, valid) } else { valid };
+            let valid = if round == 0 { draw.as_shown(self.spec, maker, &ids, valid) } else { valid };
             let made = self.send(Actor::Operator, &valid);
             if made.status == 201 {
                 let made: Value = serde_json::from_str(&made.body).expect("JSON");
@@ -118,6 +135,8 @@ pub(super) struct Sent {
     pub(super) raw: Option<(String, Vec<u8>)>,
     /// What was done to it; empty for a valid one.
     pub(super) spoiled: String,
+    /// The header that the secret stands in, where that is not `Authorization`.
+    pub(super) secret_in: Option<String>,
     /// Whether its path is one of no operation, or of another.
     pub(super) leads_elsewhere: bool,
     pub(super) declared_methods: Vec<String>,
@@ -125,16 +144,19 @@ pub(super) struct Sent {
 
 impl Sent {
     /// A request to an operation, about the things with these ids.
-    pub(super) fn new(operation: &Operation, ids: &BTreeMap<String, String>) -> Self {
+    pub(super) fn new(spec: &Spec, operation: &Operation, ids: &BTreeMap<String, String>) -> Self {
         let fill = |path: String, (name, id): (&String, &String)| path.replace(&format!("{{{name}}}"), id);
+        let secret_in = operation.secret_in(spec);
+        let states = STATES.iter().filter(|_| secret_in.is_some());
         Self {
             method: operation.method.clone(),
             path: ids.iter().fold(operation.path.clone(), fill),
             query: Vec::new(),
-            headers: Vec::new(),
+            headers: states.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(),
             json: None,
             raw: None,
             spoiled: String::new(),
+            secret_in,
             leads_elsewhere: false,
             declared_methods: operation.methods.clone(),
         }

@@ -72,8 +72,11 @@ fn curl(document: &Value, operation: &Operation<'_>) -> String {
     }
     let method = if operation.method == "GET" { String::new() } else { format!("-X {} ", operation.method) };
     let mut command = format!("curl -s {method}http://127.0.0.1:7800{path}");
-    if !operation.text("x-cronflow-action").is_empty() {
-        command.push_str(" \\\n  -H \"Authorization: Bearer $TOKEN\"");
+    let schemes = operation.value.pointer("/security/0").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    for scheme in schemes {
+        let header = document.pointer(&format!("/components/securitySchemes/{scheme}/name")).and_then(Value::as_str);
+        let header = header.map_or("Authorization: Bearer $TOKEN".to_owned(), |name| format!("{name}: $TOKEN"));
+        command.push_str(&format!(" \\\n  -H \"{header}\""));
     }
     if let Some(example) = operation.value.pointer("/requestBody/content/application~1json/example") {
         let json = format!("{example:#}").replace('\'', r"'\''");
