@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use access_model::PlainSecret;
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
@@ -29,12 +30,27 @@ pub(crate) struct Settings {
     /// Address to serve on [default: 127.0.0.1:7800].
     #[arg(long, env = "CRONFLOW_ACCESS_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Folder of the embedded store and the root key [default: data; with --dev: data-dev].
+    /// Folder of the root key, and of the embedded store where that serves [default: data; with --dev: data-dev].
     #[arg(long, env = "CRONFLOW_ACCESS_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// File of the root key [default: DATA_DIR/root.key].
     #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY", value_name = "FILE")]
     pub(crate) root_key: Option<PathBuf>,
+    /// Redis to keep the store in, shared by all hosts that name it: `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`. With a
+    /// password in it, say it in the config file or the environment, never on the command line [default: the embedded store].
+    #[arg(
+        long,
+        env = "CRONFLOW_ACCESS_REDIS",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret
+    )]
+    #[schemars(with = "Option<String>")]
+    pub(crate) redis: Option<PlainSecret>,
+    /// Milliseconds after which what another host changed in Redis holds here at the latest, from 100 to 60000 [default: 1000].
+    #[arg(long, env = "CRONFLOW_ACCESS_FRESHNESS_MS", value_name = "N")]
+    #[schemars(range(min = 100, max = 60_000))]
+    pub(crate) freshness_ms: Option<u64>,
     /// Folder of policies that replaces the built-in platform set, watched for changes.
     #[arg(long, env = "CRONFLOW_ACCESS_POLICIES", value_name = "DIR")]
     pub(crate) policies: Option<PathBuf>,
@@ -87,6 +103,8 @@ impl Settings {
             listen: self.listen.or(below.listen),
             data_dir: self.data_dir.or(below.data_dir),
             root_key: self.root_key.or(below.root_key),
+            redis: self.redis.or(below.redis),
+            freshness_ms: self.freshness_ms.or(below.freshness_ms),
             policies: self.policies.or(below.policies),
             catalog: self.catalog.or(below.catalog),
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
@@ -117,6 +135,12 @@ impl Settings {
     pub(crate) fn root_key(&self, dev: bool) -> PathBuf {
         self.root_key.clone().unwrap_or_else(|| self.data_dir(dev).join("root.key"))
     }
+}
+
+/// What an error about it must not quote. Whatever it says is looked at where it is used.
+#[expect(clippy::unnecessary_wraps, reason = "this is how clap wants it")]
+fn secret(text: &str) -> Result<PlainSecret, std::convert::Infallible> {
+    Ok(PlainSecret::new(text.to_owned()))
 }
 
 /// An environment variable, if it is set and not empty.

@@ -2,7 +2,8 @@
 //!
 //! The binary parses, wires and runs; everything else lives in the rooms beside it. Reading order: [`cli`] (what can be
 //! said on the command line), [`config`] (the file, the environment and their order), [`commands`] (one file each; start
-//! with `serve`), [`api`] (how the other commands speak to a running host), [`output`], [`report`] (findings, a line each).
+//! with `serve`), [`store`] (the embedded one or Redis), [`api`] (how the other commands speak to a running host),
+//! [`output`], [`report`] (findings, a line each).
 //!
 //! It must never decide anything, and no command but `init`, `serve`, `backup` and `restore` may open the store.
 
@@ -12,6 +13,7 @@ mod commands;
 mod config;
 mod output;
 mod report;
+mod store;
 
 use std::process::ExitCode;
 

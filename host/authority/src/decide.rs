@@ -21,6 +21,7 @@ pub(crate) mod throttle;
 pub use answer::{Answer, Outcome, PrincipalView};
 pub use authorize::ACTION as ASK;
 pub use decision_id::DecisionId;
+pub use freshness::Heard;
 pub use gather::Question;
 pub use identify::Caller;
 pub use permit::Permit;

@@ -1,4 +1,4 @@
-//! `init`: begins an installation on the embedded store.
+//! `init`: begins an installation, on the embedded store or on Redis.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,11 +7,9 @@ use std::sync::Arc;
 use access_authority::lifecycle::init::init;
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::lifecycle::{Installation, LifecycleError};
-use access_model::Catalog;
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
-use access_store::Embedded;
-use access_store::embedded::Options;
+use access_model::{Catalog, Clock, Entropy};
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
@@ -19,6 +17,7 @@ use serde_json::json;
 use crate::cli::Format;
 use crate::config::Settings;
 use crate::output;
+use crate::store::{Opened, WhenAbsent};
 
 /// Begin an installation.
 #[derive(Debug, Args)]
@@ -42,21 +41,24 @@ impl Init {
         access_model::organization::check_name(&self.organization).context("--organization")?;
         access_model::organization::check_name(&self.workspace).context("--workspace")?;
         let catalog = catalog(settings.catalog.as_deref())?;
-        let data_dir = settings.data_dir(false);
-        create_private(&data_dir)?;
-        let store = Arc::new(Embedded::open(&data_dir, Options::default())?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let beginning = runtime.block_on(async {
+            let (its_clock, its_entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+            let opened = Opened::open(&settings, false, WhenAbsent::Begin, its_clock, its_entropy).await?;
+            let store = opened.store();
             // Before a root key is made: one that no store knows must not lie beside a store.
             if Installation::read(store.as_ref()).await?.is_some() {
                 return Err(LifecycleError::AlreadyInitialized.into());
             }
             let root = root_key(&settings.root_key(false))?;
             let names = (self.organization.as_str(), self.workspace.as_str());
-            let beginning = init(store.as_ref(), &catalog, &root, &SystemClock::new(), &SystemEntropy, names).await?;
-            store.close().await?;
+            let beginning = init(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref(), names).await?;
+            opened.close().await?;
             anyhow::Ok(beginning)
         })?;
+        let data_dir = settings.data_dir(false);
         let shown = json!({
             "organization": beginning.organization,
             "workspace": beginning.workspace,
@@ -84,11 +86,4 @@ pub(super) fn catalog(file: Option<&Path>) -> anyhow::Result<Arc<Catalog>> {
 /// The root key in `file`, made first where there is none.
 pub(super) fn root_key(file: &Path) -> anyhow::Result<RootKey> {
     if file.exists() { Ok(RootKey::read(file)?) } else { Ok(RootKey::create(file, &SystemEntropy)?) }
-}
-
-/// Makes a folder that only its owner may enter.
-pub(super) fn create_private(dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.with_context(|| format!("data folder `{}` can't be made", dir.display()))
 }

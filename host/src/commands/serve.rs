@@ -13,23 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access_authority::lifecycle::demo::{Demo, demo};
-use access_authority::lifecycle::{Installation, dev_clock};
+use access_authority::lifecycle::{Installation, LifecycleError, dev_clock};
 use access_authority::policies::{Policies, Reload};
 use access_authority::{Authority, World};
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
 use access_model::{Clock, Entropy};
-use access_store::embedded::Options;
-use access_store::{Embedded, Metered};
+use access_store::{Metered, Store};
 use access_web::App;
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::init::{catalog, create_private, root_key};
+use super::init::{catalog, root_key};
 use crate::config::Settings;
 use crate::output;
+use crate::store::{Opened, WhenAbsent};
 
 /// How often the policy folder is looked at.
 const LOOK_AT_POLICIES: Duration = Duration::from_millis(250);
@@ -71,12 +71,14 @@ impl Serve {
         let listener = bind(listen).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 
-        let data_dir = settings.data_dir(self.dev);
-        let embedded = Arc::new(self.open_store(&data_dir, &settings).await?);
-        let store = Arc::new(Metered::new(embedded.clone()));
-        let root = root_key(&settings.root_key(self.dev))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let when_absent = if self.dev { WhenAbsent::Begin } else { WhenAbsent::Refuse };
+        let (its_clock, its_entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+        let opened = Opened::open(&settings, self.dev, when_absent, its_clock, its_entropy).await?;
+        let store = Arc::new(Metered::new(opened.store()));
+        self.check_installation(store.as_ref(), &settings).await?;
+        let root = root_key(&settings.root_key(self.dev))?;
         dev_clock::restore(store.as_ref(), clock.as_ref()).await?;
         let demo = match self.dev {
             true => Some(demo(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref()).await?),
@@ -98,7 +100,7 @@ impl Serve {
 
         authority.check_store().await?;
         self.announce(&base_url, &metrics_url, demo.as_ref())?;
-        tracing::info!(%base_url, %metrics_url, data_dir = %data_dir.display(), dev = self.dev, "serving");
+        tracing::info!(%base_url, %metrics_url, store = %opened, dev = self.dev, "serving");
 
         signal().await?;
         tracing::info!("stopping: no new connections, those in flight may end");
@@ -112,23 +114,17 @@ impl Serve {
             task.abort();
         }
         authority.shut_down().await;
-        embedded.close().await?;
+        opened.close().await?;
         tracing::info!("stopped");
         Ok(())
     }
 
-    async fn open_store(&self, data_dir: &std::path::Path, settings: &Settings) -> anyhow::Result<Embedded> {
-        if self.dev {
-            create_private(data_dir)?;
-        } else if !data_dir.join(access_store::embedded::FILE).exists() {
-            return Err(access_authority::lifecycle::LifecycleError::NotInitialized.into());
-        }
-        let store = Embedded::open(data_dir, Options::default())?;
-        // Which kind of installation it is comes before any key is made for it.
-        let begun = Installation::read(&store).await?;
+    /// Which kind of installation it is comes before any key is made for it.
+    async fn check_installation(&self, store: &dyn Store, settings: &Settings) -> anyhow::Result<()> {
+        let begun = Installation::read(store).await?;
         match &begun {
             Some(installation) => installation.check_dev(self.dev)?,
-            None if !self.dev => return Err(access_authority::lifecycle::LifecycleError::NotInitialized.into()),
+            None if !self.dev => return Err(LifecycleError::NotInitialized.into()),
             None => {}
         }
         // Only an empty dev store gets a root key made for it: one that no store knows must not lie beside a store.
@@ -139,7 +135,7 @@ impl Serve {
                 settings.root_key(self.dev).display()
             );
         }
-        Ok(store)
+        Ok(())
     }
 
     fn announce(&self, base_url: &str, metrics_url: &str, demo: Option<&Demo>) -> anyhow::Result<()> {

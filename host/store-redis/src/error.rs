@@ -56,8 +56,9 @@ pub enum OpenError {
     },
     /// There is no store, and none was to be made.
     #[error(
-        "there is no store in Redis at {address}; begin one with `cronflow-access init --redis URL`. If there was one, Redis \
-         has lost its data: restore that first"
+        "nothing has been set up here: there is no store in Redis at {address}; run `cronflow-access init --redis URL \
+         --organization NAME --workspace NAME` first, or `serve --dev --redis URL` for a demo; if there was a store, Redis has \
+         lost its data, so restore that"
     )]
     Absent {
         /// Host and port, or path.

@@ -82,6 +82,11 @@ impl Redis {
         Ok(Self { address: begun.address, books, hearing, lines, tasks: Mutex::new(tasks) })
     }
 
+    /// Where Redis is: host and port, or path.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Refuses what comes from now on, and ends the connections. Once more is harmless.
     pub async fn close(&self) {
         self.lines.iter().for_each(|line| line.close());

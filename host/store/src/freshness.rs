@@ -28,10 +28,11 @@ impl Freshness {
         Self { shards: (0..shards).map(|_| OfShard::default()).collect(), skew_millis: AtomicI64::new(0) }
     }
 
-    /// Until when the shard is fresh, in monotonic time; zero when that was never proven.
+    /// Until when the shard is fresh, in monotonic time; zero when that was never proven. A shard that the store doesn't have is
+    /// fresh for ever: nothing is there, and nothing can be put there.
     pub fn until(&self, shard: Shard) -> Duration {
         let of = self.shards.get(usize::from(shard.number()));
-        of.map_or(Duration::ZERO, |of| Duration::from_micros(of.until.load(Ordering::Acquire)))
+        Duration::from_micros(of.map_or(u64::MAX, |of| of.until.load(Ordering::Acquire)))
     }
 
     /// Whether all shards are fresh at `now`, in monotonic time.
@@ -88,6 +89,7 @@ mod tests {
         assert!(freshness.is_whole(Duration::from_millis(899)) && !freshness.is_whole(Duration::from_millis(900)));
         freshness.prove(first, 8, Duration::from_millis(1_000));
         assert_eq!(freshness.until(first), Duration::from_millis(1_500));
+        assert!(freshness.until(Shard::new(2).unwrap()) > Duration::from_secs(1 << 40), "nothing can change there");
         freshness.heard(second, 4);
         assert_eq!(freshness.applied(), [8, 4]);
     }

@@ -9,7 +9,28 @@ use access_model::{Kind, Shard};
 use crate::authority::Authority;
 use crate::error::Error;
 
+/// What this host knows of other hosts' changes.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// The number of the last announced commit that it has heard of, by shard.
+    pub applied: Vec<u64>,
+    /// Whether it has proven of late, for every shard, that this was all.
+    pub is_fresh: bool,
+    /// The store's wall clock minus this host's.
+    pub skew_millis: i64,
+}
+
 impl Authority {
+    /// What this host knows of other hosts' changes; `None` where no other host can make any.
+    pub fn heard(&self) -> Option<Heard> {
+        let freshness = self.freshness.as_ref()?;
+        Some(Heard {
+            applied: freshness.applied(),
+            is_fresh: freshness.is_whole(self.clock.monotonic()),
+            skew_millis: freshness.skew_millis(),
+        })
+    }
+
     /// Whether cached entries of the shard can be believed.
     pub(crate) fn is_fresh(&self, shard: Shard) -> bool {
         self.freshness.as_ref().is_none_or(|freshness| self.clock.monotonic() < freshness.until(shard))

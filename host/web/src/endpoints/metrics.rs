@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access_authority::decide::Heard;
 use access_model::PlainSecret;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -35,5 +36,24 @@ pub(crate) async fn scrape(State(scrape): State<Arc<Scrape>>, headers: HeaderMap
     let stale = u8::from(scrape.app.authority.policies().problem().is_some());
     text.push_str("# HELP access_policies_stale 1 while the files in the policy folder are not what decides\n");
     text.push_str(&format!("# TYPE access_policies_stale gauge\naccess_policies_stale {stale}\n"));
+    if let Some(heard) = scrape.app.authority.heard() {
+        text.push_str(&of_redis(&heard));
+    }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// What a store that other hosts write to as well has to say.
+fn of_redis(heard: &Heard) -> String {
+    let mut text = "# HELP access_store_applied Number of the last announced commit that this host has heard of\n\
+                    # TYPE access_store_applied gauge\n"
+        .to_owned();
+    for (shard, applied) in heard.applied.iter().enumerate() {
+        text.push_str(&format!("access_store_applied{{shard=\"{shard:02}\"}} {applied}\n"));
+    }
+    let (fresh, skew) = (u8::from(heard.is_fresh), heard.skew_millis);
+    text.push_str("# HELP access_store_fresh 1 while this host proves that it hears of every change\n");
+    text.push_str(&format!("# TYPE access_store_fresh gauge\naccess_store_fresh {fresh}\n"));
+    text.push_str("# HELP access_store_skew_milliseconds The clock of the store minus that of this host\n");
+    text.push_str(&format!("# TYPE access_store_skew_milliseconds gauge\naccess_store_skew_milliseconds {skew}\n"));
+    text
 }
