@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What environment variables begin with.
 const PREFIX: &str = "CRONFLOW_ACCESS_";
@@ -22,6 +22,8 @@ pub(crate) const CREDENTIAL: &str = "CRONFLOW_ACCESS_CREDENTIAL";
 pub(crate) const ROOT_KEY: &str = "CRONFLOW_ACCESS_ROOT_KEY";
 /// The bearer of the metrics listener.
 pub(crate) const METRICS_TOKEN: &str = "CRONFLOW_ACCESS_METRICS_TOKEN";
+/// The Redis that the store is in.
+pub(crate) const REDIS: &str = "CRONFLOW_ACCESS_REDIS";
 
 /// Settings of a host. Each may stand in the file, in the environment or on the command line; the later wins.
 #[derive(Debug, Clone, Default, Args, Deserialize, Serialize, JsonSchema)]
@@ -40,11 +42,12 @@ pub(crate) struct Settings {
     /// password in it, say it in the config file or the environment, never on the command line [default: the embedded store].
     #[arg(
         long,
-        env = "CRONFLOW_ACCESS_REDIS",
+        env = REDIS,
         hide_env_values = true,
         value_name = "URL",
         value_parser = secret
     )]
+    #[serde(serialize_with = "without_password")]
     #[schemars(with = "Option<String>")]
     pub(crate) redis: Option<PlainSecret>,
     /// Milliseconds after which what another host changed in Redis holds here at the latest, from 100 to 60000 [default: 1000].
@@ -143,6 +146,17 @@ fn secret(text: &str) -> Result<PlainSecret, std::convert::Infallible> {
     Ok(PlainSecret::new(text.to_owned()))
 }
 
+/// A URL as it may be shown: who may use it is left out, and whatever else may say so.
+fn without_password<S: Serializer>(url: &Option<PlainSecret>, serializer: S) -> Result<S::Ok, S::Error> {
+    let shown = url.as_ref().map(|url| {
+        let (url, query) = url.expose().split_once('?').map_or((url.expose(), ""), |(url, _)| (url, "?…"));
+        let (scheme, rest) = url.split_once("://").unwrap_or(("…", url));
+        let (user, place) = rest.rsplit_once('@').map_or(("", rest), |(_, place)| ("…@", place));
+        format!("{scheme}://{user}{place}{query}")
+    });
+    shown.serialize(serializer)
+}
+
 /// An environment variable, if it is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(crate) fn environment(name: &str) -> Option<String> {
@@ -199,6 +213,22 @@ mod tests {
         assert_eq!(both.listen, "127.0.0.1:2".parse().ok());
         assert_eq!(both.log.as_deref(), Some("debug"));
         assert_eq!(both.trusted_proxies.map(|all| all.len()), Some(1));
+    }
+
+    #[test]
+    fn urls_are_shown_without_their_passwords() {
+        for (url, expected) in [
+            ("redis://127.0.0.1:6379/2", "redis://127.0.0.1:6379/2"),
+            ("redis://user:hunter2@example:6379", "redis://…@example:6379"),
+            ("redis://:hunter2/@2@example", "redis://…@example"),
+            ("unix:///run/redis.sock?user=u&pass=hunter2", "unix:///run/redis.sock?…"),
+            ("hunter2@example", "…://…@example"),
+        ] {
+            let settings = Settings { redis: Some(PlainSecret::new(url.to_owned())), ..Settings::default() };
+            let shown = serde_json::to_value(&settings).unwrap();
+            assert_eq!(shown["redis"].as_str(), Some(expected));
+            assert!(!format!("{settings:?}").contains("hunter2"));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use access_authority::lifecycle::LifecycleError;
 use access_model::{Clock, Entropy};
 use access_store::{Embedded, Store, embedded};
-use access_store_redis::Redis;
+use access_store_redis::{Options, Redis};
 use anyhow::{Context, bail};
 
 use crate::config::Settings;
@@ -59,10 +59,10 @@ impl Opened {
             let options = embedded::Options { shards_when_new: SHARDS, ..embedded::Options::default() };
             return Ok(Self::Embedded(Arc::new(Embedded::open(&data_dir, options)?), file));
         };
-        let options = access_store_redis::Options {
+        let options = Options {
             shards_when_new: (when_absent == WhenAbsent::Begin).then_some(SHARDS),
             bound: bound(settings)?,
-            ..access_store_redis::Options::new(url.clone())
+            ..Options::new(url.clone())
         };
         Ok(Self::Redis(Arc::new(Redis::open(options, clock, entropy).await?)))
     }
@@ -94,10 +94,11 @@ impl fmt::Display for Opened {
     }
 }
 
-fn bound(settings: &Settings) -> anyhow::Result<Duration> {
+/// How long what was read from Redis is believed.
+pub(crate) fn bound(settings: &Settings) -> anyhow::Result<Duration> {
     let millis = settings.freshness_ms.unwrap_or(FRESHNESS_MILLIS);
     if !FRESHNESS_RANGE.contains(&millis) {
-        bail!("freshness_ms can't be {millis}; choose from {} to {}", FRESHNESS_RANGE.start(), FRESHNESS_RANGE.end());
+        bail!("`freshness_ms` can't be {millis}; choose from {} to {}", FRESHNESS_RANGE.start(), FRESHNESS_RANGE.end());
     }
     Ok(Duration::from_millis(millis))
 }

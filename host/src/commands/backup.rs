@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use access_authority::lifecycle::backup::{Order, backup};
 use access_model::clock::SystemClock;
+use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::Format;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::output;
 
 /// Back up the embedded store, while a host serves from it or at rest.
@@ -39,6 +40,9 @@ impl Backup {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         let stated = Settings { data_dir: self.data_dir, root_key: self.root_key, ..Settings::default() };
         let settings = stated.completed_from(self.config.as_deref())?;
+        if settings.redis.is_some() || config::environment(config::REDIS).is_some() {
+            bail!("the store is in Redis: back that up by its own means, with the root key kept apart");
+        }
         let (data_dir, root_key) = (settings.data_dir(false), settings.root_key(false));
         let order = Order {
             data_dir: &data_dir,

@@ -56,7 +56,8 @@ pub(crate) async fn begin(options: &Options, entropy: &dyn Entropy) -> Result<Be
     Ok(Begun { client, epoch, shards, address })
 }
 
-fn client(options: &Options) -> Result<(Client, String), OpenError> {
+/// A client that has not connected yet, and where it will.
+pub(crate) fn client(options: &Options) -> Result<(Client, String), OpenError> {
     // What these errors say is fixed text; the URL is not in it.
     let unusable = |error: RedisError| OpenError::Url(error.to_string());
     let url = options.url.expose();

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use access_model::PlainSecret;
 
+use crate::begin;
+use crate::error::OpenError;
+
 /// How to open a [`Redis`](crate::Redis) store.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -31,5 +34,13 @@ impl Options {
             bound: Duration::from_secs(1),
             time_out: Duration::from_millis(500),
         }
+    }
+
+    /// Where Redis is: host and port, or path. Nobody is asked.
+    ///
+    /// # Errors
+    /// [`OpenError::Url`].
+    pub fn address(&self) -> Result<String, OpenError> {
+        begin::client(self).map(|(_, address)| address)
     }
 }

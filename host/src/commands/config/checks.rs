@@ -7,6 +7,7 @@ use std::path::Path;
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
 use access_model::network::{AllowList, AllowListError};
+use access_store_redis::Options;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
@@ -14,13 +15,25 @@ use crate::commands::init::catalog;
 use crate::commands::serve::metrics;
 use crate::config::{self, Settings};
 use crate::report::Finding;
+use crate::store::bound;
 
 /// A network of proxies is rarely shorter than this, and whoever sends from it may claim any address.
 const WIDE: (u8, u8) = (8, 32);
 
 /// All of them, in the order of their lines.
-pub(crate) const ALL: [fn(&Settings) -> Vec<Finding>; 10] =
-    [paths, listen, metrics_listen, data_dir, root_key, catalog_file, policies, trusted_proxies, log, shutdown_seconds];
+pub(crate) const ALL: [fn(&Settings) -> Vec<Finding>; 11] = [
+    paths,
+    listen,
+    metrics_listen,
+    data_dir,
+    root_key,
+    redis,
+    catalog_file,
+    policies,
+    trusted_proxies,
+    log,
+    shutdown_seconds,
+];
 
 fn paths(settings: &Settings) -> Vec<Finding> {
     let stated = [
@@ -112,6 +125,18 @@ pub(crate) fn root_key(settings: &Settings) -> Vec<Finding> {
             "put the installation's root key there, readable for the host's user",
         ),
         Ok(_) => not_private(name, &file).unwrap_or_else(|| Finding::ok(name, format!("`{shown}`"))),
+    }]
+}
+
+fn redis(settings: &Settings) -> Vec<Finding> {
+    let Some(url) = &settings.redis else { return Vec::new() };
+    vec![match (Options::new(url.clone()).address(), bound(settings)) {
+        (Err(error), _) => Finding::fail("redis", error.to_string(), "correct the URL"),
+        (_, Err(error)) => Finding::fail("freshness_ms", error.to_string(), "leave it out for a second"),
+        (Ok(address), Ok(bound)) => {
+            let bound = bound.as_millis();
+            Finding::ok("redis", format!("{address}; what another host changes holds here within {bound} ms"))
+        }
     }]
 }
 
