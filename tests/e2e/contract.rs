@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use draw::Draw;
 use harness::{Response, in_parallel};
-use serde_json::Value;
+use serde_json::{Value, json};
 use spec::{Operation, Spec};
 use world::{Actor, Sent, World};
 
@@ -155,6 +155,11 @@ impl<'s> Run<'s> {
         if request.is_of_another_method() && status != 405 {
             return Err(format!("{status} for a method that is not declared"));
         }
+        if status < 300
+            && let Err(why) = self.allows(request)
+        {
+            return Err(format!("the document does not allow it, and it succeeded: {why}"));
+        }
         let header = match status {
             401 => "www-authenticate",
             405 => "allow",
@@ -165,6 +170,26 @@ impl<'s> Run<'s> {
             return Err(format!("no `{header}`"));
         }
         self.judge_body(request, response, declared)
+    }
+
+    /// Whether body and query are what the document says.
+    fn allows(&self, request: &Sent) -> Result<(), String> {
+        if let (Some(schema), Some(json)) = (self.operation.body(), &request.json) {
+            schema::check(&self.spec.document, schema, json)?;
+        }
+        for parameter in self.operation.parameters_in("query") {
+            let given: Vec<_> = request.query.iter().filter(|(name, _)| parameter["name"] == *name).collect();
+            let value = match given.as_slice() {
+                [] => continue,
+                [(_, text)] if parameter["schema"]["type"] == "integer" => {
+                    json!(text.parse::<u64>().ok())
+                }
+                [(_, text)] => json!(text),
+                _ => return Err(format!("{} stands more than once", parameter["name"])),
+            };
+            schema::check(&self.spec.document, &parameter["schema"], &value)?;
+        }
+        Ok(())
     }
 
     fn judge_body(&self, request: &Sent, response: &Response, declared: &Value) -> Result<(), String> {

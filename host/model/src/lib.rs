@@ -4,7 +4,7 @@
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`] and [`credential`] (what a secret
 //! resolves to), [`organization`] (who owns it), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
-//! [`audit`], [`text`] (quoting what others wrote).
+//! [`audit`], [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
 //!
@@ -20,6 +20,7 @@ pub mod id;
 pub mod key;
 pub mod meter;
 pub mod network;
+pub mod object;
 pub mod organization;
 pub mod path;
 pub mod secret;
@@ -33,5 +34,6 @@ pub use entropy::Entropy;
 pub use id::{Id, IdKind, Shard};
 pub use key::{ApiKey, KeyState, NewKey};
 pub use network::AllowList;
+pub use object::Object;
 pub use organization::{Network, Organization, OwnerState, Workspace};
 pub use secret::{Pepper, PlainSecret, SecretDigest};

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access_model::Object;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -76,13 +77,13 @@ fn parse<T: DeserializeOwned>(is_json: bool, bytes: &[u8]) -> Result<T, Problem>
     if !is_json {
         return Err(Problem::new(415, "unsupported_media_type", "send JSON, with `Content-Type: application/json`"));
     }
-    serde_json::from_slice(bytes).map_err(|_| fault::<T>(bytes))
+    serde_json::from_slice(bytes).map(|Object(value)| value).map_err(|_| fault::<T>(bytes))
 }
 
 /// Reads the body again, slowly, to say where it is wrong.
 fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+    let (path, error) = match serde_path_to_error::deserialize::<_, Object<T>>(&mut reader) {
         Ok(_) => return Problem::new(400, "invalid_request", "there is something after the JSON document"),
         Err(error) => (error.path().to_string(), error.into_inner()),
     };

@@ -206,13 +206,16 @@ impl Draw {
     }
 }
 
-/// `schema` with what one of its `ways` adds: required fields, and what those require.
+/// `schema` with what one of its `ways` adds: a narrower type, required fields, and what those require.
 fn with(document: &Value, schema: &Value, way: &Value) -> Value {
     let mut whole = resolve(document, schema).clone();
     let more = way["required"].as_array().cloned().unwrap_or_default();
     let mut required = whole["required"].as_array().cloned().unwrap_or_default();
     required.extend(more);
     whole["required"] = Value::Array(required);
+    if let Some(ty) = way.get("type") {
+        whole["type"] = ty.clone();
+    }
     for (name, more) in way["properties"].as_object().into_iter().flatten() {
         let field = with(document, &whole["properties"][name], more);
         whole["properties"][name] = field;

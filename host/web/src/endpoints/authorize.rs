@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use access_authority::decide::ASK;
 use access_authority::{Permit, Question, Target};
-use access_model::PlainSecret;
 use access_model::network::Address;
 use access_model::organization::check_name;
+use access_model::{Object, PlainSecret};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -31,13 +31,13 @@ pub(crate) struct QuestionBody {
     credential: PlainSecret,
     /// The request that it was presented with.
     #[serde(default)]
-    request: RequestBody,
+    request: Object<RequestBody>,
     /// The catalog's action, in place of method and path.
     #[serde(default)]
     action: Option<String>,
     /// What it is to be done to.
     #[serde(default)]
-    resource: Resource,
+    resource: Object<Resource>,
     /// Free attributes.
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     #[schemars(extend("x-catalog" = "attributes"))]
@@ -54,8 +54,12 @@ fn example() -> Value {
 
 /// Either the action is stated, or the request whole.
 fn ways() -> Value {
-    let whole = json!({ "properties": { "request": { "required": ["method", "path"] } }, "required": ["request"] });
-    json!([{ "required": ["action"] }, whole])
+    let stated = json!({ "type": "string" });
+    let request = json!({ "properties": { "method": stated, "path": stated }, "required": ["method", "path"] });
+    json!([
+        { "properties": { "action": stated }, "required": ["action"] },
+        { "properties": { "request": request }, "required": ["request"] },
+    ])
 }
 
 /// The request that a secret was presented with.
@@ -93,7 +97,7 @@ pub(crate) async fn permit(app: &App, asker: &Asker) -> Result<Permit, Problem> 
 impl QuestionBody {
     /// Checks the question's form. `at` is where it stands in the body, for errors.
     pub(crate) fn into_question(self, at: &str) -> Result<Question, Problem> {
-        let RequestBody { method, path, ip, environment } = self.request;
+        let RequestBody { method, path, ip, environment } = self.request.0;
         if self.action.is_none() && (method.is_none() || path.is_none()) {
             let message = "state `action`, or `request.method` and `request.path`";
             return Err(Problem::new(400, "invalid_request", format!("{at}{message}")));
@@ -112,7 +116,7 @@ impl QuestionBody {
             ip: ip.transpose()?,
             environment,
             action: self.action,
-            resource: self.resource,
+            resource: self.resource.0,
             context: self.context,
         })
     }

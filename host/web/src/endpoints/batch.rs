@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access_model::Object;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -22,7 +23,7 @@ use crate::problem::Problem;
 pub(crate) struct BatchBody {
     /// The questions.
     #[schemars(extend("x-catalog" = "batch"))]
-    items: Vec<QuestionBody>,
+    items: Vec<Object<QuestionBody>>,
 }
 
 /// Several decisions.
@@ -41,7 +42,8 @@ pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: B
         return Err(Problem::invalid("items", format!("must have 1 to {most} questions")));
     }
     // All of them are checked before any is decided, so that a malformed one consumes no quota.
-    let questions = items.into_iter().enumerate().map(|(at, item)| item.into_question(&format!("items[{at}].")));
+    let questions =
+        items.into_iter().enumerate().map(|(at, Object(item))| item.into_question(&format!("items[{at}].")));
     let questions = questions.collect::<Result<Vec<_>, _>>()?;
     let mut answers = Vec::with_capacity(questions.len());
     for question in questions {

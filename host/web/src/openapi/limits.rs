@@ -16,6 +16,7 @@ pub(super) fn fill(value: &mut Value, catalog: &Catalog) {
             if let Some(Value::String(mark)) = fields.remove(MARK) {
                 for (name, value) in said(&mark, catalog).as_object().into_iter().flatten() {
                     match (fields.get_mut(name), value) {
+                        (Some(Value::String(known)), Value::String(more)) => known.push_str(more),
                         // `items`, say, of which the type is known already.
                         (Some(Value::Object(known)), Value::Object(more)) => known.extend(more.clone()),
                         _ => {
@@ -40,9 +41,20 @@ fn said(mark: &str, catalog: &Catalog) -> Value {
     let limits = &catalog.limits;
     let kinds = || catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey);
     match mark {
-        "allow_list" => json!({ "minItems": 1, "maxItems": limits.allow_list, "examples": [["203.0.113.0/24"]] }),
-        "attributes" => json!({ "maxProperties": limits.attributes, "examples": [{ "priority": 3 }] }),
-        "attribute_bytes" => json!({ "maxLength": limits.attribute_bytes }),
+        "allow_list" => json!({
+            "minItems": 1,
+            "maxItems": limits.allow_list,
+            "items": { "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$" },
+            "examples": [["203.0.113.0/24"]],
+        }),
+        // A question that is too large is decided, not refused; so these bounds are told and not imposed.
+        "attributes" => json!({
+            "description": format!(" More than {} are denied `facts_too_large`.", limits.attributes),
+            "examples": [{ "priority": 3 }],
+        }),
+        "attribute_bytes" => json!({
+            "description": format!(" One of more than {} bytes is denied `facts_too_large`.", limits.attribute_bytes),
+        }),
         "batch" => json!({ "minItems": 1, "maxItems": limits.batch }),
         "environment" => json!({ "pattern": NAME_PATTERN, "examples": ["production"] }),
         "gateway_environments" => json!({
