@@ -145,15 +145,18 @@ impl Beginning<'_> {
         self.query(redis::cmd("HGETALL").arg(store)).await
     }
 
-    /// Says what the store is to be, except what another host has said already.
+    /// Says what the store is to be, unless another host has said so already: all of it or nothing.
     async fn write(&mut self, shards: u8, entropy: &dyn Entropy) -> Result<(), OpenError> {
         let store = names::store(&self.options.prefix);
         let epoch = access_model::entropy::random_base62(entropy, EPOCH_LENGTH)?;
         let fields = [("epoch", epoch), ("shards", shards.to_string()), ("format", FORMAT.to_string())];
+        let mut all = redis::pipe();
+        all.atomic();
         for (field, value) in fields {
-            let _: i64 = self.query(redis::cmd("HSETNX").arg(&store).arg(field).arg(value)).await?;
+            all.cmd("HSETNX").arg(&store).arg(field).arg(value);
         }
-        Ok(())
+        let written: Result<Vec<i64>, RedisError> = all.query_async(&mut self.connection).await;
+        written.map(drop).map_err(|error| self.unreachable(&error))
     }
 
     /// Sees that every shard belongs to the store.
@@ -177,7 +180,11 @@ impl Beginning<'_> {
 
     async fn query<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, OpenError> {
         let answered = command.query_async(&mut self.connection).await;
-        answered.map_err(|error| OpenError::Unreachable { address: self.address.to_owned(), detail: describe(&error) })
+        answered.map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &RedisError) -> OpenError {
+        OpenError::Unreachable { address: self.address.to_owned(), detail: describe(error) }
     }
 
     fn damaged(&self, detail: &str) -> OpenError {
