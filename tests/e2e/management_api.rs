@@ -1,7 +1,9 @@
 //! The management API, asked by keys: what their scopes let them do, and what nothing lets them do.
 
 mod grants;
+mod organizations;
 mod scopes;
+mod versions;
 
 use harness::{Host, Request, Response};
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 /// An endpoint of the management API.
 struct Endpoint {
     method: &'static str,
-    /// `WS` is the first workspace, `KEY` a key of it.
+    /// `ORG` is the first organization, `WS` a workspace, `KEY` a key of it.
     path: &'static str,
     body: Option<Value>,
     /// The scope with which a production key may use it; none: operators alone.
@@ -32,6 +34,26 @@ fn endpoints() -> Vec<Endpoint> {
         get("/v1/workspaces/WS/network", Some("network:read")),
         put("/v1/workspaces/WS/network", json!({ "egress_allow": null }), Some("network:write")),
         get("/v1/workspaces/WS/audit", Some("audit:read")),
+        get("/v1/workspaces/WS", Some("settings:read")),
+        get("/v1/workspaces/WS/settings", Some("settings:read")),
+        put("/v1/workspaces/WS/settings", json!({ "description": "e2e" }), Some("settings:write")),
+        post("/v1/workspaces/WS/suspend", json!({}), None),
+        post("/v1/workspaces/WS/resume", json!({}), None),
+        post("/v1/workspaces/WS/archive", json!({}), None),
+        post("/v1/organizations", json!({ "name": "e2e" }), None),
+        get("/v1/organizations", None),
+        get("/v1/organizations/ORG", None),
+        post("/v1/organizations/ORG/suspend", json!({}), None),
+        post("/v1/organizations/ORG/resume", json!({}), None),
+        post("/v1/organizations/ORG/archive", json!({}), None),
+        get("/v1/organizations/ORG/settings", None),
+        put("/v1/organizations/ORG/settings", json!({ "description": "e2e" }), None),
+        get("/v1/organizations/ORG/audit", None),
+        post("/v1/organizations/ORG/workspaces", json!({ "name": "e2e" }), None),
+        get("/v1/organizations/ORG/workspaces", None),
+        get("/v1/audit", None),
+        get("/v1/gateways", None),
+        get("/v1/gateways/gw_00doesnotexist0000", None),
         post("/v1/gateways", json!({ "name": "e2e" }), None),
         post("/v1/gateways/gw_00doesnotexist0000/revoke", json!({}), None),
         post("/v1/dev/clock", json!({ "advance_seconds": 0 }), None),
@@ -42,7 +64,8 @@ impl Endpoint {
     /// Asks it with a bearer, about `workspace` and `key`.
     #[track_caller]
     fn ask(&self, host: &Host, bearer: &str, workspace: &str, key: &str) -> Response {
-        let request = Request::new(self.method, &self.path.replace("WS", workspace).replace("KEY", key));
+        let path = self.path.replace("ORG", &host.identity().organization);
+        let request = Request::new(self.method, &path.replace("WS", workspace).replace("KEY", key));
         let request = match &self.body {
             Some(body) => request.json(body),
             None => request,

@@ -103,4 +103,22 @@ impl Host {
     pub fn key(&self, key: &Key, then: &str) -> String {
         self.workspace(&format!("/keys/{}{then}", key.id))
     }
+
+    /// Creates an organization; its public id.
+    #[track_caller]
+    pub fn create_organization(&self, name: &str) -> String {
+        self.create("/v1/organizations", name)
+    }
+
+    /// Creates a workspace; its public id.
+    #[track_caller]
+    pub fn create_workspace(&self, organization: &str, name: &str) -> String {
+        self.create(&format!("/v1/organizations/{organization}/workspaces"), name)
+    }
+
+    #[track_caller]
+    fn create(&self, path: &str, name: &str) -> String {
+        let made = self.operator().post(path, &json!({ "name": name })).check_json(201);
+        made["id"].as_str().expect("an id").to_owned()
+    }
 }

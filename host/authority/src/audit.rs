@@ -1,7 +1,7 @@
 //! The audit trail: appended inside the commit that it tells of, read back in pages.
 
 use access_model::audit::{AuditRecord, SealedRecord};
-use access_model::{Id, IdKind, Timestamp};
+use access_model::{Id, IdKind, Shard, Timestamp};
 use access_store::{Commit, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,12 @@ use crate::error::Error;
 use crate::page::{Page, PageRequest, cursor};
 use crate::records;
 
-/// The action of reading it.
+/// The action of reading a workspace's.
 pub const ACTION_LIST: &str = "audit.list";
+/// The action of reading an organization's, its workspaces' included.
+pub const ACTION_LIST_ORGANIZATION: &str = "organization_audit.list";
+/// The action of reading the platform's own.
+pub const ACTION_LIST_PLATFORM: &str = "platform_audit.list";
 /// Records looked at for one page, whatever the filter lets through.
 const LOOKED_AT: usize = 2_000;
 /// Records of one read.
@@ -84,14 +88,55 @@ impl Authority {
     ) -> Result<Page<AuditView>, Error> {
         permit.covers(ACTION_LIST)?;
         let workspace = &permit.workspace()?.record;
-        let log = records::audit_of(Some(&workspace.organization));
-        let list = format!("{log}/{}", workspace.id);
+        self.audit_of(Some(&workspace.organization), Some(&workspace.id), filter, page).await
+    }
+
+    /// The records of the permit's organization, newest first.
+    ///
+    /// # Errors
+    /// Those of [`Self::list_audit`].
+    pub async fn list_organization_audit(
+        &self,
+        permit: &Permit,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditView>, Error> {
+        permit.covers(ACTION_LIST_ORGANIZATION)?;
+        self.audit_of(Some(&permit.organization()?.record.id), None, filter, page).await
+    }
+
+    /// The platform's own records, newest first.
+    ///
+    /// # Errors
+    /// Those of [`Self::list_audit`].
+    pub async fn list_platform_audit(
+        &self,
+        permit: &Permit,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditView>, Error> {
+        permit.covers(ACTION_LIST_PLATFORM)?;
+        self.audit_of(None, None, filter, page).await
+    }
+
+    /// The records of one log, those of one workspace alone where that is said.
+    async fn audit_of(
+        &self,
+        organization: Option<&Id>,
+        workspace: Option<&Id>,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditView>, Error> {
+        let log = records::audit_of(organization);
+        let home = organization.map_or(Shard::PLATFORM, Id::home);
+        // A cursor is good for the list that it was made for, and no other.
+        let list = workspace.map_or_else(|| log.clone(), |workspace| format!("{log}/{workspace}"));
         let limit = page.limit()?;
         let mut before: Option<u64> = page.position(&self.keyring, &list)?;
         let mut items = Vec::new();
         let mut looked_at = 0;
         loop {
-            let entries = self.store.log(workspace.organization.home(), &log, before, READ_AT_ONCE).await?;
+            let entries = self.store.log(home, &log, before, READ_AT_ONCE).await?;
             let is_last = entries.len() < READ_AT_ONCE;
             for entry in entries {
                 if items.len() == limit || looked_at == LOOKED_AT {
@@ -106,7 +151,7 @@ impl Authority {
                     || Error::internal(format!("record {} of `{log}` is not what was hashed", entry.sequence));
                 let sealed: SealedRecord = serde_json::from_slice(&entry.value).map_err(|_| corrupt())?;
                 let record = sealed.open().ok_or_else(corrupt)?;
-                if filter.admits(&record, &workspace.id) {
+                if filter.admits(&record, workspace) {
                     items.push(AuditView { sequence: entry.sequence, sha256: sealed.sha256, record });
                 }
             }
@@ -118,8 +163,8 @@ impl Authority {
 }
 
 impl AuditFilter {
-    fn admits(&self, record: &AuditRecord, workspace: &Id) -> bool {
-        record.workspace.as_ref() == Some(workspace)
+    fn admits(&self, record: &AuditRecord, workspace: Option<&Id>) -> bool {
+        workspace.is_none_or(|workspace| record.workspace.as_ref() == Some(workspace))
             && self.action.as_ref().is_none_or(|action| *action == record.action)
             && self.actor.as_ref().is_none_or(|actor| record.actor.id.is_some_and(|id| id.to_string() == *actor))
             && self.since.is_none_or(|since| since <= record.at)

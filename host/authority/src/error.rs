@@ -2,6 +2,7 @@
 
 use access_model::key::KeyError;
 use access_model::network::AllowListError;
+use access_model::organization::Archived;
 use access_store::{CommitError, StoreError};
 
 use crate::decide::Answer;
@@ -31,6 +32,28 @@ pub enum Error {
     /// The thing is not in a state for that.
     #[error(transparent)]
     Transition(#[from] KeyError),
+    /// An owner is not in a state for that.
+    #[error(transparent)]
+    Archived(#[from] Archived),
+    /// An owner is not alive, so nothing new is made in it.
+    #[error("the {what} is {state}; resume it first, unless it is archived")]
+    NotActive {
+        /// `organization`.
+        what: &'static str,
+        /// `suspended` or `archived`.
+        state: &'static str,
+    },
+    /// Another has the name.
+    #[error("there is {what} named `{name}` already; choose another name")]
+    NameTaken {
+        /// `an organization`, `a workspace`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// It is not what the change was made from any more.
+    #[error("it was changed since; show it again, then change that")]
+    Stale,
     /// Others changed it at the same time, again and again.
     #[error("it was changed by others at the same time; try again")]
     Contended,

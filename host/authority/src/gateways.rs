@@ -1,5 +1,7 @@
 //! Gateway credentials: what enforcement points ask with.
 
+mod list;
+
 use access_model::audit::AuditRecord;
 use access_model::organization::check_name as check_slug;
 use access_model::text::quotable;
@@ -16,6 +18,8 @@ use crate::error::Error;
 use crate::issued::Issued;
 use crate::keys::{NAME_LENGTH, check_name};
 use crate::records::{self, CommitExt as _, TRIES, Versioned};
+
+pub use list::{ACTION_GET, ACTION_LIST};
 
 /// The action of issuing one.
 pub const ACTION_ISSUE: &str = "gateways.issue";
@@ -163,8 +167,8 @@ impl Authority {
         commit.index_puts.push((records::GATEWAYS.to_owned(), entry));
         commit.put_new(records::credential(&id), &Credential::Gateway(gateway.clone()))?;
         append(&mut commit, &self.gateway_record(permit, None, &gateway)?)?;
-        self.store.commit(commit).await?;
-        Ok(Issued { shown: (&gateway).into(), secret })
+        let version = self.store.commit(commit).await?.sequence;
+        Ok(Issued { shown: (&gateway).into(), secret, version })
     }
 
     /// Ends a gateway credential for good.

@@ -14,6 +14,8 @@ pub struct Issued<T> {
     pub shown: T,
     /// Its secret.
     pub secret: PlainSecret,
+    /// The version that names it.
+    pub version: u64,
 }
 
 /// What goes out.

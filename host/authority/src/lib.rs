@@ -2,7 +2,7 @@
 //! records and evaluate policies.
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
-//! decisions stand on: [`keys`], [`gateways`], [`network`], [`audit`]; [`policies`] (which set decides, and how it is
+//! decisions stand on: [`organizations`], [`workspaces`], [`keys`], [`gateways`], [`network`], [`settings`], [`audit`]; [`policies`] (which set decides, and how it is
 //! swapped); [`hosts`] (who else serves from the store),
 //! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo).
 //!
@@ -13,8 +13,10 @@
 //! same commit.
 
 mod authority;
+mod current;
 mod due;
 mod error;
+mod heads;
 mod issued;
 mod numbers;
 mod page;
@@ -28,10 +30,15 @@ pub mod hosts;
 pub mod keys;
 pub mod lifecycle;
 pub mod network;
+pub mod organizations;
 pub mod policies;
+pub mod settings;
+pub mod workspaces;
 
 pub use authority::{Authority, World};
+pub use current::{Current, IfMatch};
 pub use decide::{Answer, Caller, Outcome, Permit, Question, Target};
 pub use error::Error;
+pub use heads::OwnerChange;
 pub use issued::Issued;
 pub use page::{Page, PageRequest};

@@ -1,5 +1,7 @@
 //! Pages of lists: bounded, in a stable order, continued by a cursor that only this installation can make.
 
+use access_model::Shard;
+use access_store::{IndexEntry, Range, Store as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac;
@@ -7,6 +9,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Authority;
 use crate::error::Error;
 use crate::lifecycle::keyring::Keyring;
 
@@ -54,6 +57,32 @@ impl PageRequest {
         let opened = open(keyring, list, cursor)
             .ok_or_else(|| Error::invalid("cursor", "is not one of this list; leave it out to begin from the start"))?;
         Ok(Some(opened))
+    }
+}
+
+impl Authority {
+    /// A page of an index, newest first: its members, and where the next page begins.
+    pub(crate) async fn newest(
+        &self,
+        shard: Shard,
+        index: &str,
+        page: &PageRequest,
+    ) -> Result<(Vec<String>, Option<String>), Error> {
+        let limit = page.limit()?;
+        let after = page.position::<(i64, String)>(&self.keyring, index)?;
+        let range = Range {
+            index: index.to_owned(),
+            after: after.map(|(score, member)| IndexEntry { score, member }),
+            up_to: None,
+            descending: true,
+            limit: limit + 1,
+        };
+        let mut entries = self.store.range(shard, range).await?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().filter(|_| more).map(|entry| (entry.score, entry.member.clone()));
+        let next_cursor = last.map(|last| cursor(&self.keyring, index, &last)).transpose()?;
+        Ok((entries.into_iter().map(|entry| entry.member).collect(), next_cursor))
     }
 }
 

@@ -47,6 +47,19 @@ pub(crate) fn workspaces_of(organization: &Id) -> String {
     format!("workspaces/{organization}")
 }
 
+/// Key of the record that reserves an organization's name.
+pub(crate) fn organization_name(name: &str) -> String {
+    format!("organization-name/{name}")
+}
+
+/// Key of the record that reserves a workspace's name within its organization.
+pub(crate) fn workspace_name(organization: &Id, name: &str) -> String {
+    format!("workspace-name/{organization}/{name}")
+}
+
+/// Index of all organizations, by time of creation.
+pub(crate) const ORGANIZATIONS: &str = "organizations";
+
 /// Index of all gateway credentials, by time of issue.
 pub(crate) const GATEWAYS: &str = "gateways";
 
@@ -76,6 +89,13 @@ pub(crate) fn id_in(key: &str) -> Option<Id> {
 pub(crate) struct Versioned<T> {
     pub(crate) value: T,
     pub(crate) check: Check,
+}
+
+impl<T> Versioned<T> {
+    /// What was read has one.
+    pub(crate) fn version(&self) -> u64 {
+        self.check.version.unwrap_or_default()
+    }
 }
 
 pub(crate) async fn read<T: DeserializeOwned>(

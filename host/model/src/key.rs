@@ -40,7 +40,7 @@ pub struct ApiKey {
     /// The end that its issuer asked for; rotation keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Not valid from here on: the earliest of `until`, the kind's life time and the end of an overlap.
+    /// Not valid from here on: the earliest of `until`, the kind's life time, the workspace's and the end of an overlap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// When it ought to be rotated.
@@ -102,6 +102,8 @@ pub struct NewKey {
     pub not_before: Option<Timestamp>,
     /// The end asked for.
     pub until: Option<Timestamp>,
+    /// The longest life that its workspace allows, whatever the kind does.
+    pub lifetime: Option<Duration>,
     /// Free text by name.
     pub metadata: BTreeMap<String, String>,
     /// Digest of its secret.
@@ -145,7 +147,7 @@ impl ApiKey {
         if let Some(scope) = new.scopes.iter().find(|scope| !kind.scopes.contains(scope)) {
             return Err(KeyError::ScopeNotGrantable { kind: kind.name.clone(), scope: scope.clone() });
         }
-        let expires_at = end(kind, new.until, now);
+        let expires_at = end(kind, new.lifetime, new.until, now);
         if expires_at.is_some_and(|end| end <= now.max(new.not_before.unwrap_or(now))) {
             return Err(KeyError::NeverValid);
         }
@@ -195,7 +197,8 @@ impl ApiKey {
     }
 
     /// Replaces it: the old key, ending after `overlap` at the latest, and its successor. Kind, scopes and settings carry
-    /// over, as does the end that the issuer asked for; the kind's life time starts anew.
+    /// over, as does the end that the issuer asked for; the kind's life time starts anew, and so does the workspace's
+    /// `lifetime`, as it is now.
     ///
     /// # Errors
     /// When it is revoked, disabled, expired, or rotated already.
@@ -204,6 +207,7 @@ impl ApiKey {
         id: Id,
         secret: SecretDigest,
         overlap: Duration,
+        lifetime: Option<Duration>,
         kind: &Kind,
         now: Timestamp,
     ) -> Result<(Self, Self), KeyError> {
@@ -218,7 +222,7 @@ impl ApiKey {
         }
         let successor = Self {
             id,
-            expires_at: end(kind, self.until, now),
+            expires_at: end(kind, lifetime, self.until, now),
             rotation_due_at: kind.rotation_due.map(|after| now.plus(after)),
             predecessor: Some(self.id),
             secret,
@@ -267,10 +271,10 @@ impl ApiKey {
     }
 }
 
-/// The earliest of what the issuer asked for and what the kind allows.
-fn end(kind: &Kind, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let lifetime = kind.lifetime.map(|length| now.plus(length));
-    [until, lifetime].into_iter().flatten().min()
+/// The earliest of what the issuer asked for and what the kind and the workspace allow.
+fn end(kind: &Kind, lifetime: Option<Duration>, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let lifetimes = [kind.lifetime, lifetime].into_iter().flatten().map(|length| now.plus(length));
+    lifetimes.chain(until).min()
 }
 
 #[cfg(test)]
@@ -309,6 +313,7 @@ mod tests {
             ip_allow: None,
             not_before: None,
             until: None,
+            lifetime: None,
             metadata: BTreeMap::new(),
             secret: digest(),
         }
@@ -316,7 +321,7 @@ mod tests {
 
     fn rotate(key: ApiKey, overlap: Duration, now: Timestamp) -> Result<(ApiKey, ApiKey), KeyError> {
         let kind = kind(&key.kind);
-        key.rotate(draw(IdKind::Key), digest(), overlap, &kind, now)
+        key.rotate(draw(IdKind::Key), digest(), overlap, None, &kind, now)
     }
 
     #[test]
@@ -355,6 +360,23 @@ mod tests {
         let asked = ApiKey::issue(NewKey { until: Some(NOW.plus(30 * DAY)), ..new() }, &kind("staging"), NOW).unwrap();
         let (_, successor) = rotate(asked, DAY, NOW.plus(DAY)).unwrap();
         assert_eq!(successor.expires_at, Some(NOW.plus(30 * DAY)), "what the issuer asked for stands");
+    }
+
+    #[test]
+    fn the_workspaces_life_time_caps_the_kinds_and_starts_anew() {
+        let capped = |days: u32| NewKey { lifetime: Some(days * DAY), ..new() };
+        let production = ApiKey::issue(capped(30), &kind("production"), NOW).unwrap();
+        assert_eq!(production.expires_at, Some(NOW.plus(30 * DAY)));
+        for (days, expected) in [(30, 30), (900, 90)] {
+            let staging = ApiKey::issue(capped(days), &kind("staging"), NOW).unwrap();
+            assert_eq!(staging.expires_at, Some(NOW.plus(expected * DAY)), "{days}");
+        }
+        let later = NOW.plus(10 * DAY);
+        let rotated = |lifetime| {
+            let key = production.clone();
+            key.rotate(draw(IdKind::Key), digest(), DAY, lifetime, &kind("production"), later).unwrap().1.expires_at
+        };
+        assert_eq!((rotated(Some(7 * DAY)), rotated(None)), (Some(later.plus(7 * DAY)), None));
     }
 
     #[test]

@@ -35,5 +35,5 @@ pub use id::{Id, IdKind, Shard};
 pub use key::{ApiKey, KeyState, NewKey};
 pub use network::AllowList;
 pub use object::Object;
-pub use organization::{Network, Organization, OwnerState, Workspace};
+pub use organization::{Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings};
 pub use secret::{Pepper, PlainSecret, SecretDigest};

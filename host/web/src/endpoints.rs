@@ -11,9 +11,17 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod network;
+pub(crate) mod organizations;
+pub(crate) mod settings;
+pub(crate) mod workspaces;
 
+use std::convert::Infallible;
+
+use access_authority::{PageRequest, Target};
 use access_model::{Id, IdKind};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -40,4 +48,34 @@ pub(crate) fn id(kind: IdKind, what: &str, text: &str) -> Result<Id, Problem> {
     // Not the whole: what stands here may be a secret, put in the wrong place.
     let shown: String = text.chars().take(12).flat_map(char::escape_debug).collect();
     parsed.ok_or_else(|| Problem::new(404, "not_found", format!("there is no {what} `{shown}…`")))
+}
+
+/// The organization that a segment of the path names.
+pub(crate) fn organization(segment: Result<String, Problem>) -> Result<Target, Problem> {
+    Ok(Target::organization(id(IdKind::Organization, "organization", &segment?)?))
+}
+
+/// The workspace that a segment of the path names.
+pub(crate) fn workspace(segment: Result<String, Problem>) -> Result<Target, Problem> {
+    Ok(Target::workspace(id(IdKind::Workspace, "workspace", &segment?)?))
+}
+
+/// Which page of a list is asked for, or the problem with that, to be told after the permit.
+#[derive(Debug)]
+pub(crate) struct Paging(Option<PageRequest>);
+
+impl Paging {
+    /// The page.
+    pub(crate) fn read(self) -> Result<PageRequest, Problem> {
+        self.0.ok_or_else(|| Problem::new(400, "invalid_request", "the query takes `limit` (a number) and `cursor`"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Paging {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let query = Query::<PageRequest>::from_request_parts(parts, state).await;
+        Ok(Self(query.ok().map(|Query(page)| page)))
+    }
 }

@@ -14,6 +14,9 @@ use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::keys::{KeyRequest, KeyView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::network::{NetworkUpdate, NetworkView};
+use access_authority::organizations::{OrganizationRequest, OrganizationView};
+use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
+use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
 use access_authority::{Answer, Issued};
 use axum::Router;
 use serde_json::{Map, Value};
@@ -21,7 +24,10 @@ use serde_json::{Map, Value};
 pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, get, post, put};
 use crate::app::App;
-use crate::endpoints::{audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network};
+use crate::endpoints::{
+    audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network, organizations,
+    settings, workspaces,
+};
 
 /// Endpoints that serve one noun.
 pub(crate) struct Group {
@@ -65,6 +71,90 @@ pub(crate) fn table() -> Vec<Group> {
             ],
         },
         Group {
+            name: "Organizations",
+            about: "Customers. Each owns workspaces; suspending one ends all of its credentials until it is resumed.",
+            endpoints: vec![
+                post("/v1/organizations", organizations::create)
+                    .action(authority::organizations::actions::CREATE)
+                    .says("Create an organization")
+                    .takes::<OrganizationRequest>()
+                    .answers::<OrganizationView>(201),
+                get("/v1/organizations", organizations::list)
+                    .action(authority::organizations::actions::LIST)
+                    .says("List organizations, newest first")
+                    .pages::<OrganizationView>(),
+                get("/v1/organizations/{organization}", organizations::show)
+                    .action(authority::organizations::actions::GET)
+                    .says("Show an organization")
+                    .answers::<OrganizationView>(200),
+                post("/v1/organizations/{organization}/suspend", organizations::suspend)
+                    .action(authority::organizations::actions::SUSPEND)
+                    .says("End an organization's credentials for now")
+                    .answers::<OrganizationView>(200),
+                post("/v1/organizations/{organization}/resume", organizations::resume)
+                    .action(authority::organizations::actions::RESUME)
+                    .says("Let an organization's credentials work again")
+                    .answers::<OrganizationView>(200),
+                post("/v1/organizations/{organization}/archive", organizations::archive)
+                    .action(authority::organizations::actions::ARCHIVE)
+                    .says("End an organization for good")
+                    .answers::<OrganizationView>(200),
+                get("/v1/organizations/{organization}/settings", settings::show_organization)
+                    .action(authority::settings::ACTION_GET_ORGANIZATION)
+                    .says("Show an organization's settings")
+                    .answers::<OrganizationSettingsView>(200)
+                    .versioned(),
+                put("/v1/organizations/{organization}/settings", settings::update_organization)
+                    .action(authority::settings::ACTION_UPDATE_ORGANIZATION)
+                    .says("Change an organization's settings")
+                    .takes::<OrganizationSettingsUpdate>()
+                    .answers::<OrganizationSettingsView>(200)
+                    .versioned(),
+            ],
+        },
+        Group {
+            name: "Workspaces",
+            about: "What an organization keeps apart: each has keys, network rules and an audit trail of its own.",
+            endpoints: vec![
+                post("/v1/organizations/{organization}/workspaces", workspaces::create)
+                    .action(authority::workspaces::actions::CREATE)
+                    .says("Create a workspace")
+                    .takes::<WorkspaceRequest>()
+                    .answers::<WorkspaceView>(201),
+                get("/v1/organizations/{organization}/workspaces", workspaces::list)
+                    .action(authority::workspaces::actions::LIST)
+                    .says("List an organization's workspaces, newest first")
+                    .pages::<WorkspaceView>(),
+                get("/v1/workspaces/{workspace}", workspaces::show)
+                    .action(authority::workspaces::actions::GET)
+                    .says("Show a workspace")
+                    .answers::<WorkspaceView>(200),
+                post("/v1/workspaces/{workspace}/suspend", workspaces::suspend)
+                    .action(authority::workspaces::actions::SUSPEND)
+                    .says("End a workspace's credentials for now")
+                    .answers::<WorkspaceView>(200),
+                post("/v1/workspaces/{workspace}/resume", workspaces::resume)
+                    .action(authority::workspaces::actions::RESUME)
+                    .says("Let a workspace's credentials work again")
+                    .answers::<WorkspaceView>(200),
+                post("/v1/workspaces/{workspace}/archive", workspaces::archive)
+                    .action(authority::workspaces::actions::ARCHIVE)
+                    .says("End a workspace for good")
+                    .answers::<WorkspaceView>(200),
+                get("/v1/workspaces/{workspace}/settings", settings::show)
+                    .action(authority::settings::ACTION_GET)
+                    .says("Show a workspace's settings")
+                    .answers::<SettingsView>(200)
+                    .versioned(),
+                put("/v1/workspaces/{workspace}/settings", settings::update)
+                    .action(authority::settings::ACTION_UPDATE)
+                    .says("Change a workspace's settings")
+                    .takes::<SettingsUpdate>()
+                    .answers::<SettingsView>(200)
+                    .versioned(),
+            ],
+        },
+        Group {
             name: "Keys",
             about: "API keys of a workspace. A secret is shown when a key is issued or rotated, and never again.",
             endpoints: vec![
@@ -80,24 +170,29 @@ pub(crate) fn table() -> Vec<Group> {
                 get("/v1/workspaces/{workspace}/keys/{key}", keys::show)
                     .action(actions::GET)
                     .says("Show a key")
-                    .answers::<KeyView>(200),
+                    .answers::<KeyView>(200)
+                    .versioned(),
                 post("/v1/workspaces/{workspace}/keys/{key}/rotate", keys::rotate)
                     .action(actions::ROTATE)
                     .says("Replace a key by a successor")
                     .may_take::<keys::RotateBody>()
-                    .answers::<Issued<KeyView>>(201),
+                    .answers::<Issued<KeyView>>(201)
+                    .versioned(),
                 post("/v1/workspaces/{workspace}/keys/{key}/disable", keys::disable)
                     .action(actions::DISABLE)
                     .says("Switch a key off")
-                    .answers::<KeyView>(200),
+                    .answers::<KeyView>(200)
+                    .versioned(),
                 post("/v1/workspaces/{workspace}/keys/{key}/enable", keys::enable)
                     .action(actions::ENABLE)
                     .says("Switch a key on again")
-                    .answers::<KeyView>(200),
+                    .answers::<KeyView>(200)
+                    .versioned(),
                 post("/v1/workspaces/{workspace}/keys/{key}/revoke", keys::revoke)
                     .action(actions::REVOKE)
                     .says("End a key for good")
-                    .answers::<KeyView>(200),
+                    .answers::<KeyView>(200)
+                    .versioned(),
             ],
         },
         Group {
@@ -107,12 +202,14 @@ pub(crate) fn table() -> Vec<Group> {
                 get("/v1/workspaces/{workspace}/network", network::show)
                     .action(authority::network::ACTION_GET)
                     .says("Show network rules")
-                    .answers::<NetworkView>(200),
+                    .answers::<NetworkView>(200)
+                    .versioned(),
                 put("/v1/workspaces/{workspace}/network", network::update)
                     .action(authority::network::ACTION_UPDATE)
                     .says("Change network rules")
                     .takes::<NetworkUpdate>()
-                    .answers::<NetworkView>(200),
+                    .answers::<NetworkView>(200)
+                    .versioned(),
             ],
         },
         Group {
@@ -122,6 +219,16 @@ pub(crate) fn table() -> Vec<Group> {
                 get("/v1/workspaces/{workspace}/audit", audit::list)
                     .action(authority::audit::ACTION_LIST)
                     .says("Read a workspace's audit trail, newest first")
+                    .query::<audit::AuditQuery>()
+                    .pages::<AuditView>(),
+                get("/v1/organizations/{organization}/audit", audit::list_organization)
+                    .action(authority::audit::ACTION_LIST_ORGANIZATION)
+                    .says("Read an organization's audit trail, its workspaces' included, newest first")
+                    .query::<audit::AuditQuery>()
+                    .pages::<AuditView>(),
+                get("/v1/audit", audit::list_platform)
+                    .action(authority::audit::ACTION_LIST_PLATFORM)
+                    .says("Read the platform's own audit trail, newest first")
                     .query::<audit::AuditQuery>()
                     .pages::<AuditView>(),
             ],
@@ -135,6 +242,14 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("Issue a gateway's credential")
                     .takes::<GatewayRequest>()
                     .answers::<Issued<GatewayView>>(201),
+                get("/v1/gateways", gateways::list)
+                    .action(authority::gateways::ACTION_LIST)
+                    .says("List gateways' credentials, newest first")
+                    .pages::<GatewayView>(),
+                get("/v1/gateways/{gateway}", gateways::show)
+                    .action(authority::gateways::ACTION_GET)
+                    .says("Show a gateway's credential")
+                    .answers::<GatewayView>(200),
                 post("/v1/gateways/{gateway}/revoke", gateways::revoke)
                     .action(authority::gateways::ACTION_REVOKE)
                     .says("End a gateway's credential for good")

@@ -71,6 +71,33 @@ async fn network_rules() {
 }
 
 #[tokio::test]
+async fn organizations_and_workspaces() {
+    let bench = Bench::new().await;
+    let created = bench.operate("POST", "/v1/organizations", r#"{"name":"globex"}"#).await;
+    let id = serde_json::from_str::<serde_json::Value>(&created.body).unwrap();
+    let organization = format!("/v1/organizations/{}", id.get("id").and_then(|id| id.as_str()).unwrap());
+    snapshot!(created);
+    snapshot!(bench.operate("POST", "/v1/organizations", r#"{"name":"globex"}"#).await);
+    snapshot!(bench.operate("POST", &format!("{organization}/workspaces"), r#"{"name":"main"}"#).await);
+    snapshot!(bench.operate("POST", &format!("{organization}/suspend"), "").await);
+    snapshot!(bench.operate("POST", &format!("{organization}/workspaces"), r#"{"name":"second"}"#).await);
+    snapshot!(bench.operate("GET", &format!("{organization}/workspaces"), "").await);
+    snapshot!(bench.operate("GET", "/v1/audit?limit=1", "").await);
+}
+
+#[tokio::test]
+async fn settings() {
+    let bench = Bench::new().await;
+    let all = r#"{"description":"nightly","rotation_overlap_seconds":3600,"key_lifetime_days":30}"#;
+    let set = bench.operate("PUT", "/v1/workspaces/WS/settings", all).await;
+    assert!(set.headers.contains_key("etag"));
+    snapshot!(set);
+    snapshot!(bench.operate("PUT", "/v1/workspaces/WS/settings", r#"{"description":null}"#).await);
+    snapshot!(bench.operate("PUT", "/v1/workspaces/WS/settings", r#"{"key_lifetime_days":0}"#).await);
+    snapshot!(bench.operate("GET", "/v1/workspaces/WS", "").await);
+}
+
+#[tokio::test]
 async fn problems() {
     let bench = Bench::new().await;
     snapshot!(bench.send("POST", "/v1/authorize", None, "{}").await);

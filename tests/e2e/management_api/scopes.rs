@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use harness::Host;
+use serde_json::json;
 
 use super::endpoints;
 
@@ -61,7 +62,40 @@ fn another_workspace_is_out_of_reach_whether_it_is_there_or_not() {
     let scopes: BTreeSet<_> = endpoints().iter().filter_map(|endpoint| endpoint.scope).collect();
     let holder = host.issue("production", &scopes.into_iter().collect::<Vec<_>>()).secret;
     let key = host.issue("staging", &[]);
-    for endpoint in endpoints().iter().filter(|endpoint| endpoint.scope.is_some()) {
-        endpoint.ask(&host, &holder, "ws_00doesnotexist0000", &key.id).check_problem(403, "wrong_workspace");
+    let neighbour = host.create_workspace(&host.identity().organization, "neighbour");
+    let stranger = host.create_workspace(&host.create_organization("stranger"), "main");
+    for workspace in [neighbour.as_str(), &stranger, "ws_00doesnotexist0000"] {
+        for endpoint in endpoints().iter().filter(|endpoint| endpoint.scope.is_some()) {
+            endpoint.ask(&host, &holder, workspace, &key.id).check_problem(403, "wrong_workspace");
+        }
+    }
+    // Its own workspace's path does not lead to others' keys either.
+    for workspace in [neighbour, stranger] {
+        let body = json!({ "kind": "staging", "name": "e2e" });
+        let there = host.operator().post(&format!("/v1/workspaces/{workspace}/keys"), &body).check_json(201);
+        let there = there["id"].as_str().unwrap();
+        for endpoint in endpoints().iter().filter(|endpoint| endpoint.path.contains("KEY")) {
+            endpoint.ask(&host, &holder, &host.identity().workspace, there).check_problem(404, "not_found");
+        }
+        let path = format!("/v1/workspaces/{workspace}/keys/{there}");
+        assert_eq!(host.operator().get(&path).check_json(200)["state"], "active");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_not_there() {
+    let host = Host::dev();
+    let operator = host.operator();
+    for endpoint in endpoints() {
+        let path = endpoint.path.replace("ORG", "org_00doesnotexist0000").replace("WS", "ws_00doesnotexist0000");
+        if path != endpoint.path {
+            let path = path.replace("KEY", "key_00doesnotexist0000");
+            let request = harness::Request::new(endpoint.method, &path);
+            let request = endpoint.body.as_ref().map_or(request.clone(), |body| request.json(body));
+            operator.send(&request).check_problem(404, "not_found");
+        }
+    }
+    for wrong in ["ws_00doesnotexist0000", "acme", "%00", "org_99doesnotexist0000"] {
+        operator.get(&format!("/v1/organizations/{wrong}")).check_problem(404, "not_found");
     }
 }

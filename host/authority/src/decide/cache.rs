@@ -181,13 +181,12 @@ impl ReadCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use access_model::{IdKind, OwnerState, Timestamp};
+    use access_model::{IdKind, Timestamp};
 
     fn entry() -> (Id, Entry) {
         let entropy = access_model::entropy::SystemEntropy;
         let id = Id::draw(IdKind::Organization, Shard::PLATFORM, &entropy).unwrap();
-        let record =
-            Organization { id, name: "acme".into(), state: OwnerState::Active, created_at: Timestamp::from_millis(0) };
+        let record = Organization::new(id, "acme", Timestamp::from_millis(0));
         let facts = facts::Organization { id: id.to_string(), name: "acme".into() };
         (id, Entry::Organization(Arc::new(OrganizationEntry { record, facts })))
     }

@@ -52,6 +52,12 @@ impl Permit {
         &self.caller
     }
 
+    /// The organization that the decision was about.
+    pub(crate) fn organization(&self) -> Result<&OrganizationEntry, crate::Error> {
+        let none = || crate::Error::internal("a permit without the organization it is used for");
+        self.organization.as_deref().ok_or_else(none)
+    }
+
     /// The workspace that the decision was about.
     pub(crate) fn workspace(&self) -> Result<&WorkspaceEntry, crate::Error> {
         self.workspace.as_deref().ok_or_else(|| crate::Error::internal("a permit without the workspace it is used for"))

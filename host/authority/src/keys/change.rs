@@ -9,6 +9,7 @@ use super::actions;
 use super::view::KeyView;
 use crate::audit::append;
 use crate::authority::Authority;
+use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
 use crate::due::schedule_key_expiry;
 use crate::error::Error;
@@ -48,19 +49,28 @@ impl Authority {
     /// Changes the key `id` of the permit's workspace. When this returns, the key decides as changed, on this host.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Transition`].
-    pub async fn change_key(&self, permit: &Permit, id: &Id, change: Change) -> Result<KeyView, Error> {
+    /// [`Error::NotFound`]; [`Error::Transition`]; [`Error::Stale`].
+    pub async fn change_key(
+        &self,
+        permit: &Permit,
+        id: &Id,
+        change: Change,
+        if_match: &IfMatch,
+    ) -> Result<Current<KeyView>, Error> {
         permit.covers(change.action())?;
         for _ in 0..TRIES {
-            let Versioned { value: before, check } = self.read_key(permit, id).await?;
+            let found = self.read_key(permit, id).await?;
+            let version = found.version();
+            if_match.check(version)?;
+            let Versioned { value: before, check } = found;
             let after = change.apply(before.clone(), self.clock.now())?;
             if after.state == before.state {
-                return Ok(self.view(&after));
+                return Ok(Current { shown: self.view(&after), version });
             }
             let mut commit = Commit::new(id.home());
             self.put_changed_key(&mut commit, permit, &before, &after, check)?;
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(self.view(&after)),
+                Ok(committed) => return Ok(Current { shown: self.view(&after), version: committed.sequence }),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -44,7 +44,7 @@ pub struct KeyRequest {
     /// Not valid before; RFC 3339.
     #[serde(default)]
     pub not_before: Option<Timestamp>,
-    /// Not valid from here on; RFC 3339. The kind may end it earlier.
+    /// Not valid from here on; RFC 3339. The kind and the workspace may end it earlier.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
     /// Free text by name.
@@ -82,6 +82,7 @@ impl Authority {
             ip_allow: ip_allow.map_err(Error::list("ip_allow"))?,
             not_before: request.not_before,
             until: request.expires_at,
+            lifetime: workspace.settings.key_lifetime(),
             metadata: request.metadata,
             secret: self.digest(&secret)?,
         };
@@ -90,8 +91,8 @@ impl Authority {
         let mut commit = Commit::new(home);
         let decision = Some(permit.decision_id().to_string());
         put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
-        self.store.commit(commit).await?;
-        Ok(Issued { shown: KeyView::new(&key, &kind.prefix, now), secret })
+        let version = self.store.commit(commit).await?.sequence;
+        Ok(Issued { shown: KeyView::new(&key, &kind.prefix, now), secret, version })
     }
 
     fn kinds_of_keys(&self) -> String {
@@ -136,7 +137,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// Whether a character controls a terminal, turns the direction of what follows, or can't be seen.
-fn is_disguising(character: char) -> bool {
+pub(crate) fn is_disguising(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

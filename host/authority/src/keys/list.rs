@@ -1,14 +1,15 @@
 //! Show a key; list a workspace's keys.
 
 use access_model::{ApiKey, Credential, Id, IdKind};
-use access_store::{IndexEntry, Range, Store};
+use access_store::Store;
 
 use super::actions;
 use super::view::KeyView;
 use crate::authority::Authority;
+use crate::current::Current;
 use crate::decide::Permit;
 use crate::error::Error;
-use crate::page::{Page, PageRequest, cursor};
+use crate::page::{Page, PageRequest};
 use crate::records::{self, Versioned};
 
 impl Authority {
@@ -16,10 +17,10 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::NotFound`], for another workspace's key too.
-    pub async fn get_key(&self, permit: &Permit, id: &Id) -> Result<KeyView, Error> {
+    pub async fn get_key(&self, permit: &Permit, id: &Id) -> Result<Current<KeyView>, Error> {
         permit.covers(actions::GET)?;
-        let key = self.read_key(permit, id).await?.value;
-        Ok(self.view(&key))
+        let found = self.read_key(permit, id).await?;
+        Ok(Current { shown: self.view(&found.value), version: found.version() })
     }
 
     /// The keys of the permit's workspace, newest first.
@@ -29,23 +30,8 @@ impl Authority {
     pub async fn list_keys(&self, permit: &Permit, page: &PageRequest) -> Result<Page<KeyView>, Error> {
         permit.covers(actions::LIST)?;
         let workspace = permit.workspace_id()?;
-        let index = records::keys_of(&workspace);
-        let limit = page.limit()?;
-        let after = page.position::<(i64, String)>(&self.keyring, &index)?;
-        let range = Range {
-            index: index.clone(),
-            after: after.map(|(score, member)| IndexEntry { score, member }),
-            up_to: None,
-            descending: true,
-            limit: limit + 1,
-        };
-        let mut entries = self.store.range(workspace.home(), range).await?;
-        let more = entries.len() > limit;
-        entries.truncate(limit);
-        let last = entries.last().filter(|_| more).map(|entry| (entry.score, entry.member.clone()));
-        let next_cursor = last.map(|last| cursor(&self.keyring, &index, &last)).transpose()?;
-
-        let keys: Vec<String> = entries.iter().map(|entry| format!("credential/{}", entry.member)).collect();
+        let (ids, next_cursor) = self.newest(workspace.home(), &records::keys_of(&workspace), page).await?;
+        let keys: Vec<String> = ids.iter().map(|id| format!("credential/{id}")).collect();
         let found = self.store.read(workspace.home(), &keys).await?;
         let mut items = Vec::with_capacity(found.len());
         for (key, record) in keys.iter().zip(found) {

@@ -9,40 +9,56 @@ use super::actions;
 use super::issue::put_new_key;
 use super::view::KeyView;
 use crate::authority::Authority;
+use crate::current::IfMatch;
 use crate::decide::Permit;
 use crate::error::Error;
 use crate::issued::Issued;
 use crate::records::{TRIES, Versioned};
 
 impl Authority {
-    /// Replaces the key `id` of the permit's workspace. Old and new land in one commit, and the old one's version is
+    /// Replaces the key `id` of the permit's workspace; without an overlap stated, the workspace's holds. Old and new land in one commit, and the old one's version is
     /// checked, so of two rotations at the same time one fails.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the overlap; [`Error::NotFound`]; [`Error::Transition`]; [`Error::Denied`] for what the caller may
-    /// not hand out.
-    pub async fn rotate_key(&self, permit: &Permit, id: &Id, overlap_seconds: u64) -> Result<Issued<KeyView>, Error> {
+    /// [`Error::Invalid`] for the overlap; [`Error::NotFound`]; [`Error::Transition`]; [`Error::Stale`]; [`Error::Denied`] for
+    /// what the caller may not hand out.
+    pub async fn rotate_key(
+        &self,
+        permit: &Permit,
+        id: &Id,
+        overlap_seconds: Option<u64>,
+        if_match: &IfMatch,
+    ) -> Result<Issued<KeyView>, Error> {
         permit.covers(actions::ROTATE)?;
+        let settings = &permit.workspace()?.record.settings;
         let most = self.catalog.limits.overlap_seconds;
-        if overlap_seconds > most {
+        if overlap_seconds.is_some_and(|seconds| seconds > most) {
             return Err(Error::invalid("overlap_seconds", format!("must be 0 to {most}")));
         }
+        // The catalog's limit may have come down since the setting was made.
+        let overlap_seconds = overlap_seconds.or(settings.rotation_overlap_seconds).unwrap_or(0).min(most);
         for _ in 0..TRIES {
-            let Versioned { value: before, check } = self.read_key(permit, id).await?;
+            let found = self.read_key(permit, id).await?;
+            if_match.check(found.version())?;
+            let Versioned { value: before, check } = found;
             let kind = self.catalog.kinds.get(&before.kind).cloned();
             let kind = kind.ok_or_else(|| Error::internal(format!("kind `{}` is not in the catalog", before.kind)))?;
             let (entropy, now) = (self.entropy.as_ref(), self.clock.now());
             let successor_id = Id::draw(IdKind::Key, id.home(), entropy)?;
             let secret = PlainSecret::draw(&kind.prefix, &successor_id, entropy)?;
             let overlap = Duration::from_secs(overlap_seconds);
-            let (after, successor) = before.clone().rotate(successor_id, self.digest(&secret)?, overlap, &kind, now)?;
+            let lifetime = settings.key_lifetime();
+            let (after, successor) =
+                before.clone().rotate(successor_id, self.digest(&secret)?, overlap, lifetime, &kind, now)?;
             let permit = self.permit_grant(permit, &successor, &kind, Some(id)).await?;
             let mut commit = Commit::new(id.home());
             self.put_changed_key(&mut commit, &permit, &before, &after, check)?;
             let decision = Some(permit.decision_id().to_string());
             put_new_key(&mut commit, &successor, &kind.prefix, permit.actor(), decision, now, entropy)?;
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(Issued { shown: self.view(&successor), secret }),
+                Ok(committed) => {
+                    return Ok(Issued { shown: self.view(&successor), secret, version: committed.sequence });
+                }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -11,10 +11,11 @@ use access_model::{
 };
 use access_store::{Commit, CommitError, IndexEntry, Store};
 
-use super::init::{begin, create_organization, create_workspace, new_keyring, put_operator, system};
+use super::init::{begin, new_keyring, put_operator, system};
 use super::installation::{Installation, LifecycleError};
 use super::root_key::RootKey;
 use crate::keys::put_new_key;
+use crate::organizations::Founding;
 use crate::records::{self, CommitExt as _};
 
 /// What the ready file and the tour tell.
@@ -136,9 +137,10 @@ async fn seed_customer(
         Err(LifecycleError::Commit(CommitError::Conflict { .. })) => Ok(()),
         other => other,
     };
-    unless_there(create_organization(store, plan.organization, "acme", now, entropy).await)?;
-    unless_there(create_workspace(store, plan.workspace, plan.organization, "main", now, entropy).await)?;
-    unless_there(create_workspace(store, plan.other_workspace, plan.organization, "other", now, entropy).await)?;
+    let founding = Founding { store, entropy, now, actor: system(), decision_id: None };
+    founding.organization(plan.organization, "acme").await?;
+    founding.workspace(plan.workspace, &plan.organization, "main").await?;
+    founding.workspace(plan.other_workspace, &plan.organization, "other").await?;
     let home = plan.organization.home();
     for kind in catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey) {
         let id = Id::draw(IdKind::Key, home, &seeds.of(&format!("key {}", kind.name)))?;
@@ -153,6 +155,7 @@ async fn seed_customer(
             ip_allow: None,
             not_before: None,
             until: None,
+            lifetime: None,
             metadata: BTreeMap::new(),
             secret: pepper.digest(&secret),
         };

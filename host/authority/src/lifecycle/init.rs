@@ -2,17 +2,15 @@
 
 use access_model::audit::{Actor, AuditRecord};
 use access_model::organization::check_name;
-use access_model::{
-    Catalog, Class, Clock, Credential, Entropy, Id, IdKind, Network, Operator, Organization, OwnerState, PlainSecret,
-    Shard, Timestamp, Workspace,
-};
-use access_store::{Commit, IndexEntry, Store};
+use access_model::{Catalog, Class, Clock, Credential, Entropy, Id, IdKind, Operator, PlainSecret, Shard, Timestamp};
+use access_store::{Commit, Store};
 use serde_json::json;
 
 use super::installation::{Installation, LifecycleError};
 use super::keyring::{Keyring, SealedKeyring};
 use super::root_key::RootKey;
 use crate::audit::append;
+use crate::organizations::Founding;
 use crate::records::{self, CommitExt as _};
 
 /// What an installation begins with.
@@ -29,7 +27,7 @@ pub struct Beginning {
 /// Begins an installation.
 ///
 /// The last commit is the installation's own record, so that a start that was cut short is not taken for a whole one; what
-/// it left is unreachable.
+/// it left is found by its names, and used.
 ///
 /// # Errors
 /// [`LifecycleError::AlreadyInitialized`]; a name that is not one; the store's.
@@ -50,10 +48,11 @@ pub async fn init(
     let now = clock.now();
     let (keyring, sealed) = new_keyring(root, entropy)?;
     let home = Shard::draw(entropy, store.shards())?;
+    let founding = Founding { store, entropy, now, actor: system(), decision_id: None };
     let organization = Id::draw(IdKind::Organization, home, entropy)?;
-    create_organization(store, organization, organization_name, now, entropy).await?;
-    let workspace = Id::draw(IdKind::Workspace, home, entropy)?;
-    create_workspace(store, workspace, organization, workspace_name, now, entropy).await?;
+    let organization = founding.organization(organization, organization_name).await?.it.id;
+    let workspace = Id::draw(IdKind::Workspace, organization.home(), entropy)?;
+    let workspace = founding.workspace(workspace, &organization, workspace_name).await?.it.id;
     let mut commit = Commit::new(Shard::PLATFORM);
     let operator = Id::draw(IdKind::Operator, Shard::PLATFORM, entropy)?;
     let operator_token = put_operator(&mut commit, catalog, &keyring, operator, now, entropy)?;
@@ -93,75 +92,6 @@ pub(super) fn begin(
 ) -> Result<(), LifecycleError> {
     commit.put_new(records::INSTALLATION.to_owned(), installation)?;
     commit.put_new(records::KEYRING.to_owned(), keyring)?;
-    Ok(())
-}
-
-pub(super) async fn create_organization(
-    store: &dyn Store,
-    id: Id,
-    name: &str,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<(), LifecycleError> {
-    let record = Organization { id, name: name.to_owned(), state: OwnerState::Active, created_at: now };
-    let mut commit = Commit::new(id.home());
-    commit.put_new(records::organization(&id), &record)?;
-    append(
-        &mut commit,
-        &AuditRecord {
-            id: Id::draw(IdKind::Audit, id.home(), entropy)?,
-            at: now,
-            organization: Some(id),
-            workspace: None,
-            actor: system(),
-            action: "organizations.create".into(),
-            target: id.to_string(),
-            decision_id: None,
-            before: None,
-            after: Some(json!({ "name": name })),
-        },
-    )?;
-    store.commit(commit).await?;
-    Ok(())
-}
-
-pub(super) async fn create_workspace(
-    store: &dyn Store,
-    id: Id,
-    organization: Id,
-    name: &str,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<(), LifecycleError> {
-    let record = Workspace {
-        id,
-        organization,
-        name: name.to_owned(),
-        state: OwnerState::Active,
-        network: Network::default(),
-        policy_revision: 0,
-        created_at: now,
-    };
-    let mut commit = Commit::new(id.home());
-    commit.put_new(records::workspace(&id), &record)?;
-    let entry = IndexEntry { score: now.as_millis(), member: id.to_string() };
-    commit.index_puts.push((records::workspaces_of(&organization), entry));
-    append(
-        &mut commit,
-        &AuditRecord {
-            id: Id::draw(IdKind::Audit, id.home(), entropy)?,
-            at: now,
-            organization: Some(organization),
-            workspace: Some(id),
-            actor: system(),
-            action: "workspaces.create".into(),
-            target: id.to_string(),
-            decision_id: None,
-            before: None,
-            after: Some(json!({ "name": name })),
-        },
-    )?;
-    store.commit(commit).await?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use access_authority::gateways::GatewayRequest;
 use access_authority::lifecycle::Installation;
@@ -55,6 +55,8 @@ impl Default for Ask<'_> {
 pub(crate) struct Failing {
     inner: Memory,
     pub(crate) fails: AtomicBool,
+    /// Commits that it takes before it fails.
+    pub(crate) commits_left: AtomicUsize,
     pub(crate) freshness: Option<Arc<Freshness>>,
 }
 
@@ -79,7 +81,7 @@ impl Bench {
     }
 
     async fn on(catalog: &str, freshness: Option<Arc<Freshness>>) -> Self {
-        let failing = Arc::new(Failing { inner: Memory::new(16), fails: AtomicBool::new(false), freshness });
+        let failing = Arc::new(Failing::new(freshness));
         let store = Arc::new(Metered::new(failing.clone()));
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
         let dir = tempfile::tempdir().unwrap();
@@ -180,6 +182,16 @@ impl Bench {
 }
 
 impl Failing {
+    pub(crate) fn new(freshness: Option<Arc<Freshness>>) -> Self {
+        let (fails, commits_left) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX));
+        Self { inner: Memory::new(16), fails, commits_left, freshness }
+    }
+
+    /// Takes so many commits more, and no others until it is told to.
+    pub(crate) fn take(&self, commits: usize) {
+        self.commits_left.store(commits, Ordering::SeqCst);
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         if self.fails.load(Ordering::SeqCst) { Err(StoreError::Unavailable("told to fail".into())) } else { Ok(()) }
     }
@@ -219,6 +231,10 @@ impl Store for Failing {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         self.check()?;
+        let left = |left: usize| left.checked_sub(1);
+        if self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_err() {
+            return Err(StoreError::Unavailable("told to fail".into()).into());
+        }
         self.inner.commit(commit).await
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use access_authority::audit::AuditFilter;
 use access_authority::keys::{Change, KeyView, actions};
-use access_authority::{Authority, PageRequest};
+use access_authority::{Authority, IfMatch, PageRequest};
 use access_model::Id;
 
 use crate::bench::Bench;
@@ -42,7 +42,11 @@ async fn a_key_that_ends_is_recorded_once_whoever_looks() {
     let lasting = issue(&bench, "read_only").await;
     let ending = issue(&bench, "staging").await;
     let revoked = issue(&bench, "staging").await;
-    bench.authority.change_key(&bench.permit(actions::REVOKE).await, &revoked, Change::Revoke).await.unwrap();
+    bench
+        .authority
+        .change_key(&bench.permit(actions::REVOKE).await, &revoked, Change::Revoke, &IfMatch::Any)
+        .await
+        .unwrap();
     bench.clock.advance(89 * DAY);
     work(&[&bench.authority, &other]).await;
     assert_eq!(ended(&bench).await, [""; 0]);
@@ -61,7 +65,11 @@ async fn a_rotation_moves_the_end() {
     let bench = Bench::new().await;
     let old = issue(&bench, "staging").await;
     bench.clock.advance(10 * DAY);
-    let rotated = bench.authority.rotate_key(&bench.permit(actions::ROTATE).await, &old, 3_600).await.unwrap();
+    let rotated = bench
+        .authority
+        .rotate_key(&bench.permit(actions::ROTATE).await, &old, Some(3_600), &IfMatch::Any)
+        .await
+        .unwrap();
     let successor: KeyView = rotated.shown;
     bench.clock.advance(Duration::from_secs(3_600));
     work(&[&bench.authority]).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access_authority::audit::{ACTION_LIST, AuditFilter};
 use access_authority::keys::{Change, KeyRequest, actions};
-use access_authority::{Answer, Error, Issued, PageRequest, Permit, Target, keys::KeyView};
+use access_authority::{Answer, Error, IfMatch, Issued, PageRequest, Permit, Target, keys::KeyView};
 use access_model::PlainSecret;
 
 use crate::bench::Bench;
@@ -56,7 +56,7 @@ impl Bench {
     async fn rotate_by(&self, issuer: &PlainSecret, key: &KeyView) -> Result<Issued<KeyView>, Error> {
         let target = Target::key(self.demo.workspace, &key.id);
         let permit = self.permit_of(issuer, actions::ROTATE, target).await?;
-        self.authority.rotate_key(&permit, &key.id, 0).await
+        self.authority.rotate_key(&permit, &key.id, Some(0), &IfMatch::Any).await
     }
 }
 
@@ -98,7 +98,7 @@ async fn a_keys_own_networks_hold_for_managing_too_and_the_workspaces_do_not() {
     let update =
         access_authority::network::NetworkUpdate { ip_allow: Some(networks(&["192.0.2.0/24"])), ..Default::default() };
     let permit = bench.permit("network.update").await;
-    bench.authority.update_network(&permit, &update).await.unwrap();
+    bench.authority.update_network(&permit, &update, &IfMatch::Any).await.unwrap();
     let key = bench.issued(request("production", &["keys:read"])).await.secret;
     bench.permit_of(&key, actions::LIST, own()).await.unwrap();
 }
@@ -174,7 +174,7 @@ async fn the_old_key_of_an_overlap_does_not_outlive_it_through_another() {
     let bench = Bench::new().await;
     let key = bench.issued(request("production", &["keys:write"])).await;
     let permit = bench.permit(actions::ROTATE).await;
-    let successor = bench.authority.rotate_key(&permit, &key.shown.id, 60).await.unwrap().shown;
+    let successor = bench.authority.rotate_key(&permit, &key.shown.id, Some(60), &IfMatch::Any).await.unwrap().shown;
     assert_eq!(denied(bench.rotate_by(&key.secret, &successor).await), "grant_kind_not_allowed");
     assert_eq!(denied(bench.issue_by(&key.secret, request("staging", &[])).await), "grant_ends_too_late");
 }
@@ -184,7 +184,11 @@ async fn a_key_that_is_revoked_before_its_body_arrives_issues_nothing() {
     let bench = Bench::new().await;
     let key = bench.issued(request("production", &["keys:write"])).await;
     let permit = bench.may_issue(&key.secret).await;
-    bench.authority.change_key(&bench.permit(actions::REVOKE).await, &key.shown.id, Change::Revoke).await.unwrap();
+    bench
+        .authority
+        .change_key(&bench.permit(actions::REVOKE).await, &key.shown.id, Change::Revoke, &IfMatch::Any)
+        .await
+        .unwrap();
     assert_eq!(denied(bench.authority.issue_key(&permit, request("staging", &[])).await), "unauthenticated");
 }
 

@@ -131,6 +131,7 @@ async fn a_demo_cut_short_is_completed_by_the_next_start() {
     let mut commit = Commit::new(bench.demo.organization.home());
     commit.deletes.push(format!("credential/{id}"));
     commit.deletes.push(format!("workspace/{}", bench.demo.other_workspace));
+    commit.deletes.push(format!("workspace-name/{}/other", bench.demo.organization));
     bench.store.commit(commit).await.unwrap();
     let ask = || Ask { credential: Some(&staging), environment: Some("staging"), ..Ask::default() };
     assert_eq!(bench.ask(ask()).await.status, 401);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use access_authority::keys::actions;
-use access_authority::{Authority, Outcome, Target};
+use access_authority::{Authority, IfMatch, Outcome, Target};
 use access_store::Store;
 
 use crate::bench::{Ask, Bench};
@@ -77,7 +77,7 @@ async fn rotation_hands_out_no_second_allowance() {
     let id = keys.items.iter().find(|key| key.kind == "staging").unwrap().id;
     let target = Target::key(bench.demo.workspace, &id);
     let permit = bench.authority.require(&bench.operator().await, actions::ROTATE, target, None).await.unwrap();
-    let new = bench.authority.rotate_key(&permit, &id, 3_600).await.unwrap();
+    let new = bench.authority.rotate_key(&permit, &id, Some(3_600), &IfMatch::Any).await.unwrap();
     assert_eq!(allowed(&bench, new.secret.expose(), 600).await, 400);
     assert_eq!(allowed(&bench, &old, 10).await, 0);
 }

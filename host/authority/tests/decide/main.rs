@@ -8,7 +8,9 @@ mod hosts;
 mod identify;
 mod limits;
 mod management;
+mod organizations;
 mod outage;
+mod settings;
 
 use access_authority::Outcome;
 use bench::{Ask, Bench};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use access_authority::audit::{ACTION_LIST, AuditFilter};
 use access_authority::keys::{Change, KeyRequest, actions};
 use access_authority::network::{ACTION_UPDATE, NetworkUpdate};
-use access_authority::{Error, Outcome, PageRequest, Target};
+use access_authority::{Error, IfMatch, Outcome, PageRequest, Target};
 use access_model::PlainSecret;
 
 use crate::bench::{Ask, Bench};
@@ -60,7 +60,7 @@ async fn a_key_lives_as_long_as_it_was_issued_for_and_no_change_waits() {
     assert_eq!(status().await, 200);
     let change = async |change: Change| {
         let permit = bench.permit(change.action()).await;
-        bench.authority.change_key(&permit, &issued.shown.id, change).await.map(|key| key.state)
+        bench.authority.change_key(&permit, &issued.shown.id, change, &IfMatch::Any).await.map(|key| key.shown.state)
     };
     assert_eq!((change(Change::Disable).await.unwrap(), status().await), ("disabled", 401));
     assert_eq!((change(Change::Enable).await.unwrap(), status().await), ("active", 200));
@@ -76,7 +76,7 @@ async fn another_workspaces_key_is_not_there() {
     let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request("staging")).await.unwrap();
     let target = Target::key(bench.demo.other_workspace, &issued.shown.id);
     let permit = bench.authority.require(&bench.operator().await, actions::REVOKE, target, None).await.unwrap();
-    let error = bench.authority.change_key(&permit, &issued.shown.id, Change::Revoke).await.unwrap_err();
+    let error = bench.authority.change_key(&permit, &issued.shown.id, Change::Revoke, &IfMatch::Any).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "key", .. }));
 }
 
@@ -102,9 +102,13 @@ async fn what_can_not_be_issued_is_refused_by_field() {
 async fn every_change_is_in_the_trail_in_order_and_without_secrets() {
     let bench = Bench::new().await;
     let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request("staging")).await.unwrap();
-    let rotated = bench.authority.rotate_key(&bench.permit(actions::ROTATE).await, &issued.shown.id, 60).await.unwrap();
+    let rotated = bench
+        .authority
+        .rotate_key(&bench.permit(actions::ROTATE).await, &issued.shown.id, Some(60), &IfMatch::Any)
+        .await
+        .unwrap();
     let update = NetworkUpdate { ip_allow: Some(Some(vec!["203.0.113.0/24".into()])), egress_allow: None };
-    bench.authority.update_network(&bench.permit(ACTION_UPDATE).await, &update).await.unwrap();
+    bench.authority.update_network(&bench.permit(ACTION_UPDATE).await, &update, &IfMatch::Any).await.unwrap();
     let permit = bench.permit(ACTION_LIST).await;
     let mut records = Vec::new();
     let mut page = PageRequest { limit: Some(2), cursor: None };
@@ -147,7 +151,7 @@ async fn network_rules_hold_from_the_next_request_on() {
     let bench = Bench::new().await;
     let update = async |list: Option<Vec<String>>| {
         let update = NetworkUpdate { ip_allow: Some(list), egress_allow: None };
-        bench.authority.update_network(&bench.permit(ACTION_UPDATE).await, &update).await.map(|_| ())
+        bench.authority.update_network(&bench.permit(ACTION_UPDATE).await, &update, &IfMatch::Any).await.map(|_| ())
     };
     let code = async |ip: Option<&'static str>| {
         let answer = bench.ask(Ask { ip, ..Ask::default() }).await;

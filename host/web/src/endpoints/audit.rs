@@ -1,10 +1,10 @@
-//! `GET /v1/workspaces/{workspace}/audit`: who changed what, newest first.
+//! `GET …/audit` of a workspace, an organization and the platform: who changed what, newest first.
 
 use std::sync::Arc;
 
-use access_authority::audit::{ACTION_LIST, AuditFilter};
+use access_authority::audit::{ACTION_LIST, ACTION_LIST_ORGANIZATION, ACTION_LIST_PLATFORM, AuditFilter};
 use access_authority::{PageRequest, Target};
-use access_model::{IdKind, Timestamp};
+use access_model::Timestamp;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::asker::Asker;
-use crate::endpoints::{id, json};
+use crate::endpoints::{json, organization, workspace};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -37,19 +37,44 @@ pub(crate) struct AuditQuery {
     until: Option<Timestamp>,
 }
 
+type AuditQueried = Result<Query<AuditQuery>, QueryRejection>;
+
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Segments(workspace): Segments<String>,
-    query: Result<Query<AuditQuery>, QueryRejection>,
+    Segments(path): Segments<String>,
+    query: AuditQueried,
 ) -> Result<Response, Problem> {
-    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
-    let permit = app.permit(&asker, ACTION_LIST, workspace).await?;
+    let permit = app.permit(&asker, ACTION_LIST, workspace(path)).await?;
+    let (filter, page) = read(query)?;
+    Ok(json(StatusCode::OK, &app.authority.list_audit(&permit, &filter, &page).await?))
+}
+
+pub(crate) async fn list_organization(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<String>,
+    query: AuditQueried,
+) -> Result<Response, Problem> {
+    let permit = app.permit(&asker, ACTION_LIST_ORGANIZATION, organization(path)).await?;
+    let (filter, page) = read(query)?;
+    Ok(json(StatusCode::OK, &app.authority.list_organization_audit(&permit, &filter, &page).await?))
+}
+
+pub(crate) async fn list_platform(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    query: AuditQueried,
+) -> Result<Response, Problem> {
+    let permit = app.permit(&asker, ACTION_LIST_PLATFORM, Ok(Target::platform())).await?;
+    let (filter, page) = read(query)?;
+    Ok(json(StatusCode::OK, &app.authority.list_platform_audit(&permit, &filter, &page).await?))
+}
+
+fn read(query: AuditQueried) -> Result<(AuditFilter, PageRequest), Problem> {
     let Query(AuditQuery { limit, cursor, action, actor, since, until }) = query.map_err(|_| {
         let takes = "the query takes `limit`, `cursor`, `action`, `actor`, and `since` and `until` in RFC 3339 form";
         Problem::new(400, "invalid_request", takes)
     })?;
-    let filter = AuditFilter { action, actor, since, until };
-    let page = PageRequest { limit, cursor };
-    Ok(json(StatusCode::OK, &app.authority.list_audit(&permit, &filter, &page).await?))
+    Ok((AuditFilter { action, actor, since, until }, PageRequest { limit, cursor }))
 }

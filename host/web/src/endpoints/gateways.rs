@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use access_authority::Target;
-use access_authority::gateways::{ACTION_ISSUE, ACTION_REVOKE, GatewayRequest};
-use access_model::IdKind;
+use access_authority::gateways::{ACTION_GET, ACTION_ISSUE, ACTION_LIST, ACTION_REVOKE, GatewayRequest};
+use access_authority::{Permit, Target};
+use access_model::{Id, IdKind};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -12,7 +12,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
-use crate::endpoints::{id, json};
+use crate::endpoints::{Paging, id, json};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -22,13 +22,36 @@ pub(crate) async fn issue(State(app): State<Arc<App>>, asker: Asker, body: Body)
     Ok(json(StatusCode::CREATED, &app.authority.issue_gateway(&permit, request).await?))
 }
 
+pub(crate) async fn list(State(app): State<Arc<App>>, asker: Asker, page: Paging) -> Result<Response, Problem> {
+    let permit = app.permit(&asker, ACTION_LIST, Ok(Target::platform())).await?;
+    Ok(json(StatusCode::OK, &app.authority.list_gateways(&permit, &page.read()?).await?))
+}
+
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<String>,
+) -> Result<Response, Problem> {
+    let (permit, gateway) = permit(&app, &asker, ACTION_GET, path).await?;
+    Ok(json(StatusCode::OK, &app.authority.get_gateway(&permit, &gateway).await?))
+}
+
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Segments(gateway): Segments<String>,
+    Segments(path): Segments<String>,
 ) -> Result<Response, Problem> {
-    let gateway = gateway.and_then(|text| id(IdKind::Gateway, "gateway", &text));
+    let (permit, gateway) = permit(&app, &asker, ACTION_REVOKE, path).await?;
+    Ok(json(StatusCode::OK, &app.authority.revoke_gateway(&permit, &gateway).await?))
+}
+
+async fn permit(
+    app: &App,
+    asker: &Asker,
+    action: &str,
+    path: Result<String, Problem>,
+) -> Result<(Permit, Id), Problem> {
+    let gateway = path.and_then(|text| id(IdKind::Gateway, "gateway", &text));
     let target = gateway.as_ref().map(Target::gateway).map_err(Problem::clone);
-    let permit = app.permit(&asker, ACTION_REVOKE, target).await?;
-    Ok(json(StatusCode::OK, &app.authority.revoke_gateway(&permit, &gateway?).await?))
+    Ok((app.permit(asker, action, target).await?, gateway?))
 }

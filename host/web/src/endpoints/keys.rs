@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use access_authority::keys::{Change, KeyRequest, actions};
-use access_authority::{PageRequest, Permit, Target};
+use access_authority::keys::{Change, KeyRequest, KeyView, actions};
+use access_authority::{Issued, Permit, Target};
 use access_model::{Id, IdKind};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -14,44 +14,41 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
-use crate::endpoints::{id, json};
+use crate::endpoints::{Paging, id, json, workspace};
+use crate::if_match::{Condition, tagged, with_tag};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-/// How a key is to be rotated. Nothing stated ends the old key now.
+/// How a key is to be rotated.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Rotation")]
 pub(crate) struct RotateBody {
-    /// Seconds that the old key goes on.
+    /// Seconds that the old key goes on; left out or null: what the workspace's settings say, else it ends now.
     #[serde(default)]
     #[schemars(extend("x-catalog" = "overlap_seconds"))]
-    overlap_seconds: u64,
+    overlap_seconds: Option<u64>,
 }
 
 pub(crate) async fn issue(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Segments(workspace): Segments<String>,
+    Segments(path): Segments<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
-    let permit = app.permit(&asker, actions::ISSUE, workspace).await?;
+    let permit = app.permit(&asker, actions::ISSUE, workspace(path)).await?;
     let request: KeyRequest = body.json().await?;
-    Ok(json(StatusCode::CREATED, &app.authority.issue_key(&permit, request).await?))
+    Ok(issued(&app.authority.issue_key(&permit, request).await?))
 }
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Segments(workspace): Segments<String>,
-    page: Result<Query<PageRequest>, axum::extract::rejection::QueryRejection>,
+    Segments(path): Segments<String>,
+    page: Paging,
 ) -> Result<Response, Problem> {
-    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
-    let permit = app.permit(&asker, actions::LIST, workspace).await?;
-    let Query(page) =
-        page.map_err(|_| Problem::new(400, "invalid_request", "the query takes `limit` (a number) and `cursor`"))?;
-    Ok(json(StatusCode::OK, &app.authority.list_keys(&permit, &page).await?))
+    let permit = app.permit(&asker, actions::LIST, workspace(path)).await?;
+    Ok(json(StatusCode::OK, &app.authority.list_keys(&permit, &page.read()?).await?))
 }
 
 pub(crate) async fn show(
@@ -60,42 +57,46 @@ pub(crate) async fn show(
     Segments(path): Segments<(String, String)>,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(&app, &asker, actions::GET, path).await?;
-    Ok(json(StatusCode::OK, &app.authority.get_key(&permit, &key).await?))
+    Ok(tagged(StatusCode::OK, &app.authority.get_key(&permit, &key).await?))
 }
 
 pub(crate) async fn rotate(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<(String, String)>,
+    Condition(if_match): Condition,
     body: Body,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(&app, &asker, actions::ROTATE, path).await?;
     let RotateBody { overlap_seconds } = body.json_or_default().await?;
-    Ok(json(StatusCode::CREATED, &app.authority.rotate_key(&permit, &key, overlap_seconds).await?))
+    Ok(issued(&app.authority.rotate_key(&permit, &key, overlap_seconds, &if_match?).await?))
 }
 
 pub(crate) async fn disable(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<(String, String)>,
+    condition: Condition,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, Change::Disable).await
+    change(&app, &asker, path, Change::Disable, condition).await
 }
 
 pub(crate) async fn enable(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<(String, String)>,
+    condition: Condition,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, Change::Enable).await
+    change(&app, &asker, path, Change::Enable, condition).await
 }
 
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<(String, String)>,
+    condition: Condition,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, Change::Revoke).await
+    change(&app, &asker, path, Change::Revoke, condition).await
 }
 
 async fn change(
@@ -103,9 +104,14 @@ async fn change(
     asker: &Asker,
     path: Result<(String, String), Problem>,
     change: Change,
+    Condition(if_match): Condition,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(app, asker, change.action(), path).await?;
-    Ok(json(StatusCode::OK, &app.authority.change_key(&permit, &key, change).await?))
+    Ok(tagged(StatusCode::OK, &app.authority.change_key(&permit, &key, change, &if_match?).await?))
+}
+
+fn issued(issued: &Issued<KeyView>) -> Response {
+    with_tag(json(StatusCode::CREATED, issued), issued.version)
 }
 
 async fn permit(

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use access_authority::Target;
 use access_authority::network::{ACTION_GET, ACTION_UPDATE, NetworkUpdate};
-use access_model::IdKind;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -12,28 +10,28 @@ use axum::response::Response;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
-use crate::endpoints::{id, json};
+use crate::endpoints::workspace;
+use crate::if_match::{Condition, tagged};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Segments(workspace): Segments<String>,
+    Segments(path): Segments<String>,
 ) -> Result<Response, Problem> {
-    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
-    let permit = app.permit(&asker, ACTION_GET, workspace).await?;
-    Ok(json(StatusCode::OK, &app.authority.get_network(&permit)?))
+    let permit = app.permit(&asker, ACTION_GET, workspace(path)).await?;
+    Ok(tagged(StatusCode::OK, &app.authority.get_network(&permit).await?))
 }
 
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
     asker: Asker,
-    Segments(workspace): Segments<String>,
+    Segments(path): Segments<String>,
+    Condition(if_match): Condition,
     body: Body,
 ) -> Result<Response, Problem> {
-    let workspace = workspace.and_then(|text| id(IdKind::Workspace, "workspace", &text)).map(Target::workspace);
-    let permit = app.permit(&asker, ACTION_UPDATE, workspace).await?;
+    let permit = app.permit(&asker, ACTION_UPDATE, workspace(path)).await?;
     let update: NetworkUpdate = body.json().await?;
-    Ok(json(StatusCode::OK, &app.authority.update_network(&permit, &update).await?))
+    Ok(tagged(StatusCode::OK, &app.authority.update_network(&permit, &update, &if_match?).await?))
 }

@@ -78,6 +78,7 @@ fn said(mark: &str, catalog: &Catalog) -> Value {
         "overlap_seconds" => {
             json!({ "maximum": limits.overlap_seconds, "examples": [limits.overlap_seconds.min(86_400)] })
         }
+        "plain" => json!({ "pattern": PLAIN_PATTERN }),
         "scopes" => {
             let scopes: Vec<_> = catalog.scopes.keys().collect();
             let example: Vec<_> = kinds().next().into_iter().flat_map(|kind| kind.scopes.first()).collect();

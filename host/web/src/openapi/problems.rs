@@ -41,7 +41,7 @@ pub(super) fn of(endpoint: &Endpoint) -> BTreeSet<u16> {
     add(endpoint.query.is_some(), &[400]);
     add(endpoint.body.is_some(), &[400, 408, 413, 415]);
     add(endpoint.idempotent, &[400, 409, 422]);
-    add(endpoint.takes_if_match(), &[412]);
+    add(endpoint.takes_if_match(), &[400, 412]);
     statuses
 }
 

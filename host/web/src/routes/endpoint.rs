@@ -246,7 +246,6 @@ impl Endpoint {
     }
 
     /// What it shows has an `ETag`; where it changes that, it takes `If-Match`.
-    #[expect(dead_code, reason = "for what people edit together")]
     pub(crate) fn versioned(self) -> Self {
         Self { versioned: true, ..self }
     }

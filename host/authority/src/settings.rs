@@ -1,0 +1,180 @@
+//! Settings of a workspace and of an organization. They are parts of the heads that decisions read.
+
+use access_model::{Organization, OrganizationSettings, Workspace, WorkspaceSettings};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::authority::Authority;
+use crate::current::{Current, IfMatch};
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::keys::is_disguising;
+use crate::network::stated;
+
+/// The action of showing a workspace's.
+pub const ACTION_GET: &str = "settings.get";
+/// The action of changing a workspace's.
+pub const ACTION_UPDATE: &str = "settings.update";
+/// The action of showing an organization's.
+pub const ACTION_GET_ORGANIZATION: &str = "organization_settings.get";
+/// The action of changing an organization's.
+pub const ACTION_UPDATE_ORGANIZATION: &str = "organization_settings.update";
+
+/// Characters of a description at most.
+const DESCRIPTION_LENGTH: usize = 500;
+/// The longest life time of keys, in days: a century.
+const MOST_DAYS: u32 = 36_500;
+
+/// What is to change. A field that is left out stays; null takes it back.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsUpdate {
+    /// For people.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<String>", length(max = DESCRIPTION_LENGTH), extend("x-catalog" = "plain"))]
+    pub description: Option<Option<String>>,
+    /// Seconds that a rotated key goes on where the rotation doesn't say; null: none.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<u64>", extend("x-catalog" = "overlap_seconds"))]
+    pub rotation_overlap_seconds: Option<Option<u64>>,
+    /// Days after which keys end that are issued or rotated from now on; null: as long as their kind says.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = MOST_DAYS))]
+    pub key_lifetime_days: Option<Option<u32>>,
+}
+
+/// A workspace's settings. Null means none.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Settings", example = json!({
+    "description": "what runs at night", "rotation_overlap_seconds": 86_400, "key_lifetime_days": null,
+}))]
+pub struct SettingsView {
+    /// For people.
+    pub description: Option<String>,
+    /// Seconds that a rotated key goes on where the rotation doesn't say.
+    pub rotation_overlap_seconds: Option<u64>,
+    /// Days after which a key ends at the latest.
+    pub key_lifetime_days: Option<u32>,
+}
+
+/// What is to change. A field that is left out stays; null takes it back.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationSettingsUpdate {
+    /// For people.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<String>", length(max = DESCRIPTION_LENGTH), extend("x-catalog" = "plain"))]
+    pub description: Option<Option<String>>,
+}
+
+/// An organization's settings. Null means none.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "OrganizationSettings", example = json!({ "description": "pays yearly" }))]
+pub struct OrganizationSettingsView {
+    /// For people.
+    pub description: Option<String>,
+}
+
+impl From<&Workspace> for SettingsView {
+    fn from(workspace: &Workspace) -> Self {
+        let WorkspaceSettings { description, rotation_overlap_seconds, key_lifetime_days } = workspace.settings.clone();
+        Self { description, rotation_overlap_seconds, key_lifetime_days }
+    }
+}
+
+impl From<&Organization> for OrganizationSettingsView {
+    fn from(organization: &Organization) -> Self {
+        let OrganizationSettings { description } = organization.settings.clone();
+        Self { description }
+    }
+}
+
+impl Authority {
+    /// The settings of the permit's workspace.
+    ///
+    /// # Errors
+    /// Never but for the store's.
+    pub async fn get_settings(&self, permit: &Permit) -> Result<Current<SettingsView>, Error> {
+        permit.covers(ACTION_GET)?;
+        let found = self.read_head::<Workspace>(&permit.workspace_id()?).await?;
+        Ok(Current { shown: (&found.value).into(), version: found.version() })
+    }
+
+    /// Changes the settings of the permit's workspace.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field; [`Error::Stale`].
+    pub async fn update_settings(
+        &self,
+        permit: &Permit,
+        update: &SettingsUpdate,
+        if_match: &IfMatch,
+    ) -> Result<Current<SettingsView>, Error> {
+        permit.covers(ACTION_UPDATE)?;
+        check_description(update.description.as_ref())?;
+        let most = self.catalog.limits.overlap_seconds;
+        if update.rotation_overlap_seconds.flatten().is_some_and(|seconds| seconds > most) {
+            return Err(Error::invalid("rotation_overlap_seconds", format!("must be 0 to {most}, or null")));
+        }
+        if update.key_lifetime_days.flatten().is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+            return Err(Error::invalid("key_lifetime_days", format!("must be 1 to {MOST_DAYS}, or null")));
+        }
+        let change = |workspace: &mut Workspace| {
+            let settings = &mut workspace.settings;
+            set(&mut settings.description, update.description.as_ref());
+            set(&mut settings.rotation_overlap_seconds, update.rotation_overlap_seconds.as_ref());
+            set(&mut settings.key_lifetime_days, update.key_lifetime_days.as_ref());
+            Ok(())
+        };
+        let id = permit.workspace_id()?;
+        self.change_head(permit, &id, if_match, change, |workspace: &Workspace| SettingsView::from(workspace)).await
+    }
+
+    /// The settings of the permit's organization.
+    ///
+    /// # Errors
+    /// Never but for the store's.
+    pub async fn get_organization_settings(&self, permit: &Permit) -> Result<Current<OrganizationSettingsView>, Error> {
+        permit.covers(ACTION_GET_ORGANIZATION)?;
+        let found = self.read_head::<Organization>(&permit.organization()?.record.id).await?;
+        Ok(Current { shown: (&found.value).into(), version: found.version() })
+    }
+
+    /// Changes the settings of the permit's organization.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field; [`Error::Stale`].
+    pub async fn update_organization_settings(
+        &self,
+        permit: &Permit,
+        update: &OrganizationSettingsUpdate,
+        if_match: &IfMatch,
+    ) -> Result<Current<OrganizationSettingsView>, Error> {
+        permit.covers(ACTION_UPDATE_ORGANIZATION)?;
+        check_description(update.description.as_ref())?;
+        let change = |organization: &mut Organization| {
+            set(&mut organization.settings.description, update.description.as_ref());
+            Ok(())
+        };
+        let id = permit.organization()?.record.id;
+        let shown = |organization: &Organization| OrganizationSettingsView::from(organization);
+        self.change_head(permit, &id, if_match, change, shown).await
+    }
+}
+
+/// Sets what was stated.
+fn set<T: Clone>(field: &mut Option<T>, stated: Option<&Option<T>>) {
+    if let Some(value) = stated {
+        field.clone_from(value);
+    }
+}
+
+fn check_description(stated: Option<&Option<String>>) -> Result<(), Error> {
+    let Some(Some(text)) = stated else { return Ok(()) };
+    if text.chars().count() <= DESCRIPTION_LENGTH && !text.chars().any(is_disguising) {
+        return Ok(());
+    }
+    let message = format!("may have {DESCRIPTION_LENGTH} characters, and none that control or hide others; or null");
+    Err(Error::invalid("description", message))
+}
