@@ -1,6 +1,7 @@
 //! The yardstick: a bare axum server that reads the question of `POST /v1/authorize` into types of the same shape and
 //! answers JSON of the same shape and size, having decided nothing. What the product costs beyond this is what a decision
-//! costs; what it costs below this nobody can save who speaks HTTP and JSON here.
+//! costs; what it costs below this nobody can save who speaks HTTP and JSON here. To a gateway's `/v1/forward-auth` it answers
+//! a bare 204.
 //!
 //! Runtime, listener and socket options are the product's. It prints its base URL, and serves until it is ended.
 
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{any, post};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use cronflow_policy_cases::{Attributes, Resource};
@@ -88,6 +89,9 @@ const SCOPES: &[&str] = &[
     "policies:read",
     "policies:write",
     "audit:read",
+    "settings:read",
+    "settings:write",
+    "usage:read",
 ];
 
 async fn echo(body: Bytes) -> Response {
@@ -132,7 +136,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             // As the product: without it, the connection keeps its delay, and the measurement says so.
             let _ = stream.set_nodelay(true);
         });
-        axum::serve(listener, Router::new().route("/v1/authorize", post(echo))).await?;
+        let allow = any(async || StatusCode::NO_CONTENT);
+        let routes = Router::new().route("/v1/authorize", post(echo)).route("/v1/forward-auth", allow);
+        axum::serve(listener, routes).await?;
         Ok(())
     })
 }
