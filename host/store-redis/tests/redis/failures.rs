@@ -31,7 +31,7 @@ async fn is_away(store: &Redis) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_after_the_server_died_under_load() {
     let Some(server) = Server::durable() else { return };
-    let options = impatient(server.options());
+    let options = server.options();
     let (store, other) = (open(&options).await, open(&options).await);
     let heard = Ears::on(&other);
     let mut tasks = JoinSet::new();

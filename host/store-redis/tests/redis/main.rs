@@ -1,7 +1,7 @@
 //! The store on a real Redis: what every backend must pass, what is refused at the door, several hosts on one server, and
 //! servers that fail.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this is tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
 mod contract;
 mod door;
