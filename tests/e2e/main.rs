@@ -17,6 +17,7 @@ mod limits;
 mod management;
 mod management_api;
 mod network;
+mod on_redis;
 mod policy_folder;
 mod rotation;
 mod secrets;
