@@ -170,6 +170,7 @@ impl Authority {
         self.meters.settle_all().await;
         self.log.flush();
         self.leave_hosts().await;
+        trouble::flush();
     }
 
     /// Whether the store answers, in one read, and what is cached can be believed.

@@ -219,7 +219,8 @@ impl Meters {
             tasks.spawn(async move {
                 let turn = Arc::clone(&meter.renewal).lock_owned().await;
                 if let Err(error) = all.renew(&meter, Ending::Settle, turn).await {
-                    tracing::warn!(%error, meter = %meter.id, "a lease could not be given back; it stays debited");
+                    let told = format!("a lease of {} could not be given back, and stays debited: {error}", meter.id);
+                    crate::trouble::store_failed(told);
                 }
             });
         }
