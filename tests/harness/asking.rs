@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::Command;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::http::{Client, Request, Response};
@@ -93,6 +94,28 @@ pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     while !is_so() {
         assert!(watch() < PATIENCE, "waited in vain until {what}");
         std::thread::yield_now();
+    }
+}
+
+/// Counts what others wait for.
+#[derive(Debug, Default)]
+pub struct Count(Mutex<usize>, Condvar);
+
+impl Count {
+    /// One more.
+    pub fn add_one(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.1.notify_all();
+    }
+
+    /// Waits until it is this many.
+    #[track_caller]
+    pub fn wait_for(&self, many: usize, what: &str) {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = |counted: &mut usize| *counted < many;
+        let (counted, waited) =
+            self.1.wait_timeout_while(counted, PATIENCE, waiting).unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.timed_out(), "waited in vain until {what}: {} of {many}", *counted);
     }
 }
 

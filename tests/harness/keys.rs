@@ -49,6 +49,17 @@ impl Host {
         self.issue_with(kind, scopes, &json!({}))
     }
 
+    /// Issues production keys that may read jobs, and waits but once until every process knows them.
+    #[track_caller]
+    pub fn issue_many(&self, count: usize) -> Vec<Key> {
+        let operator = self.manager().client(Some(&self.identity().operator_token));
+        let body = json!({ "kind": "production", "name": "e2e", "scopes": ["jobs:read"] });
+        let issued = || Key::of(operator.post(&self.workspace("/keys"), &body).check_json(201));
+        let keys = (0..count).map(|_| issued()).collect();
+        self.wait_until_all_know();
+        keys
+    }
+
     /// Issues a key with further fields.
     #[track_caller]
     pub fn issue_with(&self, kind: &str, scopes: &[&str], further: &Value) -> Key {

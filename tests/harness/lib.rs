@@ -37,7 +37,7 @@ pub mod secret;
 pub mod setup;
 pub mod together;
 
-pub use asking::{Asked, Came, ask_on, is_left_to_tests_run, wait_until};
+pub use asking::{Asked, Came, Count, ask_on, is_left_to_tests_run, wait_until};
 pub use cli::{Ran, run_init};
 pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use host::{Host, Stopped};

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::statvfs;
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use crate::process::{PATIENCE, Process};
 
@@ -17,6 +19,11 @@ const READY: &str = "Ready to accept connections";
 /// while its server is down, and no client that tries again and again meets itself.
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
+/// A file system in memory.
+const IN_MEMORY: &str = "/dev/shm";
+/// Bytes that must be free there.
+const ROOM: u64 = 1 << 30;
+
 /// A redis-server. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Redis {
@@ -25,6 +32,8 @@ pub struct Redis {
     options: Vec<String>,
     process: Mutex<Process>,
     connection: Mutex<Option<BufReader<TcpStream>>>,
+    /// Goes with it.
+    temporary: Option<TempDir>,
 }
 
 /// What it answers.
@@ -43,6 +52,15 @@ pub enum Reply {
 }
 
 impl Redis {
+    /// Starts one with a folder of its own, and waits until it answers.
+    #[track_caller]
+    pub fn start_somewhere() -> Self {
+        let folder = temporary();
+        let mut this = Self::start(folder.path());
+        this.temporary = Some(folder);
+        this
+    }
+
     /// Starts one that keeps its data in `folder`, and waits until it answers.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
@@ -63,7 +81,7 @@ impl Redis {
             .expect("redis-server starts; tests/run --install installs it");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (folder, process) = (folder.to_owned(), Mutex::new(process));
-        let this = Self { address, folder, options, process, connection: Mutex::default() };
+        let this = Self { address, folder, options, process, connection: Mutex::default(), temporary: None };
         assert_eq!(this.command(&["PING"]), Reply::Text("PONG".to_owned()));
         this
     }
@@ -156,6 +174,16 @@ impl Reply {
             other => panic!("{other:?} is no number"),
         }
     }
+}
+
+/// In memory where there is room: what a process leaves behind when it is killed is there as well, and the disks of machines
+/// that test can be slow.
+fn temporary() -> TempDir {
+    let in_memory = statvfs(IN_MEMORY).is_ok_and(|it| it.f_bavail * it.f_frsize > ROOM);
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("cronflow-access-e2e-");
+    let made = if in_memory { folder.tempdir_in(IN_MEMORY) } else { folder.tempdir() };
+    made.expect("there is room for a folder")
 }
 
 /// None: it ended, for the port is taken.
