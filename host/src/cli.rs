@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{authorize, backup, config, gateway, init, key, policy, restore, serve};
+use crate::commands::{authorize, backup, config, doctor, gateway, init, key, policy, restore, serve};
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Check and show the configuration.
     #[command(subcommand)]
     Config(config::Config),
+    /// Say what is wrong with an installation, and how to mend it.
+    Doctor(Box<doctor::Doctor>),
     /// Back up the embedded store, while a host serves from it or at rest.
     Backup(backup::Backup),
     /// Restore a backup into an empty data folder.

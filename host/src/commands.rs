@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 pub(crate) mod backup;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
         Command::Config(config) => config.run(cli.output),
+        Command::Doctor(doctor) => doctor.run(cli.output),
         Command::Backup(backup) => backup.run(cli.output),
         Command::Restore(restore) => restore.run(cli.output),
     }

@@ -5,7 +5,7 @@
 //! with `serve`), [`store`] (the embedded one or Redis), [`api`] (how the other commands speak to a running host),
 //! [`output`], [`report`] (findings, a line each).
 //!
-//! It must never decide anything, and no command but `init`, `serve`, `backup` and `restore` may open the store.
+//! It must never decide anything, and no command but `init`, `serve`, `doctor`, `backup` and `restore` may open the store.
 
 mod api;
 mod cli;

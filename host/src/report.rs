@@ -47,6 +47,12 @@ impl Finding {
     pub(crate) fn fail(name: &str, what: impl Into<String>, todo: impl Into<String>) -> Self {
         Self { level: Level::Fail, name: name.to_owned(), what: what.into(), todo: Some(todo.into()) }
     }
+
+    /// What an error says: by the custom of this house, what is wrong up to the first semicolon, then what to do.
+    pub(crate) fn of_error(name: &str, error: &str) -> Self {
+        let (what, todo) = error.split_once("; ").unwrap_or((error, "see the log of the host"));
+        Self::fail(name, what, todo)
+    }
 }
 
 /// Prints all findings. The exit code is 1 when one of them failed; warnings alone are 0.

@@ -48,7 +48,7 @@ fn what_can_be_served_is_fine() {
     let named: Vec<_> = names.collect();
     assert_eq!(
         named,
-        ["file", "listen", "metrics_listen", "data_dir", "root_key", "catalog", "policies", "trusted_proxies", "log"]
+        ["file", "listen", "metrics_listen", "data_dir", "catalog", "log", "root_key", "trusted_proxies", "policies"]
     );
 }
 

@@ -9,6 +9,7 @@ mod config_check;
 mod configuration;
 mod contract;
 mod credentials;
+mod doctor;
 mod example;
 mod gateways;
 mod house;

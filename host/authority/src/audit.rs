@@ -1,5 +1,7 @@
 //! The audit trail: appended inside the commit that it tells of, read back in pages.
 
+mod examine;
+
 use access_model::audit::{AuditRecord, SealedRecord};
 use access_model::{Id, IdKind, Shard, Timestamp};
 use access_store::{Commit, Store};
@@ -7,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::examine::{Examined, LOGS, examine};
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;

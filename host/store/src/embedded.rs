@@ -110,10 +110,11 @@ impl Embedded {
     /// When the last sync fails. What was acknowledged as surviving power loss does so all the same.
     pub async fn close(&self) -> Result<(), StoreError> {
         let WriterHandle { queue, thread } = std::mem::take(&mut *self.writer());
-        drop(queue);
         let readers = Arc::clone(&self.readers);
         let end = move || {
+            // The writer is the last to close its connection: of two at once, none would clear the log away.
             readers.close();
+            drop(queue);
             thread.map_or(Ok(Ok(())), JoinHandle::join)
         };
         let ended = tokio::task::spawn_blocking(end).await;

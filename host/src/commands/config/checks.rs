@@ -1,6 +1,7 @@
 //! What can be wrong with settings that can be read, one function each. Nothing is opened for writing, nobody is asked.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -20,20 +21,11 @@ use crate::store::bound;
 /// A network of proxies is rarely shorter than this, and whoever sends from it may claim any address.
 const WIDE: (u8, u8) = (8, 32);
 
-/// All of them, in the order of their lines.
-pub(crate) const ALL: [fn(&Settings) -> Vec<Finding>; 11] = [
-    paths,
-    listen,
-    metrics_listen,
-    data_dir,
-    root_key,
-    redis,
-    catalog_file,
-    policies,
-    trusted_proxies,
-    log,
-    shutdown_seconds,
-];
+/// Those of settings that speak for themselves, in the order of their lines.
+pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 8] =
+    [paths, listen, metrics_listen, data_dir, redis, catalog_file, log, shutdown_seconds];
+/// Those that `doctor` says more about.
+pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, trusted_proxies, policies];
 
 fn paths(settings: &Settings) -> Vec<Finding> {
     let stated = [
@@ -97,7 +89,7 @@ fn data_dir(settings: &Settings) -> Vec<Finding> {
     let (name, dir) = ("data_dir", settings.data_dir(false));
     let shown = dir.display();
     vec![match fs::metadata(&dir) {
-        Err(_) if !dir.exists() => Finding::warn(
+        Err(error) if error.kind() == ErrorKind::NotFound => Finding::warn(
             name,
             format!("there is no `{shown}` yet"),
             "`cronflow-access init` makes it, `cronflow-access restore` fills it from a backup",
@@ -114,7 +106,7 @@ pub(crate) fn root_key(settings: &Settings) -> Vec<Finding> {
     let (name, file) = ("root_key", settings.root_key(false));
     let shown = file.display();
     let begun = settings.data_dir(false).join(access_store::embedded::FILE).exists();
-    if !file.exists() && !begun {
+    if fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) && !begun {
         let todo = "`cronflow-access init` makes it; a restored installation needs the one that it was begun with";
         return vec![Finding::warn(name, format!("there is no `{shown}` yet"), todo)];
     }
@@ -156,22 +148,32 @@ fn catalog_file(settings: &Settings) -> Vec<Finding> {
     }]
 }
 
-fn policies(settings: &Settings) -> Vec<Finding> {
+pub(crate) fn policies(settings: &Settings) -> Vec<Finding> {
     let name = "policies";
-    // What is wrong with the catalog is told by its own check.
-    let Ok(catalog) = catalog(settings.catalog.as_deref()).or_else(|_| catalog(None)) else { return Vec::new() };
-    let folder = settings.policies.as_deref();
-    let loaded = match Policies::load(settings.policies.clone(), &catalog) {
+    let loaded = match load_policies(settings) {
         Ok(loaded) => loaded,
         Err(error) => {
             let todo =
                 "mend it; `cronflow-access policy test DIR` tries again, and hosts that run keep their last good set";
-            return vec![Finding::fail(name, error.to_string(), todo)];
+            return vec![Finding::fail(name, error, todo)];
         }
     };
+    let folder = settings.policies.as_deref();
     let whence = folder.map_or_else(|| "built in".to_owned(), |folder| format!("`{}`", folder.display()));
     let ok = || Finding::ok(name, format!("{whence}: {}; every case passes", loaded.names().join(", ")));
     vec![folder.and_then(|folder| others_write(name, folder)).unwrap_or_else(ok)]
+}
+
+/// Digest of what a host with these settings decides by.
+pub(crate) fn set_digest(settings: &Settings) -> Option<String> {
+    catalog(settings.catalog.as_deref()).ok()?;
+    Some(load_policies(settings).ok()?.digest().to_string())
+}
+
+/// What is wrong with the catalog is told by its own check.
+fn load_policies(settings: &Settings) -> Result<Policies, String> {
+    let catalog = catalog(settings.catalog.as_deref()).or_else(|_| catalog(None)).map_err(|error| error.to_string())?;
+    Policies::load(settings.policies.clone(), &catalog).map_err(|error| error.to_string())
 }
 
 pub(crate) fn trusted_proxies(settings: &Settings) -> Vec<Finding> {

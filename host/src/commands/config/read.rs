@@ -13,22 +13,29 @@ use crate::config::{self, Settings};
 use crate::report::Finding;
 
 /// What is stated, as far as it can be read, and what can't.
-pub(super) struct Stated {
-    pub(super) environment: Settings,
-    pub(super) file: Settings,
-    pub(super) findings: Vec<Finding>,
+pub(crate) struct Stated {
+    pub(crate) environment: Settings,
+    pub(crate) file: Settings,
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Stated {
-    pub(super) fn read(path: Option<&Path>) -> Self {
+    pub(crate) fn read(path: Option<&Path>) -> Self {
         let mut findings = Vec::new();
         let environment = environment(&mut findings);
         let file = path.map(|path| file(path, &mut findings)).unwrap_or_default();
         Self { environment, file, findings }
     }
 
+    /// The file alone, where the environment is read with the command line.
+    pub(crate) fn of_file(path: Option<&Path>) -> Self {
+        let mut findings = Vec::new();
+        let file = path.map(|path| file(path, &mut findings)).unwrap_or_default();
+        Self { environment: Settings::default(), file, findings }
+    }
+
     /// Both, the environment above the file.
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         self.environment.clone().or(self.file.clone())
     }
 }

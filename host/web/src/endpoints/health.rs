@@ -27,6 +27,8 @@ pub(crate) struct Ready {
     status: &'static str,
     /// `ok` or `unavailable`.
     store: &'static str,
+    /// The release.
+    version: &'static str,
     /// What decides.
     policies: Policies,
     /// Other hosts of this store that decide by other rules. It is for people to mend: serve the same policies and catalog.
@@ -63,5 +65,5 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     let mut differing_hosts = app.authority.other_hosts();
     differing_hosts.retain(|host| *host.set_digest != *policies.set_digest);
     let store = if store.is_ok() { "ok" } else { "unavailable" };
-    json(code, &Ready { status, store, policies, differing_hosts })
+    json(code, &Ready { status, store, version: env!("CARGO_PKG_VERSION"), policies, differing_hosts })
 }

@@ -1,6 +1,7 @@
 //! `GET /metrics`, on a listener of its own, in the Prometheus text format.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use access_authority::decide::Heard;
 use access_model::PlainSecret;
@@ -39,6 +40,9 @@ pub(crate) async fn scrape(State(scrape): State<Arc<Scrape>>, headers: HeaderMap
     if let Some(heard) = scrape.app.authority.heard() {
         text.push_str(&of_redis(&heard));
     }
+    let ignored = u8::from(scrape.app.warned_of_proxy.load(Ordering::Relaxed));
+    text.push_str("# HELP access_forwarded_for_ignored 1 once X-Forwarded-For has come while no proxy is trusted\n");
+    text.push_str(&format!("# TYPE access_forwarded_for_ignored gauge\naccess_forwarded_for_ignored {ignored}\n"));
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 

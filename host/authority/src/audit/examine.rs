@@ -1,0 +1,154 @@
+//! Going through a whole log: what `doctor` says of the audit trail.
+
+use access_model::audit::SealedRecord;
+use access_model::{Shard, Timestamp};
+use access_store::{LogEntry, Store, StoreError};
+
+use crate::records;
+
+/// What the names of audit logs begin with.
+pub const LOGS: &str = "audit/";
+/// Records of one read.
+const READ_AT_ONCE: usize = 1_000;
+
+/// What an audit log is like, gone through from end to end.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// How many records it has.
+    pub records: u64,
+    /// When the newest was made that can be read.
+    pub newest: Option<Timestamp>,
+    /// How many records are wrong.
+    pub faults: u64,
+    /// The first of them, and what is wrong with it; absent when all is well.
+    pub first_fault: Option<String>,
+}
+
+/// Goes through the log `log`: each record must be what was hashed, be of this log, and follow its predecessor without a gap.
+/// What was cut off at the end can't be seen here.
+///
+/// # Errors
+/// When the store can't answer.
+pub async fn examine(store: &dyn Store, shard: Shard, log: &str) -> Result<Examined, StoreError> {
+    let mut examined = Examined::default();
+    let mut before: Option<u64> = None;
+    loop {
+        let entries = store.log(shard, log, before, READ_AT_ONCE).await?;
+        let is_last = entries.len() < READ_AT_ONCE;
+        for entry in entries {
+            examined.take(log, before, &entry);
+            before = Some(entry.sequence);
+        }
+        if is_last {
+            examined.end(before);
+            return Ok(examined);
+        }
+    }
+}
+
+/// A log is read backwards, so that the last fault that is found is the first.
+impl Examined {
+    /// The entry that comes before the one numbered `after`.
+    fn take(&mut self, log: &str, after: Option<u64>, entry: &LogEntry) {
+        let next = entry.sequence.saturating_add(1);
+        if let Some(after) = after.filter(|after| *after > next) {
+            self.find_fault(next, after - next, "is missing");
+        }
+        let record = serde_json::from_slice::<SealedRecord>(&entry.value).ok().and_then(|sealed| sealed.open());
+        match &record {
+            None => self.find_fault(entry.sequence, 1, "is not what was hashed"),
+            Some(record) if records::audit_of(record.organization.as_ref()) != log => {
+                self.find_fault(entry.sequence, 1, "is of another log");
+            }
+            Some(record) => self.newest = self.newest.or(Some(record.at)),
+        }
+        self.records += 1;
+    }
+
+    /// Nothing comes before the entry numbered `first`.
+    fn end(&mut self, first: Option<u64>) {
+        if let Some(first) = first.filter(|first| *first > 1) {
+            self.find_fault(1, first - 1, "is missing");
+        }
+    }
+
+    fn find_fault(&mut self, sequence: u64, count: u64, what: &str) {
+        self.faults += count;
+        self.first_fault = Some(format!("record {sequence} {what}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use access_model::audit::{Actor, AuditRecord};
+    use access_model::entropy::SeededEntropy;
+    use access_model::{Id, IdKind};
+    use access_store::{Commit, Memory};
+
+    use super::*;
+
+    const LOG: &str = "audit/platform";
+
+    /// The entry of the record made in this second, perhaps another's.
+    fn entry(second: i64, organization: Option<Id>) -> String {
+        let record = AuditRecord {
+            id: Id::draw(IdKind::Audit, Shard::PLATFORM, &SeededEntropy::new(b"audit")).unwrap(),
+            at: Timestamp::from_millis(second * 1_000),
+            organization,
+            workspace: None,
+            actor: Actor { kind: "system".into(), id: None },
+            action: "tested".into(),
+            target: "it".into(),
+            decision_id: None,
+            before: None,
+            after: None,
+        };
+        serde_json::to_string(&SealedRecord::seal(&record).unwrap()).unwrap()
+    }
+
+    #[track_caller]
+    fn check(examined: &Examined, records: u64, faults: u64, first_fault: Option<&str>) {
+        let found = (examined.records, examined.faults, examined.first_fault.as_deref());
+        assert_eq!(found, (records, faults, first_fault));
+    }
+
+    #[tokio::test]
+    async fn a_log_is_whole_or_the_first_fault_is_named() {
+        let another = Id::draw(IdKind::Organization, Shard::PLATFORM, &SeededEntropy::new(b"org")).unwrap();
+        let changed = entry(2, None).replace("tested", "tasted");
+        for (second, faults, first) in [
+            (entry(2, None), 0, None),
+            (changed, 1, Some("record 2 is not what was hashed")),
+            ("no record".to_owned(), 1, Some("record 2 is not what was hashed")),
+            (entry(2, Some(another)), 1, Some("record 2 is of another log")),
+        ] {
+            let store = Memory::new(1);
+            let all = (1..=2_500).map(|number| if number == 2 { second.clone() } else { entry(number, None) });
+            let mut commit = Commit::new(Shard::PLATFORM);
+            commit.appends = all.map(|entry| (LOG.to_owned(), entry.into())).collect();
+            store.commit(commit).await.unwrap();
+            let examined = examine(&store, Shard::PLATFORM, LOG).await.unwrap();
+            check(&examined, 2_500, faults, first);
+            assert_eq!(examined.newest, Some(Timestamp::from_millis(2_500_000)));
+        }
+        check(&examine(&Memory::new(1), Shard::PLATFORM, LOG).await.unwrap(), 0, 0, None);
+    }
+
+    #[test]
+    fn a_gap_is_found_wherever_it_is() {
+        for (sequences, faults, first) in [
+            (&[3, 2, 1][..], 0, None),
+            (&[5, 4, 1], 2, Some("record 2 is missing")),
+            (&[5, 3], 3, Some("record 1 is missing")),
+            (&[2], 1, Some("record 1 is missing")),
+        ] {
+            let (mut examined, mut before) = (Examined::default(), None);
+            for sequence in sequences.iter().copied() {
+                examined.take(LOG, before, &LogEntry { sequence, value: entry(1, None).into() });
+                before = Some(sequence);
+            }
+            examined.end(before);
+            check(&examined, sequences.len() as u64, faults, first);
+        }
+    }
+}
