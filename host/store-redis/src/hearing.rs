@@ -143,6 +143,12 @@ impl fmt::Debug for Hearing {
     }
 }
 
+/// A watcher that panicked may not have taken in what it was told, so that its shard is never proven fresh again: each time
+/// that it is looked at, everything is forgotten once more.
 fn lock(proof: &Mutex<Proof>) -> MutexGuard<'_, Proof> {
-    proof.lock().unwrap_or_else(PoisonError::into_inner)
+    proof.lock().unwrap_or_else(|poisoned| {
+        let mut proof = poisoned.into_inner();
+        proof.forget();
+        proof
+    })
 }

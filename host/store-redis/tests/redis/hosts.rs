@@ -146,6 +146,27 @@ async fn a_store_that_goes_back_is_noticed() {
     assert_eq!(put(&store, "d", "1").await.unwrap().sequence, 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_watcher_panicked_is_never_fresh_again() {
+    let Some(server) = Server::forgetful() else { return };
+    let options = server.options();
+    let (one, other) = (open(&options).await, open(&options).await);
+    other.watch(Arc::new(|change| assert_ne!(*change, touched(&["bad"]), "this panic is part of the test")));
+    put(&one, "good", "1").await.unwrap();
+    proves_again(&other).await;
+    put(&one, "bad", "1").await.unwrap();
+    let fresh = other.freshness().unwrap();
+    // Others go on, and while they do, this one is left behind.
+    let left_behind = async || {
+        let before = fresh.until(SHARD);
+        proves_again(&one).await;
+        fresh.until(SHARD) == before
+    };
+    until("it proves nothing any more", left_behind).await;
+    assert!(left_behind().await && left_behind().await);
+    assert!(read(&other, "bad").await.unwrap().is_some(), "the store itself answers");
+}
+
 /// Channels are shared by all databases of a server.
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_in_other_databases_are_not_heard() {
