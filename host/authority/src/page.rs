@@ -28,6 +28,7 @@ pub struct PageRequest {
     #[schemars(range(min = 1, max = 200), extend("default" = 50))]
     pub limit: Option<usize>,
     /// `next_cursor` of the page before.
+    #[schemars(regex(pattern = "^[0-9A-Za-z_-]+$"))]
     pub cursor: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use super::spec::{Operation, Spec, fields, resolve};
 use super::world::{Sent, World};
 
 /// Texts to choose from where a schema says what they look like.
-const TEXTS: [&str; 24] = [
+const TEXTS: &[&str] = &[
     "a",
     "production",
     "staging",
@@ -26,6 +26,8 @@ const TEXTS: [&str; 24] = [
     "203.0.113.0/24",
     "203.0.113.7",
     "2001:db8::/32",
+    "::1",
+    "2001:db8::7",
     "GET",
     "POST",
     "/v1/jobs",
@@ -35,7 +37,7 @@ const TEXTS: [&str; 24] = [
     "true",
     "~!$",
 ];
-const TIMES: [&str; 5] = [
+const TIMES: &[&str] = &[
     "2026-01-31T12:00:00Z",
     "2026-01-31T12:00:00.123456789+02:00",
     "1970-01-01T00:00:00Z",
@@ -188,7 +190,7 @@ impl Draw {
     /// A text that fits, out of those that are known.
     fn text(&mut self, schema: &Value, world: &World<'_>) -> String {
         if schema["format"] == "date-time" {
-            return (*self.one_of(&TIMES)).to_owned();
+            return (*self.one_of(TIMES)).to_owned();
         }
         let known = TEXTS.iter().map(|text| (*text).to_owned()).chain(world.ids());
         let longest =
@@ -199,6 +201,7 @@ impl Draw {
             let length = u64::try_from(text.chars().count()).expect("a count");
             fits("minLength", &|least| least <= length)
                 && fits("maxLength", &|most| length <= most)
+                && schema.get("format").is_none_or(|format| schema::has_format(format, text))
                 && schema.get("pattern").is_none_or(|pattern| schema::matches(pattern, text))
         });
         assert!(!known.is_empty(), "no text is known for {schema}; add one");
@@ -213,8 +216,10 @@ fn with(document: &Value, schema: &Value, way: &Value) -> Value {
     let mut required = whole["required"].as_array().cloned().unwrap_or_default();
     required.extend(more);
     whole["required"] = Value::Array(required);
-    if let Some(ty) = way.get("type") {
-        whole["type"] = ty.clone();
+    for narrower in ["type", "format", "pattern"] {
+        if let Some(says) = way.get(narrower) {
+            whole[narrower] = says.clone();
+        }
     }
     for (name, more) in way["properties"].as_object().into_iter().flatten() {
         let field = with(document, &whole["properties"][name], more);

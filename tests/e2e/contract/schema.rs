@@ -88,7 +88,7 @@ fn holds(place: &str, document: &Value, keyword: &str, says: &Value, value: &Val
             }
             true
         }
-        "format" => says != "date-time" || value.as_str().is_none_or(is_time),
+        "format" => value.as_str().is_none_or(|text| has_format(says, text)),
         "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" | "minimum"
         | "maximum" => true,
         unknown => panic!("`{place}`: this validator does not know `{unknown}`; teach it"),
@@ -111,6 +111,16 @@ fn is_of(ty: &Value, value: &Value) -> bool {
 /// Whether a text is what a pattern says.
 pub(super) fn matches(pattern: &Value, text: &str) -> bool {
     Regex::new(pattern.as_str().expect("a pattern")).expect("a regular expression").is_match(text)
+}
+
+/// Whether a text has a format; those that we don't know hold.
+pub(super) fn has_format(format: &Value, text: &str) -> bool {
+    match format.as_str() {
+        Some("date-time") => is_time(text),
+        Some("ipv4") => text.parse::<std::net::Ipv4Addr>().is_ok(),
+        Some("ipv6") => text.parse::<std::net::Ipv6Addr>().is_ok(),
+        _ => true,
+    }
 }
 
 /// An instant as our answers write it.

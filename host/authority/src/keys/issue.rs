@@ -46,6 +46,7 @@ pub struct KeyRequest {
     pub not_before: Option<Timestamp>,
     /// Not valid from here on; RFC 3339. The kind and the workspace may end it earlier.
     #[serde(default)]
+    #[schemars(example = &"2099-12-31T23:59:59Z")]
     pub expires_at: Option<Timestamp>,
     /// Free text by name.
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]

@@ -26,6 +26,7 @@ pub(crate) struct AuditQuery {
     #[schemars(range(min = 1, max = 200), extend("default" = 50))]
     limit: Option<usize>,
     /// `next_cursor` of the page before.
+    #[schemars(regex(pattern = "^[0-9A-Za-z_-]+$"))]
     cursor: Option<String>,
     /// Of this action.
     action: Option<String>,

@@ -75,6 +75,7 @@ struct RequestBody {
     path: Option<String>,
     /// The client's IPv4 or IPv6 address, without port, brackets or zone.
     #[serde(default)]
+    #[schemars(extend("x-catalog" = "address"))]
     ip: Option<String>,
     /// The environment, where the gateway fixes none.
     #[serde(default)]

@@ -41,6 +41,7 @@ fn said(mark: &str, catalog: &Catalog) -> Value {
     let limits = &catalog.limits;
     let kinds = || catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey);
     match mark {
+        "address" => json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }], "examples": ["203.0.113.7"] }),
         "allow_list" => json!({
             "minItems": 1,
             "maxItems": limits.allow_list,
