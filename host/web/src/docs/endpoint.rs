@@ -36,8 +36,11 @@ fn who(operation: &Operation<'_>) -> String {
         let names = operation.value.get(name).and_then(Value::as_array).into_iter().flatten();
         names.filter_map(Value::as_str).collect::<Vec<_>>()
     };
-    let scopes = names("x-cronflow-scopes");
-    let scopes = if scopes.is_empty() { String::new() } else { format!("; a key needs the scope {}", codes(scopes)) };
+    let scopes = match names("x-cronflow-scopes").as_slice() {
+        [] => String::new(),
+        [only] => format!("; a key needs the scope {}", code(only)),
+        any => format!("; a key needs one of the scopes {}", codes(any)),
+    };
     let kinds = codes(names("x-cronflow-kinds"));
     format!("<p>Action {}, for credentials of kind {kinds}{scopes}.</p>\n", code(action))
 }

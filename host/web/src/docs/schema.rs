@@ -32,10 +32,10 @@ pub(super) fn fields(caption: &str, schema: &Value) -> String {
     let mut properties: Vec<_> = properties.collect();
     properties.sort_by_key(|(name, _)| !is_required(name));
     let row = |(name, schema): (&String, &Value)| {
-        let required = if is_required(name) { "required" } else { "" };
-        vec![code(name), words(schema), required.to_owned(), line(text(schema, "description"))]
+        let required = if is_required(name) { " <small>required</small>" } else { "" };
+        vec![code(name) + required, words(schema), line(text(schema, "description"))]
     };
-    table(caption, &["Field", "Value", "", "Meaning"], properties.into_iter().map(row))
+    table(caption, &["Field", "Value", "Meaning"], properties.into_iter().map(row))
 }
 
 /// What a schema allows, in words.
