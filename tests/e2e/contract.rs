@@ -144,8 +144,8 @@ impl<'s> Run<'s> {
         if self.operation.needs_permit() && !request.is_of_another_method() {
             let expected: &[u16] = match actor {
                 Actor::Nobody | Actor::Stranger => &[401],
-                // What is not there is told to those who are somebody.
-                Actor::Limited => &[403, 404],
+                // What is not there is told to those who are somebody, until the operator has ended who owns them.
+                Actor::Limited => &[401, 403, 404],
                 _ => &[],
             };
             if !expected.is_empty() && !expected.contains(&status) {

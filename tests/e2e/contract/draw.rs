@@ -117,10 +117,11 @@ impl Draw {
     /// A value for `schema`.
     pub(super) fn value(&mut self, document: &Value, schema: &Value, world: &World<'_>, round: usize) -> Value {
         let target = resolve(document, schema);
-        for from in [schema, target] {
-            if let Some(examples) = from.get("examples").and_then(Value::as_array).filter(|_| !self.one_in(3)) {
-                return self.one_of(examples).clone();
-            }
+        let examples = schema.get("examples").or_else(|| target.get("examples")).and_then(Value::as_array);
+        // Later rounds make up more: names may have to be new.
+        let shown = if round < 2 { !self.one_in(3) } else { self.one_in(3) };
+        if let Some(examples) = examples.filter(|_| shown) {
+            return self.one_of(examples).clone();
         }
         if let Some(only) = target.get("const") {
             return only.clone();
@@ -196,14 +197,20 @@ impl Draw {
         let longest =
             schema["maxLength"].as_u64().and_then(|most| usize::try_from(most).ok()).filter(|most| *most < 2_000);
         let mut known: Vec<String> = known.chain(longest.map(|most| "x".repeat(most))).collect();
-        known.retain(|text| {
+        let fitting = |text: &String| {
             let fits = |name: &str, fits: &dyn Fn(u64) -> bool| schema[name].as_u64().is_none_or(fits);
             let length = u64::try_from(text.chars().count()).expect("a count");
             fits("minLength", &|least| least <= length)
                 && fits("maxLength", &|most| length <= most)
                 && schema.get("format").is_none_or(|format| schema::has_format(format, text))
                 && schema.get("pattern").is_none_or(|pattern| schema::matches(pattern, text))
-        });
+        };
+        known.retain(&fitting);
+        // A name may have to be new.
+        let new = format!("n{}", self.next());
+        if schema.get("pattern").is_some() && fitting(&new) && self.one_in(2) {
+            return new;
+        }
         assert!(!known.is_empty(), "no text is known for {schema}; add one");
         self.one_of(&known).clone()
     }

@@ -101,6 +101,12 @@ impl Operation {
         self.value["responses"].get("405").is_some()
     }
 
+    /// Whether it changes the very thing that `segment` stands for, and not what belongs to it.
+    pub(super) fn changes(&self, segment: &str) -> bool {
+        let noun = self.value["x-cronflow-action"].as_str().and_then(|action| action.split('.').next());
+        self.method != "GET" && noun.and_then(|noun| noun.strip_suffix('s')) == Some(segment)
+    }
+
     /// Names of the path's segments that stand for something.
     pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))

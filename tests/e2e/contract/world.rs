@@ -83,6 +83,8 @@ impl<'s> World<'s> {
         let mut ids = BTreeMap::new();
         for segment in operation.segments() {
             let id = match segment {
+                // What may end it is asked about another than the one that everybody here belongs to.
+                owner if operation.changes(owner) => self.make(owner, draw),
                 "organization" => self.host.identity().organization.clone(),
                 "workspace" => self.host.identity().workspace.clone(),
                 other => self.make(other, draw),
@@ -97,7 +99,7 @@ impl<'s> World<'s> {
         let maker = self.spec.maker(segment).unwrap_or_else(|| panic!("nothing makes what `{{{segment}}}` stands for"));
         let ids = self.make_segments(maker, draw);
         // Names may have to be new: what the document shows is taken once, then others are drawn.
-        for round in 0..20 {
+        for round in 0..50 {
             let valid = draw.valid(self.spec, maker, self, &ids, round);
             let valid = if round == 0 { draw.as_shown(self.spec, maker, &ids, valid) } else { valid };
             let made = self.send(Actor::Operator, &valid);
