@@ -93,7 +93,7 @@ async fn answers_are_told_in_headers() {
         let bench = Bench::new().await;
         let edge = bench.in_production(profile).await;
         let mut told = vec![
-            ("allow", bench.ask(edge.asks("POST", "/v1/jobs?a=b", &bench.key("production"))).await),
+            ("allow", bench.ask(edge.asks("GET", "/v1/jobs?a=b", &bench.key("read_only"))).await),
             ("unauthenticated", bench.ask(edge.asks("GET", "/v1/jobs", "cf_prod_nobody")).await),
             ("kind_not_allowed", bench.ask(edge.asks("POST", "/v1/jobs", &bench.key("read_only"))).await),
             ("unknown_action", bench.ask(edge.asks("GET", "/v1//jobs", &bench.key("production"))).await),
@@ -108,7 +108,7 @@ async fn answers_are_told_in_headers() {
         }
         told.push(("rate_limited", bench.ask(edge.asks("GET", "/v1/jobs", &bench.key("read_only"))).await));
         for (name, told) in told {
-            insta::with_settings!({ filters => vec![(r"\b(dec|key|org|ws)_\w+", "$1_…")] }, {
+            insta::with_settings!({ filters => vec![(r"\b(dec|key|org|ws)_\w+", "${1}_…")] }, {
                 insta::assert_snapshot!(format!("{}_{name}", profile.name()), shown(&told));
             });
         }
