@@ -67,7 +67,8 @@ pub(crate) fn table() -> Vec<Group> {
                     .named("forward_auth")
                     .says("Ask whether a request may pass, in headers")
                     .notes(forward_auth::NOTES)
-                    .answers_nothing(204),
+                    .answers_nothing(204)
+                    .answers_nothing(200),
             ],
         },
         Group {

@@ -35,7 +35,7 @@ const GATEWAY: &str = "x-cronflow-gateway";
 pub(crate) const NOTES: &str = "\
     The gateway's own credential travels in `X-CronFlow-Gateway`, its client's in `Authorization`. The profile of the \
     gateway's credential says in which headers it states its client's method, URI and address. An allow is told in \
-    `X-Access-*`, `RateLimit` and `RateLimit-Policy`. To a gateway of the profile `nginx` every denial but 401 is 403, with \
+    `X-Access-*`, `RateLimit` and `RateLimit-Policy`, to the profile `envoy` with 200. To a gateway of the profile `nginx` every denial but 401 is 403, with \
     `X-Access-Status`, `X-Access-Reason` and `Retry-After` in place of a body.";
 
 pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -53,7 +53,7 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
 
     let asked = match headers.read(&parts) {
         Ok(asked) => asked,
-        Err(missing) => return Ok(answer::tell(headers.passes_on, app.authority.deny_not_stated(&permit, missing))),
+        Err(missing) => return Ok(answer::tell(&headers, app.authority.deny_not_stated(&permit, missing))),
     };
     let question = Question {
         // Nothing presented identifies nobody, like nonsense does.
@@ -66,7 +66,7 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
         resource: Resource::default(),
         context: Attributes::new(),
     };
-    Ok(answer::tell(headers.passes_on, app.authority.authorize(&permit, question).await))
+    Ok(answer::tell(&headers, app.authority.authorize(&permit, question).await))
 }
 
 /// The gateway as an asker: its secret, and the address that it connects from.

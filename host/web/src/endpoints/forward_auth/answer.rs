@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::profile::PassesOn;
+use super::profile::{Headers, PassesOn};
 use crate::headers::HeaderWriter;
 use crate::problem::Problem;
 
@@ -23,16 +23,16 @@ const STATUS: HeaderName = HeaderName::from_static("x-access-status");
 const REASON: HeaderName = HeaderName::from_static("x-access-reason");
 
 /// Tells a gateway.
-pub(super) fn tell(passes_on: PassesOn, answer: Answer) -> Response {
+pub(super) fn tell(gateway: &Headers, answer: Answer) -> Response {
     match answer.decision {
-        Outcome::Allow => allow(&answer),
-        Outcome::Deny => deny(passes_on, answer),
+        Outcome::Allow => allow(gateway.allow, &answer),
+        Outcome::Deny => deny(gateway.passes_on, answer),
     }
 }
 
-/// 204. All that a gateway hands on is there, if need be empty, so that no gateway leaves its client's own in place.
-fn allow(answer: &Answer) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
+/// No body. All that a gateway hands on is there, if need be empty, so that no gateway leaves its client's own in place.
+fn allow(status: StatusCode, answer: &Answer) -> Response {
+    let mut response = status.into_response();
     let headers = response.headers_mut();
     headers.reserve(10);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

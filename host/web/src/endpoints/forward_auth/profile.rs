@@ -3,7 +3,7 @@
 use access_model::Profile;
 use access_model::network::{Address, last_hop};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::PREFIX;
 
@@ -20,6 +20,8 @@ pub(super) struct Headers {
     name: &'static str,
     request: RequestFrom,
     client: ClientFrom,
+    /// What an allow is told with.
+    pub(super) allow: StatusCode,
     pub(super) passes_on: PassesOn,
 }
 
@@ -41,7 +43,7 @@ enum ClientFrom {
     LastHop(HeaderName),
 }
 
-/// Which statuses its client can be told with.
+/// Which denials its client can be told with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PassesOn {
     /// All of them, with the headers and the body.
@@ -77,9 +79,12 @@ impl Headers {
                 ClientFrom::LastHop(FORWARDED_FOR),
                 PassesOn::Everything,
             ),
-            Profile::Envoy => (RequestFrom::RequestLine, ClientFrom::LastHop(FORWARDED_FOR), PassesOn::Everything),
+            // Not X-Forwarded-For: what Envoy appends there is a load balancer, or for a neighbour its own address.
+            Profile::Envoy => (RequestFrom::RequestLine, ClientFrom::Whole(REAL_IP), PassesOn::Everything),
         };
-        Self { name, request, client, passes_on }
+        // Envoy takes 200 alone for an allow. A 204 saves the others from looking for a body.
+        let allow = if profile == Profile::Envoy { StatusCode::OK } else { StatusCode::NO_CONTENT };
+        Self { name, request, client, allow, passes_on }
     }
 
     /// Reads what the gateway's client asked.

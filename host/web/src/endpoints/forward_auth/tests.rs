@@ -17,7 +17,7 @@ fn stated(profile: Profile) -> Vec<(&'static str, &'static str)> {
             ("x-forwarded-uri", "/v1/jobs?limit=1"),
             ("x-forwarded-for", "203.0.113.7"),
         ],
-        Profile::Envoy => vec![("x-forwarded-for", "203.0.113.7")],
+        Profile::Envoy => vec![("x-real-ip", "203.0.113.7")],
     }
 }
 
@@ -96,7 +96,7 @@ fn an_address_that_can_not_be_read_is_refused() {
 #[test]
 fn of_a_list_of_hops_the_last_counts_where_the_gateway_appends() {
     for profile in Profile::ALL {
-        let appends = !matches!(profile, Profile::Nginx | Profile::Haproxy);
+        let appends = matches!(profile, Profile::Caddy | Profile::Traefik);
         for (given, last) in [
             ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
             ("nonsense,2001:db8::7", "2001:db8::7"),
@@ -128,7 +128,7 @@ fn paths_and_methods_stay_as_they_were_sent() {
             check(profile, &headers, ["get", path, "203.0.113.7"]);
         }
         let request = Request::builder().method("PURGE").uri(format!("/v1/forward-auth{with_query}"));
-        let request = request.header("x-forwarded-for", "203.0.113.7").body(()).unwrap();
+        let request = request.header("x-real-ip", "203.0.113.7").body(()).unwrap();
         let asked = Headers::of(Profile::Envoy).read(&request.into_parts().0).unwrap();
         assert_eq!((asked.method.as_str(), asked.path.as_str()), ("PURGE", path));
     }
@@ -146,5 +146,13 @@ fn nginx_alone_can_not_pass_everything_on() {
     for profile in Profile::ALL {
         let limited = Headers::of(profile).passes_on == PassesOn::UnauthorizedAndForbidden;
         assert_eq!(limited, profile == Profile::Nginx, "{profile:?}");
+    }
+}
+
+#[test]
+fn envoy_alone_takes_200_for_an_allow() {
+    for profile in Profile::ALL {
+        let expected = if profile == Profile::Envoy { 200 } else { 204 };
+        assert_eq!(Headers::of(profile).allow, expected, "{profile:?}");
     }
 }
