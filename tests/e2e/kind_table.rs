@@ -1,6 +1,6 @@
 //! Every cell of the kind table (`tests/data/kind_table.md`), over HTTP, with its reason codes.
 
-mod table;
+pub(crate) mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,6 +11,7 @@ mod contract;
 mod credentials;
 mod doctor;
 mod example;
+mod forward_auth;
 mod gateways;
 mod house;
 mod kind_table;

@@ -9,6 +9,9 @@ use crate::http::{Client, Request, Response};
 use crate::process::PATIENCE;
 use crate::question::Answer;
 
+/// Set by `tests/run`.
+const TESTS_RUN: &str = "CRONFLOW_TESTS_RUN";
+
 /// What a host was asked, and what came of it.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -121,9 +124,14 @@ impl Count {
 
 /// Whether a test must be left to `tests/run`, since what it needs is not installed here. It is said where it can't be
 /// overlooked: `cargo test` hides what tests print, and this is not hidden.
+///
+/// # Panics
+/// Within `tests/run`, which leaves nothing to anybody.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "whether this is `tests/run` is asked of the tester's environment")]
 pub fn is_left_to_tests_run(program: &str) -> bool {
     let is_here = Command::new(program).arg("--version").output().is_ok();
+    assert!(is_here || std::env::var_os(TESTS_RUN).is_none(), "{program} is missing, and {TESTS_RUN} is set");
     if !is_here {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
         let told = format!("left to tests/run --install: {test} needs {program}\n");

@@ -3,8 +3,9 @@
 //! Reading order: [`setup`] (how one is to be started), [`host`] (talk to it, stop it, start it again), [`node`] (each of its
 //! processes), [`http`] (who speaks to it, byte for byte), [`question`] (asking for a decision, and one `check_…` per kind of
 //! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
-//! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be killed, paused and cut off), [`together`] (when
-//! each of two hosts knows what was changed through the other), [`process`] (what runs underneath).
+//! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
+//! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
+//! [`api`] (a real gateway, and what it protects), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
 //! what asks for a decision to the other. `Setup::on_redis` says so for one test.
@@ -22,9 +23,11 @@
     reason = "only tests use this, and a test that can't go on fails right there"
 )]
 
+pub mod api;
 pub mod asking;
 pub mod cli;
 pub mod flood;
+pub mod gateway;
 pub mod host;
 pub mod http;
 pub mod keys;
@@ -37,9 +40,11 @@ pub mod secret;
 pub mod setup;
 pub mod together;
 
+pub use api::{Api, Received};
 pub use asking::{Asked, Came, Count, ask_on, is_left_to_tests_run, wait_until};
 pub use cli::{Ran, run_init};
 pub use flood::{Tally, flood, in_parallel, stopwatch};
+pub use gateway::{Gateway, Make};
 pub use host::{Host, Stopped};
 pub use http::{Client, Request, Response};
 pub use keys::Key;

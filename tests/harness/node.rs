@@ -96,6 +96,12 @@ impl Node {
         self.process.signal(signal);
     }
 
+    /// Stops it in the middle of whatever it does, until SIGCONT.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {

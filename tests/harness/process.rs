@@ -94,6 +94,11 @@ impl Output {
         self.len() == 0
     }
 
+    /// Whether nothing more will come: the process has ended.
+    pub fn has_ended(&self) -> bool {
+        self.0.0.lock().unwrap().ended
+    }
+
     /// Waits until `what` is written after the first `from` bytes. False when the output ends without it.
     #[track_caller]
     pub fn wait_for(&self, what: &str, from: usize) -> bool {

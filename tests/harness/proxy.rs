@@ -113,6 +113,11 @@ impl Proxy {
         self.shared.switch(Way::NoAnnouncements);
     }
 
+    /// How many connections were opened so far.
+    pub fn opened(&self) -> u64 {
+        self.shared.state().opened
+    }
+
     /// How many bytes of announcements were dropped so far.
     pub fn dropped(&self) -> usize {
         self.shared.state().dropped

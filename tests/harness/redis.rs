@@ -195,7 +195,8 @@ fn serve(folder: &Path, port: u16, options: &[String]) -> Option<Process> {
     process.stdout.wait_for(READY, 0).then_some(process)
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let count = PORTS.end - PORTS.start;
     loop {

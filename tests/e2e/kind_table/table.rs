@@ -7,38 +7,38 @@ use harness::process::workspace_root;
 use toml::{Table, Value};
 
 /// The name of a kind.
-pub(super) type Kind = &'static str;
+pub(crate) type Kind = &'static str;
 
 /// The kinds, in the order of the table's columns.
-pub(super) const KINDS: [Kind; 3] = ["production", "staging", "read_only"];
+pub(crate) const KINDS: [Kind; 3] = ["production", "staging", "read_only"];
 
 const COLUMNS: [&str; 6] =
     ["action", "method and path", "scope (any of)", "production", "staging, not production", "read_only"];
 
 /// A customer action: how it is reached, and who may do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Action {
-    pub(super) name: String,
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) scopes: BTreeSet<String>,
-    pub(super) kinds: BTreeSet<String>,
+pub(crate) struct Action {
+    pub(crate) name: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) scopes: BTreeSet<String>,
+    pub(crate) kinds: BTreeSet<String>,
 }
 
 impl Action {
     /// The path, with something in place of its parameters.
-    pub(super) fn sample_path(&self) -> String {
+    pub(crate) fn sample_path(&self) -> String {
         self.path.replace("{id}", "4711")
     }
 
     /// Method and path, with something in place of its parameters.
-    pub(super) fn route(&self) -> String {
+    pub(crate) fn route(&self) -> String {
         format!("{} {}", self.method, self.sample_path())
     }
 }
 
 /// The actions of the table.
-pub(super) fn read_table() -> Vec<Action> {
+pub(crate) fn read_table() -> Vec<Action> {
     let text = read("tests/data/kind_table.md");
     let tables = tables(&text);
     let [cells, routes] = tables.as_slice() else { panic!("the file holds two tables") };
@@ -75,7 +75,7 @@ pub(super) fn read_table() -> Vec<Action> {
 }
 
 /// The customer actions of the catalog.
-pub(super) fn read_catalog() -> Vec<Action> {
+pub(crate) fn read_catalog() -> Vec<Action> {
     let catalog = catalog();
     let actions = catalog["actions"].as_array().expect("the catalog lists actions");
     let of_customers = actions.iter().filter(|action| text(&action["category"]) == "customer");
@@ -95,12 +95,17 @@ pub(super) fn read_catalog() -> Vec<Action> {
 }
 
 /// The catalog as it is.
-pub(super) fn catalog() -> Table {
-    read("policies/catalog.toml").parse().expect("the catalog is TOML")
+pub(crate) fn catalog() -> Table {
+    catalog_text().parse().expect("the catalog is TOML")
+}
+
+/// Its text.
+pub(crate) fn catalog_text() -> String {
+    read("policies/catalog.toml")
 }
 
 /// A list of strings.
-pub(super) fn strings(list: &Value) -> BTreeSet<String> {
+pub(crate) fn strings(list: &Value) -> BTreeSet<String> {
     list.as_array().expect("a list").iter().map(|item| text(item).to_owned()).collect()
 }
 
