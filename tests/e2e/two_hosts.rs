@@ -97,6 +97,15 @@ fn what_is_done_through_one_holds_at_the_other() {
         way.check_lives(&rotated);
         way.check_lives(&successor);
 
+        let organization = format!("/v1/organizations/{}", pair.host.identity().organization);
+        for parent in [pair.host.workspace(""), organization] {
+            for (change, lives) in [("suspend", false), ("resume", true)] {
+                way.operator().post(&format!("{parent}/{change}"), &nothing).check_json(200);
+                pair.host.wait_until_all_know();
+                if lives { way.check_lives(&successor) } else { way.check_dead(&successor) }
+            }
+        }
+
         let network = pair.host.workspace("/network");
         for (ip_allow, is_inside) in
             [(json!(["203.0.113.0/24"]), false), (json!(["198.51.100.0/24"]), true), (Value::Null, true)]

@@ -20,19 +20,30 @@ const AFTERWARDS: usize = 20;
 struct Ending {
     /// Makes it through the first host, and says which keys it has ended as soon as that is acknowledged.
     make: fn(host: &Host, keys: &[Key], ended: &dyn Fn(usize)),
+    /// Takes it back, where it would stand in the way of what comes next.
+    undo: fn(host: &Host),
     code: &'static str,
 }
 
 const REVOKE: Ending =
-    Ending { make: |host, keys, ended| one_by_one(host, keys, "revoke", ended), code: "unauthenticated" };
-const DISABLE: Ending =
-    Ending { make: |host, keys, ended| one_by_one(host, keys, "disable", ended), code: "unauthenticated" };
+    Ending { make: |host, keys, ended| one_by_one(host, keys, "revoke", ended), undo: |_| {}, code: "unauthenticated" };
+const DISABLE: Ending = Ending { make: |host, keys, ended| one_by_one(host, keys, "disable", ended), ..REVOKE };
+const SUSPEND: Ending = Ending {
+    make: |host, keys, ended| {
+        let operator = host.manager().client(Some(&host.identity().operator_token));
+        operator.post(&host.workspace("/suspend"), &json!({})).check_json(200);
+        (0..keys.len()).for_each(ended);
+    },
+    undo: |host| drop(host.operator().post(&host.workspace("/resume"), &json!({})).check_json(200)),
+    code: "unauthenticated",
+};
 const ALLOW_LIST: Ending = Ending {
     make: |host, keys, ended| {
         let operator = host.manager().client(Some(&host.identity().operator_token));
         operator.put(&host.workspace("/network"), &json!({ "ip_allow": ["203.0.113.0/24"] })).check_json(200);
         (0..keys.len()).for_each(ended);
     },
+    undo: |host| host.allow_from(&json!(null)),
     code: "ip_not_allowed",
 };
 
@@ -119,13 +130,14 @@ fn a_key_that_was_ended_through_one_host_is_dead_at_the_other_within_the_bound()
         return;
     }
     let host = Setup::dev().on_redis().start();
-    for ending in [REVOKE, DISABLE, ALLOW_LIST] {
+    for ending in [REVOKE, DISABLE, SUSPEND, ALLOW_LIST] {
         let told = end_under_load(&host, &host.issue_many(CONNECTIONS), &ending);
         check_bound(&told, |came| came.is_deny(ending.code) || came.is_unavailable());
         for told in &told {
             let last = told.asked.last().unwrap();
             assert!(last.came.is_deny(ending.code), "{last:?}");
         }
+        (ending.undo)(&host);
     }
 }
 
@@ -135,7 +147,7 @@ fn and_while_announcements_are_kept_from_it() {
         return;
     }
     let host = Setup::dev().on_redis_through_proxy().start();
-    for ending in [REVOKE, DISABLE, ALLOW_LIST] {
+    for ending in [REVOKE, DISABLE, SUSPEND, ALLOW_LIST] {
         let keys = host.issue_many(CONNECTIONS);
         let before = host.setup().proxy().dropped();
         host.setup().proxy().hold_announcements();
@@ -147,6 +159,7 @@ fn and_while_announcements_are_kept_from_it() {
         }
         assert!(host.setup().proxy().dropped() > before, "nothing was kept back");
         host.setup().proxy().open();
+        (ending.undo)(&host);
         check_recovers(&host);
     }
 }
@@ -198,8 +211,8 @@ fn check_without_redis(endings: &[Ending], take: fn(&harness::Proxy)) {
             }
             assert!(asked.took < Duration::from_secs(10), "{asked:?}");
         }
+        (ending.undo)(&host);
         check_recovers(&host);
-        host.allow_from(&json!(null));
     }
 }
 
