@@ -227,6 +227,9 @@ fn hosts_that_begin_a_demo_together_begin_the_same_one() {
         return;
     }
     let setup = Setup::dev().on_redis();
+    // Hosts that share a store share its root key.
+    std::fs::create_dir(setup.data_dir()).unwrap();
+    std::fs::write(setup.data_dir().join("root.key"), "5e".repeat(32)).unwrap();
     let nodes = in_parallel(3, |number| setup.try_start_node(number + 1).expect("all of them serve"));
     let told: Vec<_> = nodes.iter().map(|node| node.identity().unwrap()).collect();
     for (node, identity) in nodes.iter().flat_map(|node| told.iter().map(move |identity| (node, identity))) {

@@ -119,8 +119,16 @@ async fn seed_platform(
     put_operator(&mut commit, catalog, &keyring, plan.operator, now, &secret_of(&plan.operator))?;
     put_gateway(&mut commit, catalog, pepper, plan, now, &secret_of(&plan.gateway))?;
     begin(&mut commit, &Installation { dev: true, created_at: now }, &sealed)?;
-    store.commit(commit).await?;
-    Ok(())
+    // Another host may have been quicker; then it is opened as that one began it.
+    unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))
+}
+
+/// What is there already stays as it is.
+fn unless_there(done: Result<(), LifecycleError>) -> Result<(), LifecycleError> {
+    match done {
+        Err(LifecycleError::Commit(CommitError::Conflict { .. })) => Ok(()),
+        other => other,
+    }
 }
 
 /// The customer, its workspaces and its keys, each unless it is there.
@@ -133,10 +141,6 @@ async fn seed_customer(
     seeds: &Seeds,
     plan: &Plan,
 ) -> Result<(), LifecycleError> {
-    let unless_there = |done: Result<(), LifecycleError>| match done {
-        Err(LifecycleError::Commit(CommitError::Conflict { .. })) => Ok(()),
-        other => other,
-    };
     let founding = Founding { store, entropy, now, actor: system(), decision_id: None };
     founding.organization(plan.organization, "acme").await?;
     founding.workspace(plan.workspace, &plan.organization, "main").await?;
