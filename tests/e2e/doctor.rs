@@ -1,6 +1,7 @@
 //! `doctor`: on a healthy installation all is well; whatever is broken for real has a line that names it.
 
 mod broken;
+mod on_redis;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -85,7 +85,7 @@ fn what_can_not_be_is_refused_before_anything_is_begun() {
     wrong(
         &["backup", "--to", target.to_str().unwrap()],
         nowhere,
-        &["the store is in Redis: back that up by its own means"],
+        &["the store is in Redis, which is backed up and restored by its own means"],
     );
 }
 

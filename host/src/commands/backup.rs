@@ -40,9 +40,7 @@ impl Backup {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         let stated = Settings { data_dir: self.data_dir, root_key: self.root_key, ..Settings::default() };
         let settings = stated.completed_from(self.config.as_deref())?;
-        if settings.redis.is_some() || config::environment(config::REDIS).is_some() {
-            bail!("the store is in Redis: back that up by its own means, with the root key kept apart");
-        }
+        refuse_redis(&settings)?;
         let (data_dir, root_key) = (settings.data_dir(false), settings.root_key(false));
         let order = Order {
             data_dir: &data_dir,
@@ -66,6 +64,18 @@ impl Backup {
         output::remark(&warning(&root_key, self.with_root_key));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What is in Redis is copied by Redis.
+pub(super) fn refuse_redis(settings: &Settings) -> anyhow::Result<()> {
+    if settings.redis.is_some() || config::environment(config::REDIS).is_some() {
+        bail!(
+            "the store is in Redis, which is backed up and restored by its own means (its append-only file, or BGSAVE); keep \
+             the root key `{}` too, apart from that",
+            settings.root_key(false).display()
+        );
+    }
+    Ok(())
 }
 
 fn warning(root_key: &Path, is_included: bool) -> String {

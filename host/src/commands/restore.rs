@@ -9,6 +9,7 @@ use access_model::entropy::SystemEntropy;
 use clap::Args;
 use serde_json::json;
 
+use super::backup::refuse_redis;
 use crate::cli::Format;
 use crate::config::{self, Settings};
 use crate::output;
@@ -36,6 +37,7 @@ impl Restore {
         let place = config::environment(config::ROOT_KEY).map(PathBuf::from);
         let stated = Settings { data_dir: self.data_dir, root_key: place, ..Settings::default() };
         let settings = stated.completed_from(self.config.as_deref())?;
+        refuse_redis(&settings)?;
         let (data_dir, root_key_place) = (settings.data_dir(false), settings.root_key(false));
         let order = Order {
             from: &self.from,

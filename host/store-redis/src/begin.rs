@@ -27,10 +27,14 @@ pub(crate) struct Begun {
     pub(crate) address: String,
     pub(crate) epoch: String,
     pub(crate) shards: u8,
+    /// What Redis says of itself.
+    pub(crate) info: InfoDict,
+    /// Which settings let Redis lose what it has acknowledged, if any do.
+    pub(crate) weakness: Option<String>,
 }
 
-/// Looks at the Redis that `options` name, then at the store in it, or makes one.
-pub(crate) async fn begin(options: &Options, entropy: &dyn Entropy) -> Result<Begun, OpenError> {
+/// Looks at the Redis that `options` name, then at the store in it, or makes one. Without entropy nothing is made or changed.
+pub(crate) async fn begin(options: &Options, entropy: Option<&dyn Entropy>) -> Result<Begun, OpenError> {
     let (client, address) = client(options)?;
     let unreachable = |error: RedisError| OpenError::Unreachable { address: address.clone(), detail: describe(&error) };
     let config = AsyncConnectionConfig::new()
@@ -44,7 +48,8 @@ pub(crate) async fn begin(options: &Options, entropy: &dyn Entropy) -> Result<Be
     let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await.map_err(unreachable)?;
     check_server(&info, &address)?;
     let fsync = append_fsync(&mut connection).await;
-    if let Some(settings) = weak_persistence(&info, fsync.as_deref()) {
+    let weakness = weak_persistence(&info, fsync.as_deref());
+    if let Some(settings) = weakness.as_ref().filter(|_| entropy.is_some()) {
         tracing::warn!(
             address,
             "Redis may lose changes that were acknowledged, revocations among them, when it ends: {settings}; set \
@@ -53,7 +58,7 @@ pub(crate) async fn begin(options: &Options, entropy: &dyn Entropy) -> Result<Be
     }
     let mut beginning = Beginning { connection, options, address: &address };
     let (epoch, shards) = beginning.store(entropy).await?;
-    Ok(Begun { client, epoch, shards, address })
+    Ok(Begun { client, epoch, shards, address, info, weakness })
 }
 
 /// A client that has not connected yet, and where it will.
@@ -111,10 +116,10 @@ struct Beginning<'a> {
 
 impl Beginning<'_> {
     /// Epoch and number of shards of the store that is there, or was made.
-    async fn store(&mut self, entropy: &dyn Entropy) -> Result<(String, u8), OpenError> {
+    async fn store(&mut self, entropy: Option<&dyn Entropy>) -> Result<(String, u8), OpenError> {
         let mut found = self.read().await?;
         if found.is_empty() {
-            let Some(shards) = self.options.shards_when_new else {
+            let (Some(shards), Some(entropy)) = (self.options.shards_when_new, entropy) else {
                 return Err(OpenError::Absent { address: self.address.to_owned() });
             };
             if shards == 0 || shards > Shard::LIMIT {
@@ -136,7 +141,11 @@ impl Beginning<'_> {
         let shards = field("shards").and_then(|shards| shards.parse().ok());
         let shards = shards.filter(|shards| (1..=Shard::LIMIT).contains(shards));
         let shards: u8 = shards.ok_or_else(|| self.damaged("its number of shards is not said"))?;
-        self.shards(shards, &epoch, found.contains_key("whole")).await?;
+        let is_whole = found.contains_key("whole");
+        if !is_whole && entropy.is_none() {
+            return Err(self.damaged("it was begun and not finished, which a host does that starts"));
+        }
+        self.shards(shards, &epoch, is_whole).await?;
         Ok((epoch, shards))
     }
 

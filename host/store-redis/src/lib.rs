@@ -3,7 +3,8 @@
 //! Parts in reading order: [`Options`] and [`Redis`] (the store, as the rooms above see it), `names` (what the keys are
 //! called), `scripts` (each operation is one script, one round trip, one slot), `begin` (what is looked at before the store
 //! is used, and how it comes into being), `line` (a connection that is made again when it is lost), `proof` (the arithmetic
-//! of announcements and heartbeats), `hearing` (who is told), `pulse` (the heartbeat), `skew` (whose clock is off).
+//! of announcements and heartbeats), `hearing` (who is told), `pulse` (the heartbeat), `skew` (whose clock is off), [`Look`]
+//! (a store that is only looked at).
 //!
 //! *What is promised.* A commit's acknowledgement survives what Redis survives: with `appendonly yes` and `appendfsync always`
 //! that is power loss, and the store says so loudly when Redis is set otherwise. What one host reads and another touches is
@@ -18,6 +19,7 @@ mod commit;
 mod error;
 mod hearing;
 mod line;
+mod look;
 mod names;
 mod options;
 mod proof;
@@ -27,6 +29,7 @@ mod skew;
 mod store;
 
 pub use error::OpenError;
+pub use look::{Look, Server};
 pub use options::Options;
 pub use store::Redis;
 

@@ -13,7 +13,7 @@ use redis::{FromRedisValue, Value};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::begin::begin;
+use crate::begin::{Begun, begin};
 use crate::commit;
 use crate::error::OpenError;
 use crate::hearing::Hearing;
@@ -47,7 +47,7 @@ impl Redis {
     /// When Redis is out of reach, too old, or set to throw records away; when the store is absent, not whole, or from a newer
     /// release. Nothing was changed then in a store that was already there.
     pub async fn open(options: Options, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
-        let begun = begin(&options, entropy.as_ref()).await?;
+        let begun = begin(&options, Some(entropy.as_ref())).await?;
         let host = access_model::entropy::random_base62(entropy.as_ref(), HOST_LENGTH)?;
         let books = Arc::new(Books::new(&options.prefix, begun.epoch.clone(), begun.shards, &host));
         let hearing = Arc::new(Hearing::new(begun.epoch, begun.shards));
@@ -82,6 +82,23 @@ impl Redis {
         Ok(Self { address: begun.address, books, hearing, lines, tasks: Mutex::new(tasks) })
     }
 
+    /// The store that was found, with a connection to ask it by: no heartbeat proves what is read, and a connection that is
+    /// lost stays so.
+    pub(crate) async fn unproven(begun: &Begun, options: &Options) -> Result<Self, OpenError> {
+        let books = Arc::new(Books::new(&options.prefix, begun.epoch.clone(), begun.shards, ""));
+        let hearing = Arc::new(Hearing::new(begun.epoch.clone(), begun.shards));
+        let line = |purpose| {
+            let (client, connected) = (begun.client.clone(), Arc::new(Notify::new()));
+            Line::new(purpose, client, options.time_out, Arc::clone(&books), Arc::clone(&hearing), connected)
+        };
+        let lines = [line(Purpose::Announcements), line(Purpose::Commands)];
+        let address = begun.address.clone();
+        let unreachable = |detail: String| OpenError::Unreachable { address: address.clone(), detail };
+        let [_, commands] = &lines;
+        commands.connect().await.map_err(unreachable)?;
+        Ok(Self { address, books, hearing, lines, tasks: Mutex::default() })
+    }
+
     /// Where Redis is: host and port, or path.
     pub fn address(&self) -> &str {
         &self.address
@@ -98,9 +115,17 @@ impl Redis {
         Call::new(script, home, &self.books.epoch)
     }
 
-    fn commands(&self) -> &Line {
+    pub(crate) fn commands(&self) -> &Line {
         let [_, commands] = &self.lines;
         commands
+    }
+
+    /// The last number of each log of a shard.
+    pub(crate) async fn log_numbers(&self, shard: Shard) -> Result<BTreeMap<String, u64>, StoreError> {
+        let Some(home) = self.books.home(shard) else { return Ok(BTreeMap::new()) };
+        let mut call = self.call(Script::One, home);
+        call.key(home.log_numbers.as_str()).text("HGETALL");
+        self.ask(&call).await
     }
 
     async fn ask<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {

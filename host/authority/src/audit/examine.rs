@@ -25,22 +25,24 @@ pub struct Examined {
 }
 
 /// Goes through the log `log`: each record must be what was hashed, be of this log, and follow its predecessor without a gap.
-/// What was cut off at the end can't be seen here.
+/// `last` is the number of the last one, where that is known; without it, what was cut off at the end can't be seen.
 ///
 /// # Errors
 /// When the store can't answer.
-pub async fn examine(store: &dyn Store, shard: Shard, log: &str) -> Result<Examined, StoreError> {
+pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u64>) -> Result<Examined, StoreError> {
     let mut examined = Examined::default();
+    // Records that were appended since `last` was read are looked at as well.
     let mut before: Option<u64> = None;
+    let mut end = last.map(|last| last.saturating_add(1));
     loop {
         let entries = store.log(shard, log, before, READ_AT_ONCE).await?;
         let is_last = entries.len() < READ_AT_ONCE;
         for entry in entries {
-            examined.take(log, before, &entry);
+            examined.take(log, before.or(end.take()), &entry);
             before = Some(entry.sequence);
         }
         if is_last {
-            examined.end(before);
+            examined.end(before.or(end));
             return Ok(examined);
         }
     }
@@ -127,11 +129,19 @@ mod tests {
             let mut commit = Commit::new(Shard::PLATFORM);
             commit.appends = all.map(|entry| (LOG.to_owned(), entry.into())).collect();
             store.commit(commit).await.unwrap();
-            let examined = examine(&store, Shard::PLATFORM, LOG).await.unwrap();
+            let examined = examine(&store, Shard::PLATFORM, LOG, None).await.unwrap();
             check(&examined, 2_500, faults, first);
             assert_eq!(examined.newest, Some(Timestamp::from_millis(2_500_000)));
+            let cut_off = examine(&store, Shard::PLATFORM, LOG, Some(2_502)).await.unwrap();
+            check(&cut_off, 2_500, faults + 2, first.or(Some("record 2501 is missing")));
         }
-        check(&examine(&Memory::new(1), Shard::PLATFORM, LOG).await.unwrap(), 0, 0, None);
+        check(
+            &examine(&Memory::new(1), Shard::PLATFORM, LOG, Some(3)).await.unwrap(),
+            0,
+            3,
+            Some("record 1 is missing"),
+        );
+        check(&examine(&Memory::new(1), Shard::PLATFORM, LOG, None).await.unwrap(), 0, 0, None);
     }
 
     #[test]

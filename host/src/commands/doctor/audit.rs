@@ -2,31 +2,27 @@
 
 use access_authority::audit::examine;
 
-use super::scene::{Scene, not_looked_at};
+use super::scene::{Log, Scene, not_looked_at};
 use crate::report::Finding;
 
 const NAME: &str = "audit";
-const TODO: &str = "somebody has written to the store past the host: keep a copy of the data folder as evidence, find out \
+const TODO: &str = "somebody has written to the store past the host: keep a copy of its data as evidence, find out \
                     who, and compare with a backup";
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
-    let look = match scene.store_for(NAME) {
-        Ok(look) => look,
-        Err(finding) => return vec![finding],
-    };
-    let Ok(logs) = scene.audit_logs(look) else { return vec![not_looked_at(NAME)] };
+    let (Ok(store), Ok(logs)) = (scene.store_for(NAME), scene.audit_logs()) else { return vec![not_looked_at(NAME)] };
     let (mut findings, mut records, count) = (Vec::new(), 0, logs.len());
-    for (shard, log) in logs {
-        match scene.wait(examine(look, shard, &log)) {
+    for Log { shard, name, last } in logs {
+        match scene.wait(examine(store, shard, &name, last)) {
             Ok(examined) => {
                 records += examined.records;
                 findings.extend(examined.first_fault.map(|fault| {
                     let others = examined.faults.saturating_sub(1);
                     let more = if others == 0 { String::new() } else { format!(", and {others} more are wrong") };
-                    Finding::fail(NAME, format!("`{log}`: {fault}{more}"), TODO)
+                    Finding::fail(NAME, format!("`{name}`: {fault}{more}"), TODO)
                 }));
             }
-            Err(error) => findings.push(Finding::fail(NAME, format!("`{log}`: {error}"), "see the line `store`")),
+            Err(error) => findings.push(Finding::fail(NAME, format!("`{name}`: {error}"), "see the line `store`")),
         }
     }
     if findings.is_empty() {

@@ -6,28 +6,32 @@ use access_authority::lifecycle::dev_clock;
 use access_model::audit::SealedRecord;
 use access_model::clock::SystemClock;
 use access_model::{Clock as _, Timestamp};
-use access_store::Store as _;
 
-use super::scene::{Scene, not_looked_at};
+use super::scene::{Books, Scene, not_looked_at};
 use crate::report::Finding;
 
 const NAME: &str = "clock";
 /// Clocks of two machines, or of one before and after it was set right, differ by so much without harm.
 const TOLERANCE: Duration = Duration::from_secs(60);
+/// A round trip to the store tells the difference of two clocks to within milliseconds.
+const TOLERATED_SKEW: Duration = Duration::from_secs(2);
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
-    let look = match scene.store_for(NAME) {
-        Ok(look) => look,
+    let store = match scene.store_for(NAME) {
+        Ok(store) => store,
         Err(finding) => return vec![finding],
     };
     let clock = SystemClock::new();
     let machine = clock.now();
-    let (Ok(()), Ok(begun)) = (scene.wait(dev_clock::restore(look, &clock)), scene.installation()) else {
+    let (Ok(()), Ok(begun)) = (scene.wait(dev_clock::restore(store, &clock)), scene.installation()) else {
         return vec![not_looked_at(NAME)];
     };
     let now = clock.now();
     let begun = begun.map(|installation| installation.created_at);
     let newest = newest_record(scene).into_iter().chain(begun).max();
+    if let Some(finding) = skewed(scene) {
+        return vec![finding];
+    }
     vec![match newest.filter(|newest| *newest > now.plus(TOLERANCE)) {
         Some(newest) => {
             let what = format!("it is {now} here, and something was written down at {newest}");
@@ -47,11 +51,24 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 
 /// When the newest record of any audit log was made.
 fn newest_record(scene: &Scene) -> Option<Timestamp> {
-    let look = scene.store().as_ref().ok()?;
-    let logs = scene.audit_logs(look).ok()?;
-    let newest = logs.into_iter().filter_map(|(shard, log)| {
-        let entry = scene.wait(look.log(shard, &log, None, 1)).ok()?.pop()?;
+    let store = scene.store_for(NAME).ok()?;
+    let newest = scene.audit_logs().ok()?.into_iter().filter_map(|log| {
+        let entry = scene.wait(store.log(log.shard, &log.name, None, 1)).ok()?.pop()?;
         Some(serde_json::from_slice::<SealedRecord>(&entry.value).ok()?.open()?.at)
     });
     newest.max()
+}
+
+/// The clocks of two machines, where the store is on another.
+fn skewed(scene: &Scene) -> Option<Finding> {
+    let Ok(Books::Redis(look)) = scene.store() else { return None };
+    let skew = look.server().skew_millis;
+    (skew.unsigned_abs() > TOLERATED_SKEW.as_millis().try_into().unwrap_or(u64::MAX)).then(|| {
+        let what = format!("the clock of Redis is {skew} ms ahead of this machine's");
+        Finding::warn(
+            NAME,
+            what,
+            "set both right, as with `timedatectl set-ntp true`: keys end by this one, quotas by that one",
+        )
+    })
 }

@@ -117,7 +117,8 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 }
 
 fn silent(scene: &Scene, host: &Host, silence: &str) -> Finding {
-    match holder(&scene.data_dir()) {
+    let process = if scene.settings.redis.is_some() { None } else { holder(&scene.data_dir()) };
+    match process {
         Some(process) => {
             let todo = format!(
                 "look at its log; restart it if it hangs; name its address with --url if it listens elsewhere than at {}",

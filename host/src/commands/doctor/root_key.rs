@@ -13,7 +13,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let mut findings = checks::root_key(&scene.settings);
     let Ok(root) = RootKey::read(&scene.settings.root_key(false)) else { return findings };
     findings.retain(|finding| finding.level != Level::Ok);
-    let (Ok(look), Ok(begun)) = (scene.store_for(NAME), scene.installation()) else {
+    let (Ok(store), Ok(begun)) = (scene.store_for(NAME), scene.installation()) else {
         findings.push(not_looked_at(NAME));
         return findings;
     };
@@ -22,7 +22,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         findings.push(Finding::fail(NAME, "nothing was begun in the store", todo));
         return findings;
     };
-    match scene.wait(Installation::open(look, &root, installation.dev)) {
+    match scene.wait(Installation::open(store, &root, installation.dev)) {
         Ok(_) if findings.is_empty() => {
             findings.push(Finding::ok(NAME, "private, and opens what is sealed in the store"));
         }

@@ -6,13 +6,28 @@ use std::path::{Path, PathBuf};
 use access_authority::audit::LOGS;
 use access_authority::lifecycle::Installation;
 use access_model::Shard;
-use access_store::StoreError;
-use access_store::embedded::{self, Look};
+use access_model::clock::SystemClock;
+use access_store::{Store, StoreError, embedded};
+use access_store_redis::Options;
 
 use super::host::Host;
 use crate::commands::config::read::Stated;
 use crate::config::Settings;
 use crate::report::Finding;
+
+/// The store, looked at.
+pub(super) enum Books {
+    File(embedded::Look),
+    Redis(access_store_redis::Look),
+}
+
+/// An audit log.
+pub(super) struct Log {
+    pub(super) shard: Shard,
+    pub(super) name: String,
+    /// The number of its last record, where the store says so apart from the log itself.
+    pub(super) last: Option<u64>,
+}
 
 pub(super) struct Scene {
     /// With everything filled in that depends on whether it is a dev host's.
@@ -20,7 +35,7 @@ pub(super) struct Scene {
     /// What can't be read of the config file.
     pub(super) unread: Vec<Finding>,
     runtime: tokio::runtime::Runtime,
-    store: OnceCell<Result<Look, String>>,
+    store: OnceCell<Result<Books, String>>,
     host: OnceCell<Host>,
     url: Option<String>,
 }
@@ -44,25 +59,39 @@ impl Scene {
     }
 
     /// The store, or why it can't be looked at.
-    pub(super) fn store(&self) -> &Result<Look, String> {
-        self.store.get_or_init(|| Look::at(&self.store_file()).map_err(|error| error.to_string()))
+    pub(super) fn store(&self) -> &Result<Books, String> {
+        self.store.get_or_init(|| match &self.settings.redis {
+            None => embedded::Look::at(&self.store_file()).map(Books::File).map_err(|error| error.to_string()),
+            Some(url) => {
+                let looked = self.wait(access_store_redis::Look::at(Options::new(url.clone()), &SystemClock::new()));
+                looked.map(Books::Redis).map_err(|error| error.to_string())
+            }
+        })
     }
 
     /// The store, or the line of a check that needs it: the store's own says why.
-    pub(super) fn store_for(&self, name: &str) -> Result<&Look, Finding> {
-        self.store().as_ref().map_err(|_| not_looked_at(name))
+    pub(super) fn store_for(&self, name: &str) -> Result<&dyn Store, Finding> {
+        self.store().as_ref().map(Books::store).map_err(|_| not_looked_at(name))
     }
 
     /// How the installation began. None: nothing was begun.
     pub(super) fn installation(&self) -> Result<Option<Installation>, String> {
-        let look = self.store().as_ref().map_err(Clone::clone)?;
-        self.wait(Installation::read(look)).map_err(|error| error.to_string())
+        let books = self.store().as_ref().map_err(Clone::clone)?;
+        self.wait(Installation::read(books.store())).map_err(|error| error.to_string())
     }
 
-    /// The audit logs, and where each is.
-    pub(super) fn audit_logs(&self, look: &Look) -> Result<Vec<(Shard, String)>, StoreError> {
-        let mut logs = self.wait(look.logs())?;
-        logs.retain(|(_, log)| log.starts_with(LOGS));
+    /// The audit logs.
+    pub(super) fn audit_logs(&self) -> Result<Vec<Log>, String> {
+        let found: Result<Vec<Log>, StoreError> = match self.store().as_ref().map_err(Clone::clone)? {
+            Books::File(look) => self
+                .wait(look.logs())
+                .map(|logs| logs.into_iter().map(|(shard, name)| Log { shard, name, last: None }).collect()),
+            Books::Redis(look) => self.wait(look.logs()).map(|logs| {
+                logs.into_iter().map(|(shard, name, last)| Log { shard, name, last: Some(last) }).collect()
+            }),
+        };
+        let mut logs = found.map_err(|error| error.to_string())?;
+        logs.retain(|log| log.name.starts_with(LOGS));
         Ok(logs)
     }
 
@@ -73,6 +102,15 @@ impl Scene {
 
     pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+}
+
+impl Books {
+    pub(super) fn store(&self) -> &dyn Store {
+        match self {
+            Self::File(look) => look,
+            Self::Redis(look) => look,
+        }
     }
 }
 

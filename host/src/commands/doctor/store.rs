@@ -1,4 +1,7 @@
-//! The embedded store: whether it opens and is sound, how large it is, who has it open, and whose its files are.
+//! The store in a file: whether it opens and is sound, how large it is, who has it open, and whose its files are. In Redis:
+//! see [`redis`].
+
+mod redis;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,7 +11,7 @@ use access_store::Store as _;
 use access_store::embedded::{FILE, Look, holder};
 use rustix::fs::{Access, access};
 
-use super::scene::Scene;
+use super::scene::{Books, Scene};
 use crate::commands::config::checks::not_private;
 use crate::report::Finding;
 
@@ -17,6 +20,9 @@ const NAME: &str = "store";
 const LONG_LOG: u64 = 256 << 20;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
+    if scene.settings.redis.is_some() {
+        return redis::check(scene);
+    }
     let dir = scene.data_dir();
     match fs::metadata(scene.store_file()) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -30,7 +36,8 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         Ok(_) => {}
     }
     let look = match scene.store() {
-        Ok(look) => look,
+        Ok(Books::File(look)) => look,
+        Ok(Books::Redis(_)) => return Vec::new(),
         Err(error) => return vec![Finding::of_error(NAME, error)],
     };
     let mut findings = vec![soundness(scene, look), log(scene)];
