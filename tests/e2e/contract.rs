@@ -169,6 +169,10 @@ impl<'s> Run<'s> {
         if status != 204 && response.header(header).is_none() {
             return Err(format!("no `{header}`"));
         }
+        let tagged = declared["headers"]["ETag"].is_object();
+        if tagged && response.header("etag").is_none() {
+            return Err("no `etag`".into());
+        }
         self.judge_body(request, response, declared)
     }
 
