@@ -115,7 +115,7 @@ fn an_overlap_has_a_limit() {
     for too_long in [LONGEST_OVERLAP + 1, u64::MAX] {
         host.try_rotate(&key, too_long).check_problem_says(400, "invalid_request", "`overlap_seconds`");
     }
-    for wrong in [json!(-1), json!(1.5), json!("1"), json!(null), json!(1e30)] {
+    for wrong in [json!(-1), json!(1.5), json!("1"), json!(1e30)] {
         let refused = host.operator().post(&host.key(&key, "/rotate"), &json!({ "overlap_seconds": wrong }));
         refused.check_problem_says(400, "invalid_request", "`overlap_seconds`");
     }
