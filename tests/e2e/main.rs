@@ -21,6 +21,7 @@ mod management_api;
 mod network;
 mod on_redis;
 mod outage;
+mod packaging;
 mod policy_folder;
 mod rotation;
 mod secrets;

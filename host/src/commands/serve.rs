@@ -99,10 +99,12 @@ impl Serve {
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
 
         authority.check_store().await?;
+        // Before anybody hears that it serves: who is told to stop from then on leaves the books in order.
+        let told_to_stop = signal()?;
         self.announce(&base_url, &metrics_url, demo.as_ref())?;
         tracing::info!(%base_url, %metrics_url, store = %opened, dev = self.dev, "serving");
 
-        signal().await?;
+        told_to_stop.await;
         tracing::info!("stopping: no new connections, those in flight may end");
         app.drain();
         stop.send_replace(true);
@@ -196,14 +198,15 @@ async fn look_at_policies(authority: Arc<Authority>, stopping: watch::Receiver<b
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn signal() -> anyhow::Result<()> {
+/// What ends with SIGTERM or SIGINT, from now on.
+fn signal() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
