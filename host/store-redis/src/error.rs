@@ -29,6 +29,14 @@ pub enum OpenError {
         /// What went wrong.
         detail: String,
     },
+    /// It answers, and takes nothing.
+    #[error("Redis at {address} refuses to be written to: {detail}; mend that there")]
+    Refuses {
+        /// Host and port, or path.
+        address: String,
+        /// What it says.
+        detail: String,
+    },
     /// Before sharded announcements and functions of scripts that the store needs.
     #[error("Redis at {address} is version {found}; 7.0 or newer is needed")]
     TooOld {
@@ -115,6 +123,16 @@ impl Failure {
             Self::Refused(error) if error.code() == ANOTHER_STORE => StoreError::Unavailable(RESTORE.to_owned()),
             Self::Refused(error) if error.code() == "WRONGTYPE" => StoreError::Corrupt(text(&error)),
             Self::Refused(error) => StoreError::Unavailable(format!("Redis refused: {}", text(&error))),
+        }
+    }
+
+    /// How it reads when the store was to be opened.
+    pub(crate) fn of_opening(self, address: &str) -> OpenError {
+        let address = address.to_owned();
+        match self {
+            Self::Away(why) => OpenError::Unreachable { address, detail: why.to_string() },
+            Self::NoAnswer(error) => OpenError::Unreachable { address, detail: describe(&error) },
+            Self::Refused(error) => OpenError::Refuses { address, detail: text(&error) },
         }
     }
 

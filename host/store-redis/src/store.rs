@@ -73,7 +73,7 @@ impl Redis {
             skew,
             complaint: None,
         };
-        pulse.beat().await.map_err(|failure| unreachable(failure.of_read().to_string()))?;
+        pulse.beat().await.map_err(|failure| failure.of_opening(&begun.address))?;
         let mut tasks = JoinSet::new();
         tasks.spawn(pulse.run(connected));
         for line in &lines {

@@ -52,9 +52,14 @@ async fn a_redis_that_would_lose_or_refuse_what_it_is_given_is_refused() {
         "{told}"
     );
     server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
-    open(&server.options()).await;
+    let options = server.options();
+    open(&options).await;
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    let told = refused(&options).await;
+    assert!(told.contains("refuses to be written to: NOREPLICAS"), "{told}");
 
     let Some(replica) = Server::with(&["--appendonly", "no"]) else { return };
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
     let primary = server.redis.address();
     replica.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
     assert!(refused(&replica.options()).await.contains("is a replica; name its primary"));
