@@ -122,7 +122,8 @@ impl Load {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            if *expected == "allow" && self.decisions.load(Ordering::Relaxed) > MOST {
+            // Whoever is known has a quota, and one of attempts even where all are denied.
+            if *expected != "unauthenticated" && self.decisions.load(Ordering::Relaxed) > MOST {
                 continue;
             }
             let answer = question.ask(&gateway);
