@@ -38,7 +38,7 @@ pub(super) fn components() -> Value {
             "in": "header",
             "description": "The `ETag` that the change was made from; where it is no longer the current one, nothing \
                             changes. Left out, the change is unconditional.",
-            "schema": { "type": "string", "pattern": r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"# },
+            "schema": { "type": "string", "minLength": 1, "pattern": r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"# },
             "example": "\"42\"",
         },
     })

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use access_authority::Page;
-use access_authority::PageRequest;
+use access_authority::{Page, PageRequest};
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
@@ -81,18 +80,6 @@ pub(crate) fn post<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, hand
 /// An endpoint that replaces something.
 pub(crate) fn put<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
     Endpoint::new("put", path, routing::put(handler))
-}
-
-/// An endpoint that changes some fields of something.
-#[expect(dead_code, reason = "for what has settings")]
-pub(crate) fn patch<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
-    Endpoint::new("patch", path, routing::patch(handler))
-}
-
-/// An endpoint that takes something away.
-#[expect(dead_code, reason = "for what can be taken away")]
-pub(crate) fn delete<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
-    Endpoint::new("delete", path, routing::delete(handler))
 }
 
 /// An endpoint that takes every method alike; documents show it as a GET.
