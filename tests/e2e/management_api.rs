@@ -1,6 +1,7 @@
 //! The management API, asked by keys: what their scopes let them do, and what nothing lets them do.
 
 mod grants;
+mod idempotency;
 mod organizations;
 mod scopes;
 mod versions;

@@ -51,6 +51,9 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A key of idempotency came with another request before.
+    #[error("this `Idempotency-Key` was used for another request; choose a new one")]
+    IdempotencyKeyReused,
     /// It is not what the change was made from any more.
     #[error("it was changed since; show it again, then change that")]
     Stale,

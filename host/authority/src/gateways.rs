@@ -6,7 +6,7 @@ use access_model::audit::AuditRecord;
 use access_model::organization::check_name as check_slug;
 use access_model::text::quotable;
 use access_model::{AllowList, Class, Credential, Gateway, Id, IdKind, PlainSecret, Profile, Shard, Timestamp};
-use access_store::{Commit, CommitError, IndexEntry, Store};
+use access_store::{Commit, CommitError, Committed, IndexEntry, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::idempotency::{Done, Idempotency, Recalled};
 use crate::issued::Issued;
 use crate::keys::{NAME_LENGTH, check_name};
 use crate::records::{self, CommitExt as _, TRIES, Versioned};
@@ -25,6 +26,9 @@ pub use list::{ACTION_GET, ACTION_LIST};
 pub const ACTION_ISSUE: &str = "gateways.issue";
 /// The action of revoking one.
 pub const ACTION_REVOKE: &str = "gateways.revoke";
+
+/// What is told with an answer whose secret was shown before.
+const HINT: &str = "the secret was shown once and is not kept; revoke this gateway and issue another";
 
 /// What is asked for. Empty or absent lists of organizations or environments: none.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -113,9 +117,39 @@ impl Authority {
     /// Issues a gateway credential.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names the field.
-    pub async fn issue_gateway(&self, permit: &Permit, request: GatewayRequest) -> Result<Issued<GatewayView>, Error> {
+    /// [`Error::Invalid`] names the field; [`Error::IdempotencyKeyReused`].
+    pub async fn issue_gateway(
+        &self,
+        permit: &Permit,
+        request: GatewayRequest,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done<Issued<GatewayView>>, Error> {
         permit.covers(ACTION_ISSUE)?;
+        let attempt = permit.attempt("gateways", idempotency);
+        for _ in 0..TRIES {
+            let slot = match attempt.recall(self.store.as_ref(), Shard::PLATFORM, self.clock.now()).await? {
+                Recalled::Answer(answer) => return Ok(Done::Before(answer)),
+                Recalled::Slot(slot) => slot,
+            };
+            let (gateway, secret) = self.new_gateway(request.clone()).await?;
+            let mut commit = Commit::new(Shard::PLATFORM);
+            let entry = IndexEntry { score: gateway.created_at.as_millis(), member: gateway.id.to_string() };
+            commit.index_puts.push((records::GATEWAYS.to_owned(), entry));
+            commit.put_new(records::credential(&gateway.id), &Credential::Gateway(gateway.clone()))?;
+            append(&mut commit, &self.gateway_record(permit, None, &gateway)?)?;
+            let shown = GatewayView::from(&gateway);
+            slot.remember(&mut commit, &shown, Some(HINT))?;
+            match self.store.commit(commit).await {
+                Ok(Committed { sequence: version, .. }) => return Ok(Done::Now(Issued { shown, secret, version })),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The credential that is asked for, and its secret. Nothing of it is kept yet.
+    async fn new_gateway(&self, request: GatewayRequest) -> Result<(Gateway, PlainSecret), Error> {
         check_name(&request.name)?;
         let limits = &self.catalog.limits;
         let capped = |field, length: usize, most: usize| {
@@ -162,13 +196,7 @@ impl Authority {
             created_at: now,
             revoked_at: None,
         };
-        let mut commit = Commit::new(Shard::PLATFORM);
-        let entry = IndexEntry { score: now.as_millis(), member: id.to_string() };
-        commit.index_puts.push((records::GATEWAYS.to_owned(), entry));
-        commit.put_new(records::credential(&id), &Credential::Gateway(gateway.clone()))?;
-        append(&mut commit, &self.gateway_record(permit, None, &gateway)?)?;
-        let version = self.store.commit(commit).await?.sequence;
-        Ok(Issued { shown: (&gateway).into(), secret, version })
+        Ok((gateway, secret))
     }
 
     /// Ends a gateway credential for good.

@@ -23,13 +23,19 @@ pub struct Issued<T> {
 struct WithSecret<'a, T> {
     #[serde(flatten)]
     shown: &'a T,
-    /// The secret, shown this once.
-    secret: &'a str,
+    /// The secret, shown this once: where the answer is told again, it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    secret: Option<&'a str>,
+    /// How to get another secret, where the answer is told again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    hint: Option<&'a str>,
 }
 
 impl<T: Serialize> Serialize for Issued<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        WithSecret { shown: &self.shown, secret: self.secret.expose() }.serialize(serializer)
+        WithSecret { shown: &self.shown, secret: Some(self.secret.expose()), hint: None }.serialize(serializer)
     }
 }
 

@@ -57,6 +57,11 @@ pub(crate) fn workspace_name(organization: &Id, name: &str) -> String {
     format!("workspace-name/{organization}/{name}")
 }
 
+/// Key of the record of a request that may be sent again, by a digest of whose it is.
+pub(crate) fn idempotency(digest: &str) -> String {
+    format!("idempotency/{digest}")
+}
+
 /// Index of all organizations, by time of creation.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
 

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access_authority::Idempotency;
 use access_model::Object;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -47,11 +48,25 @@ impl Body {
         parse(is_json, &self.read().await?)
     }
 
-    /// Like [`Self::json`], where an empty body stands for the defaults.
-    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(self) -> Result<T, Problem> {
+    /// Like [`Self::json`], with what a request that may be sent again is known by.
+    pub(crate) async fn keyed_json<T: DeserializeOwned>(
+        self,
+        key: Option<String>,
+    ) -> Result<(T, Option<Idempotency>), Problem> {
         let is_json = self.is_json;
         let bytes = self.read().await?;
-        if bytes.is_empty() { Ok(T::default()) } else { parse(is_json, &bytes) }
+        Ok((parse(is_json, &bytes)?, key.map(|key| Idempotency::new(key, &bytes))))
+    }
+
+    /// Like [`Self::keyed_json`], where an empty body stands for the defaults.
+    pub(crate) async fn keyed_json_or_default<T: DeserializeOwned + Default>(
+        self,
+        key: Option<String>,
+    ) -> Result<(T, Option<Idempotency>), Problem> {
+        let is_json = self.is_json;
+        let bytes = self.read().await?;
+        let body = if bytes.is_empty() { T::default() } else { parse(is_json, &bytes)? };
+        Ok((body, key.map(|key| Idempotency::new(key, &bytes))))
     }
 
     async fn read(self) -> Result<Bytes, Problem> {

@@ -60,6 +60,7 @@ impl Problem {
             Error::Invalid { .. } => Self::new(400, "invalid_request", text),
             Error::Transition(KeyError::ScopeNotGrantable { .. }) => Self::invalid("scopes", text),
             Error::Transition(KeyError::NeverValid) => Self::invalid("expires_at", text),
+            Error::IdempotencyKeyReused => Self::new(422, "idempotency_key_reused", text),
             Error::Stale => Self::new(412, "stale", text),
             Error::NameTaken { .. } => Self::new(409, "name_taken", text),
             Error::Archived(_) | Error::NotActive { .. } | Error::Transition(_) => Self::new(409, "conflict", text),

@@ -79,7 +79,8 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(authority::organizations::actions::CREATE)
                     .says("Create an organization")
                     .takes::<OrganizationRequest>()
-                    .answers::<OrganizationView>(201),
+                    .answers::<OrganizationView>(201)
+                    .idempotent(),
                 get("/v1/organizations", organizations::list)
                     .action(authority::organizations::actions::LIST)
                     .says("List organizations, newest first")
@@ -121,7 +122,8 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(authority::workspaces::actions::CREATE)
                     .says("Create a workspace")
                     .takes::<WorkspaceRequest>()
-                    .answers::<WorkspaceView>(201),
+                    .answers::<WorkspaceView>(201)
+                    .idempotent(),
                 get("/v1/organizations/{organization}/workspaces", workspaces::list)
                     .action(authority::workspaces::actions::LIST)
                     .says("List an organization's workspaces, newest first")
@@ -163,7 +165,8 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(actions::ISSUE)
                     .says("Issue a key")
                     .takes::<KeyRequest>()
-                    .answers::<Issued<KeyView>>(201),
+                    .answers::<Issued<KeyView>>(201)
+                    .idempotent(),
                 get("/v1/workspaces/{workspace}/keys", keys::list)
                     .action(actions::LIST)
                     .says("List keys, newest first")
@@ -178,7 +181,8 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("Replace a key by a successor")
                     .may_take::<keys::RotateBody>()
                     .answers::<Issued<KeyView>>(201)
-                    .versioned(),
+                    .versioned()
+                    .idempotent(),
                 post("/v1/workspaces/{workspace}/keys/{key}/disable", keys::disable)
                     .action(actions::DISABLE)
                     .says("Switch a key off")
@@ -242,7 +246,8 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(authority::gateways::ACTION_ISSUE)
                     .says("Issue a gateway's credential")
                     .takes::<GatewayRequest>()
-                    .answers::<Issued<GatewayView>>(201),
+                    .answers::<Issued<GatewayView>>(201)
+                    .idempotent(),
                 get("/v1/gateways", gateways::list)
                     .action(authority::gateways::ACTION_LIST)
                     .says("List gateways' credentials, newest first")

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use access_model::audit::{Actor, AuditRecord};
-use access_model::{AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, NewKey, PlainSecret, Timestamp};
-use access_store::{Commit, IndexEntry, Store};
+use access_model::{
+    AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, Kind, NewKey, PlainSecret, Timestamp, Workspace,
+};
+use access_store::{Commit, CommitError, Committed, IndexEntry, Store};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,11 +17,14 @@ use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::due::schedule_key_expiry;
 use crate::error::Error;
+use crate::idempotency::{Done, Idempotency, Recalled};
 use crate::issued::Issued;
-use crate::records::{self, CommitExt as _};
+use crate::records::{self, CommitExt as _, TRIES};
 
 /// Characters of a name at most.
 pub(crate) const NAME_LENGTH: usize = 120;
+/// What is told with an answer whose secret was shown before.
+pub(super) const HINT: &str = "the secret was shown once and is not kept; rotate the key to get another";
 /// Characters of a metadata name at most.
 const METADATA_NAME_LENGTH: usize = 64;
 
@@ -59,18 +64,52 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the field; [`Error::Transition`] for scopes that the kind can't hold; [`Error::Denied`] for
-    /// what the caller may not hand out.
-    pub async fn issue_key(&self, permit: &Permit, request: KeyRequest) -> Result<Issued<KeyView>, Error> {
+    /// what the caller may not hand out; [`Error::IdempotencyKeyReused`].
+    pub async fn issue_key(
+        &self,
+        permit: &Permit,
+        request: KeyRequest,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done<Issued<KeyView>>, Error> {
         permit.covers(actions::ISSUE)?;
         let workspace = &permit.workspace()?.record;
+        let attempt = permit.attempt(&workspace.id.to_string(), idempotency);
+        for _ in 0..TRIES {
+            let (home, entropy, now) = (workspace.organization.home(), self.entropy.as_ref(), self.clock.now());
+            let slot = match attempt.recall(self.store.as_ref(), home, now).await? {
+                Recalled::Answer(answer) => return Ok(Done::Before(answer)),
+                Recalled::Slot(slot) => slot,
+            };
+            let (key, kind, secret) = self.new_key(workspace, request.clone(), now)?;
+            let permit = self.permit_grant(permit, &key, kind, None).await?;
+            let mut commit = Commit::new(home);
+            let decision = Some(permit.decision_id().to_string());
+            put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
+            let shown = KeyView::new(&key, &kind.prefix, now);
+            slot.remember(&mut commit, &shown, Some(HINT))?;
+            match self.store.commit(commit).await {
+                Ok(Committed { sequence: version, .. }) => return Ok(Done::Now(Issued { shown, secret, version })),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The key that is asked for, and its secret. Nothing of it is kept yet.
+    fn new_key(
+        &self,
+        workspace: &Workspace,
+        request: KeyRequest,
+        now: Timestamp,
+    ) -> Result<(ApiKey, &Kind, PlainSecret), Error> {
         let kind = self.catalog.kinds.get(&request.kind).filter(|kind| kind.class == Class::ApiKey);
         let kind = kind.ok_or_else(|| Error::invalid("kind", self.kinds_of_keys()))?;
         check_name(&request.name)?;
         self.check_metadata(&request.metadata)?;
         let most = self.catalog.limits.allow_list;
         let ip_allow = request.ip_allow.map(|list| AllowList::parse(&list, most)).transpose();
-
-        let (home, entropy, now) = (workspace.organization.home(), self.entropy.as_ref(), self.clock.now());
+        let (home, entropy) = (workspace.organization.home(), self.entropy.as_ref());
         let id = Id::draw(IdKind::Key, home, entropy)?;
         let secret = PlainSecret::draw(&kind.prefix, &id, entropy)?;
         let new = NewKey {
@@ -87,13 +126,7 @@ impl Authority {
             metadata: request.metadata,
             secret: self.digest(&secret)?,
         };
-        let key = ApiKey::issue(new, kind, now)?;
-        let permit = self.permit_grant(permit, &key, kind, None).await?;
-        let mut commit = Commit::new(home);
-        let decision = Some(permit.decision_id().to_string());
-        put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
-        let version = self.store.commit(commit).await?.sequence;
-        Ok(Issued { shown: KeyView::new(&key, &kind.prefix, now), secret, version })
+        Ok((ApiKey::issue(new, kind, now)?, kind, secret))
     }
 
     fn kinds_of_keys(&self) -> String {

@@ -14,6 +14,7 @@ use access_store::{Commit, CommitError, IndexEntry, Store};
 use super::init::{begin, new_keyring, put_operator, system};
 use super::installation::{Installation, LifecycleError};
 use super::root_key::RootKey;
+use crate::idempotency::Attempt;
 use crate::keys::put_new_key;
 use crate::organizations::Founding;
 use crate::records::{self, CommitExt as _};
@@ -141,7 +142,7 @@ async fn seed_customer(
     seeds: &Seeds,
     plan: &Plan,
 ) -> Result<(), LifecycleError> {
-    let founding = Founding { store, entropy, now, actor: system(), decision_id: None };
+    let founding = Founding { store, entropy, now, actor: system(), decision_id: None, attempt: Attempt::once() };
     founding.organization(plan.organization, "acme").await?;
     founding.workspace(plan.workspace, &plan.organization, "main").await?;
     founding.workspace(plan.other_workspace, &plan.organization, "other").await?;

@@ -10,6 +10,7 @@ use super::installation::{Installation, LifecycleError};
 use super::keyring::{Keyring, SealedKeyring};
 use super::root_key::RootKey;
 use crate::audit::append;
+use crate::idempotency::Attempt;
 use crate::organizations::Founding;
 use crate::records::{self, CommitExt as _};
 
@@ -48,11 +49,11 @@ pub async fn init(
     let now = clock.now();
     let (keyring, sealed) = new_keyring(root, entropy)?;
     let home = Shard::draw(entropy, store.shards())?;
-    let founding = Founding { store, entropy, now, actor: system(), decision_id: None };
+    let founding = Founding { store, entropy, now, actor: system(), decision_id: None, attempt: Attempt::once() };
     let organization = Id::draw(IdKind::Organization, home, entropy)?;
-    let organization = founding.organization(organization, organization_name).await?.it.id;
+    let organization = founding.organization(organization, organization_name).await?.either()?.id;
     let workspace = Id::draw(IdKind::Workspace, organization.home(), entropy)?;
-    let workspace = founding.workspace(workspace, &organization, workspace_name).await?.it.id;
+    let workspace = founding.workspace(workspace, &organization, workspace_name).await?.either()?.id;
     let mut commit = Commit::new(Shard::PLATFORM);
     let operator = Id::draw(IdKind::Operator, Shard::PLATFORM, entropy)?;
     let operator_token = put_operator(&mut commit, catalog, &keyring, operator, now, entropy)?;

@@ -11,6 +11,7 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::idempotency::{Done, Idempotency, Recalled};
 use crate::organizations::{Founded, Founding, Named, check_active};
 use crate::records::{self, CommitExt as _, TRIES};
 
@@ -28,17 +29,24 @@ impl Authority {
     /// Creates a workspace in the permit's organization.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is not a name; [`Error::NameTaken`]; [`Error::NotActive`].
-    pub async fn create_workspace(&self, permit: &Permit, request: WorkspaceRequest) -> Result<WorkspaceView, Error> {
+    /// [`Error::Invalid`] for what is not a name; [`Error::NameTaken`]; [`Error::NotActive`];
+    /// [`Error::IdempotencyKeyReused`].
+    pub async fn create_workspace(
+        &self,
+        permit: &Permit,
+        request: WorkspaceRequest,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Done<WorkspaceView>, Error> {
         permit.covers(actions::CREATE)?;
         check_name(&request.name).map_err(|error| Error::invalid("name", error))?;
         let organization = permit.organization()?.record.id;
         let id = Id::draw(IdKind::Workspace, organization.home(), self.entropy.as_ref())?;
-        let founded = self.founding(permit).workspace(id, &organization, &request.name).await?;
-        if !founded.is_new {
-            return Err(Error::NameTaken { what: "a workspace", name: request.name });
+        let attempt = permit.attempt(&organization.to_string(), idempotency);
+        match self.founding(permit, attempt).workspace(id, &organization, &request.name).await? {
+            Founded::New(workspace) => Ok(Done::Now((&workspace).into())),
+            Founded::There(_) => Err(Error::NameTaken { what: "a workspace", name: request.name }),
+            Founded::Before(answer) => Ok(Done::Before(answer)),
         }
-        Ok((&founded.it).into())
     }
 }
 
@@ -47,12 +55,16 @@ impl Founding<'_> {
     pub(crate) async fn workspace(&self, id: Id, organization: &Id, name: &str) -> Result<Founded<Workspace>, Error> {
         let home = organization.home();
         for _ in 0..TRIES {
+            let slot = match self.attempt.recall(self.store, home, self.now).await? {
+                Recalled::Answer(answer) => return Ok(Founded::Before(answer)),
+                Recalled::Slot(slot) => slot,
+            };
             let reserved =
                 records::read::<Named>(self.store, home, records::workspace_name(organization, name)).await?;
             if let Some(reserved) = reserved {
                 let missing = || Error::internal(format!("the name `{name}` is nobody's"));
                 let found = records::read(self.store, home, records::workspace(&reserved.value.id)).await?;
-                return Ok(Founded { it: found.ok_or_else(missing)?.value, is_new: false });
+                return Ok(Founded::There(found.ok_or_else(missing)?.value));
             }
             let owner = records::read::<Organization>(self.store, home, records::organization(organization)).await?;
             let missing = || Error::NotFound { what: "organization", id: organization.to_string() };
@@ -67,12 +79,13 @@ impl Founding<'_> {
             let entry = IndexEntry { score: self.now.as_millis(), member: id.to_string() };
             commit.index_puts.push((records::workspaces_of(organization), entry));
             append(&mut commit, &self.record(actions::CREATE, &id, name, (Some(*organization), Some(id)))?)?;
+            slot.remember(&mut commit, &WorkspaceView::from(&workspace), None)?;
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(Founded { it: workspace, is_new: true }),
+                Ok(_) => return Ok(Founded::New(workspace)),
                 // From before names were reserved: a dev host's, made anew at each start.
                 Err(CommitError::Conflict { key }) if key == records::workspace(&id) => {
                     if let Some(found) = records::read(self.store, home, key).await? {
-                        return Ok(Founded { it: found.value, is_new: false });
+                        return Ok(Founded::There(found.value));
                     }
                 }
                 Err(CommitError::Conflict { .. }) => {}

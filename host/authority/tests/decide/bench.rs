@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use access_authority::gateways::GatewayRequest;
+use access_authority::keys::{KeyRequest, KeyView, actions};
 use access_authority::lifecycle::Installation;
 use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
-use access_authority::{Answer, Authority, Caller, Error, Permit, Question, Target, World};
+use access_authority::{Answer, Authority, Caller, Error, IfMatch, Issued, Permit, Question, Target, World};
 use access_model::clock::ManualClock;
 use access_model::entropy::{SeededEntropy, SystemEntropy};
 use access_model::network::Address;
-use access_model::{Catalog, Clock, Entropy, PlainSecret, Shard, Timestamp};
+use access_model::{Catalog, Clock, Entropy, Id, PlainSecret, Shard, Timestamp};
 use access_store::{
     Commit, CommitError, Committed, Freshness, IndexEntry, LogEntry, Memory, Metered, Range, Record, Store, StoreError,
     Watcher,
@@ -160,6 +161,19 @@ impl Bench {
         self.authority.require(&caller, action, target, client).await
     }
 
+    /// A key that the operator issues in the demo's main workspace.
+    pub(crate) async fn issue(&self, request: KeyRequest) -> Issued<KeyView> {
+        let permit = self.permit(actions::ISSUE).await;
+        self.authority.issue_key(&permit, request, None).await.unwrap().now().unwrap()
+    }
+
+    /// A successor of a key, which the operator makes.
+    pub(crate) async fn rotate(&self, id: &Id, overlap_seconds: Option<u64>) -> Issued<KeyView> {
+        let permit = self.permit(actions::ROTATE).await;
+        let done = self.authority.rotate_key(&permit, id, overlap_seconds, &IfMatch::Any, None).await;
+        done.unwrap().now().unwrap()
+    }
+
     pub(crate) async fn gateway(
         &self,
         organizations: &[&str],
@@ -177,7 +191,7 @@ impl Bench {
             profile: None,
             ip_allow: None,
         };
-        Ok(self.authority.issue_gateway(&permit, request).await?.secret)
+        Ok(self.authority.issue_gateway(&permit, request, None).await?.now().unwrap().secret)
     }
 }
 

@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 async fn issue(bench: &Bench, kind: &str) -> Id {
     let request = serde_json::from_str(&format!(r#"{{"kind":"{kind}","name":"ci"}}"#)).unwrap();
-    bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request).await.unwrap().shown.id
+    bench.issue(request).await.shown.id
 }
 
 /// A tick for every shard's turn.
@@ -65,11 +65,7 @@ async fn a_rotation_moves_the_end() {
     let bench = Bench::new().await;
     let old = issue(&bench, "staging").await;
     bench.clock.advance(10 * DAY);
-    let rotated = bench
-        .authority
-        .rotate_key(&bench.permit(actions::ROTATE).await, &old, Some(3_600), &IfMatch::Any)
-        .await
-        .unwrap();
+    let rotated = bench.rotate(&old, Some(3_600)).await;
     let successor: KeyView = rotated.shown;
     bench.clock.advance(Duration::from_secs(3_600));
     work(&[&bench.authority]).await;
@@ -106,8 +102,8 @@ async fn a_lease_keeps_others_off_while_it_lasts() {
     };
     let permit = bench.permit(actions::ISSUE).await;
     let keys = [
-        bench.authority.issue_key(&permit, request(5)).await.unwrap().shown.id.to_string(),
-        bench.authority.issue_key(&permit, request(10)).await.unwrap().shown.id.to_string(),
+        bench.authority.issue_key(&permit, request(5), None).await.unwrap().now().unwrap().shown.id.to_string(),
+        bench.authority.issue_key(&permit, request(10), None).await.unwrap().now().unwrap().shown.id.to_string(),
     ];
     bench.clock.advance(Duration::from_secs(5));
     work(&[&bench.authority]).await;

@@ -41,29 +41,26 @@ fn code(answer: &Answer) -> String {
 }
 
 impl Bench {
-    async fn issued(&self, request: KeyRequest) -> Issued<KeyView> {
-        self.authority.issue_key(&self.permit(actions::ISSUE).await, request).await.unwrap()
-    }
-
     async fn may_issue(&self, secret: &PlainSecret) -> Permit {
         self.permit_of(secret, actions::ISSUE, Target::workspace(self.demo.workspace)).await.unwrap()
     }
 
     async fn issue_by(&self, issuer: &PlainSecret, request: KeyRequest) -> Result<Issued<KeyView>, Error> {
-        self.authority.issue_key(&self.may_issue(issuer).await, request).await
+        let done = self.authority.issue_key(&self.may_issue(issuer).await, request, None).await?;
+        Ok(done.now().unwrap())
     }
 
     async fn rotate_by(&self, issuer: &PlainSecret, key: &KeyView) -> Result<Issued<KeyView>, Error> {
         let target = Target::key(self.demo.workspace, &key.id);
         let permit = self.permit_of(issuer, actions::ROTATE, target).await?;
-        self.authority.rotate_key(&permit, &key.id, Some(0), &IfMatch::Any).await
+        Ok(self.authority.rotate_key(&permit, &key.id, Some(0), &IfMatch::Any, None).await?.now().unwrap())
     }
 }
 
 #[tokio::test]
 async fn a_key_does_what_its_scopes_say_in_its_own_workspace() {
     let bench = Bench::new().await;
-    let key = bench.issued(request("production", &["keys:read", "network:write"])).await.secret;
+    let key = bench.issue(request("production", &["keys:read", "network:write"])).await.secret;
     let own = || Target::workspace(bench.demo.workspace);
     for (action, target, expected) in [
         (actions::LIST, own(), None),
@@ -92,14 +89,14 @@ async fn a_key_does_what_its_scopes_say_in_its_own_workspace() {
 async fn a_keys_own_networks_hold_for_managing_too_and_the_workspaces_do_not() {
     let bench = Bench::new().await;
     let elsewhere = KeyRequest { ip_allow: networks(&["198.51.100.0/24"]), ..request("production", &["keys:read"]) };
-    let elsewhere = bench.issued(elsewhere).await.secret;
+    let elsewhere = bench.issue(elsewhere).await.secret;
     let own = || Target::workspace(bench.demo.workspace);
     assert_eq!(denied(bench.permit_of(&elsewhere, actions::LIST, own()).await), "ip_not_allowed");
     let update =
         access_authority::network::NetworkUpdate { ip_allow: Some(networks(&["192.0.2.0/24"])), ..Default::default() };
     let permit = bench.permit("network.update").await;
     bench.authority.update_network(&permit, &update, &IfMatch::Any).await.unwrap();
-    let key = bench.issued(request("production", &["keys:read"])).await.secret;
+    let key = bench.issue(request("production", &["keys:read"])).await.secret;
     bench.permit_of(&key, actions::LIST, own()).await.unwrap();
 }
 
@@ -112,7 +109,7 @@ async fn a_key_never_issues_more_than_it_holds() {
         expires_at: Some(now.plus(30 * DAY)),
         ..request("production", &["keys:write", "jobs:read"])
     };
-    let issuer = bench.issued(issuer).await.secret;
+    let issuer = bench.issue(issuer).await.secret;
     let within = || KeyRequest {
         ip_allow: networks(&["203.0.113.64/26"]),
         expires_at: Some(now.plus(30 * DAY)),
@@ -147,15 +144,15 @@ async fn a_key_never_issues_more_than_it_holds() {
 async fn a_key_never_rotates_into_more_than_it_holds() {
     let bench = Bench::new().await;
     let now = bench.authority.now();
-    let issuer = bench.issued(request("production", &["keys:write", "jobs:read"])).await;
+    let issuer = bench.issue(request("production", &["keys:write", "jobs:read"])).await;
     for (other, expected) in [
         (request("production", &["jobs:read"]), "grant_kind_not_allowed"),
         (request("staging", &["workers:manage"]), "grant_scopes_too_wide"),
     ] {
-        let other = bench.issued(other).await.shown;
+        let other = bench.issue(other).await.shown;
         assert_eq!(denied(bench.rotate_by(&issuer.secret, &other).await), expected);
     }
-    let within = bench.issued(request("read_only", &["jobs:read"])).await.shown;
+    let within = bench.issue(request("read_only", &["jobs:read"])).await.shown;
     bench.rotate_by(&issuer.secret, &within).await.unwrap();
 
     // Itself, which ends it: what it hands out is what it held.
@@ -163,8 +160,8 @@ async fn a_key_never_rotates_into_more_than_it_holds() {
     assert_eq!(successor.shown.scopes, issuer.shown.scopes);
 
     let ending = KeyRequest { expires_at: Some(now.plus(DAY)), ..request("production", &["keys:write", "jobs:read"]) };
-    let ending = bench.issued(ending).await;
-    let longer = bench.issued(request("staging", &["jobs:read"])).await.shown;
+    let ending = bench.issue(ending).await;
+    let longer = bench.issue(request("staging", &["jobs:read"])).await.shown;
     assert_eq!(denied(bench.rotate_by(&ending.secret, &longer).await), "grant_ends_too_late");
     assert_eq!(bench.rotate_by(&ending.secret, &ending.shown).await.unwrap().shown.expires_at, Some(now.plus(DAY)));
 }
@@ -172,9 +169,16 @@ async fn a_key_never_rotates_into_more_than_it_holds() {
 #[tokio::test]
 async fn the_old_key_of_an_overlap_does_not_outlive_it_through_another() {
     let bench = Bench::new().await;
-    let key = bench.issued(request("production", &["keys:write"])).await;
+    let key = bench.issue(request("production", &["keys:write"])).await;
     let permit = bench.permit(actions::ROTATE).await;
-    let successor = bench.authority.rotate_key(&permit, &key.shown.id, Some(60), &IfMatch::Any).await.unwrap().shown;
+    let successor = bench
+        .authority
+        .rotate_key(&permit, &key.shown.id, Some(60), &IfMatch::Any, None)
+        .await
+        .unwrap()
+        .now()
+        .unwrap()
+        .shown;
     assert_eq!(denied(bench.rotate_by(&key.secret, &successor).await), "grant_kind_not_allowed");
     assert_eq!(denied(bench.issue_by(&key.secret, request("staging", &[])).await), "grant_ends_too_late");
 }
@@ -182,20 +186,20 @@ async fn the_old_key_of_an_overlap_does_not_outlive_it_through_another() {
 #[tokio::test]
 async fn a_key_that_is_revoked_before_its_body_arrives_issues_nothing() {
     let bench = Bench::new().await;
-    let key = bench.issued(request("production", &["keys:write"])).await;
+    let key = bench.issue(request("production", &["keys:write"])).await;
     let permit = bench.may_issue(&key.secret).await;
     bench
         .authority
         .change_key(&bench.permit(actions::REVOKE).await, &key.shown.id, Change::Revoke, &IfMatch::Any)
         .await
         .unwrap();
-    assert_eq!(denied(bench.authority.issue_key(&permit, request("staging", &[])).await), "unauthenticated");
+    assert_eq!(denied(bench.authority.issue_key(&permit, request("staging", &[]), None).await), "unauthenticated");
 }
 
 #[tokio::test]
 async fn managing_counts_against_the_keys_quota() {
     let bench = Bench::new().await;
-    let key = bench.issued(request("production", &["keys:read"])).await.secret;
+    let key = bench.issue(request("production", &["keys:read"])).await.secret;
     for _ in 0..10_000 {
         bench.permit_of(&key, actions::LIST, Target::workspace(bench.demo.workspace)).await.unwrap();
     }

@@ -77,7 +77,7 @@ async fn rotation_hands_out_no_second_allowance() {
     let id = keys.items.iter().find(|key| key.kind == "staging").unwrap().id;
     let target = Target::key(bench.demo.workspace, &id);
     let permit = bench.authority.require(&bench.operator().await, actions::ROTATE, target, None).await.unwrap();
-    let new = bench.authority.rotate_key(&permit, &id, Some(3_600), &IfMatch::Any).await.unwrap();
+    let new = bench.authority.rotate_key(&permit, &id, Some(3_600), &IfMatch::Any, None).await.unwrap().now().unwrap();
     assert_eq!(allowed(&bench, new.secret.expose(), 600).await, 400);
     assert_eq!(allowed(&bench, &old, 10).await, 0);
 }

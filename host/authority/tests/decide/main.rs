@@ -5,6 +5,7 @@ mod bench;
 mod due;
 mod grants;
 mod hosts;
+mod idempotency;
 mod identify;
 mod limits;
 mod management;

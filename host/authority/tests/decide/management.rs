@@ -40,7 +40,7 @@ async fn gateways_and_other_kinds_of_key_manage_nothing() {
 async fn a_permit_is_good_for_its_own_action_alone() {
     let bench = Bench::new().await;
     let permit = bench.permit(actions::LIST).await;
-    assert!(matches!(bench.authority.issue_key(&permit, request("production")).await, Err(Error::Internal)));
+    assert!(matches!(bench.authority.issue_key(&permit, request("production"), None).await, Err(Error::Internal)));
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn a_key_lives_as_long_as_it_was_issued_for_and_no_change_waits() {
         expires_at: Some(now.plus(Duration::from_secs(120))),
         ..request("production")
     };
-    let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, window).await.unwrap();
+    let issued = bench.issue(window).await;
     let secret = issued.secret.expose().to_owned();
     let status = async || bench.ask(Ask { credential: Some(&secret), ..Ask::default() }).await.status;
     assert_eq!(status().await, 401);
@@ -73,7 +73,7 @@ async fn a_key_lives_as_long_as_it_was_issued_for_and_no_change_waits() {
 #[tokio::test]
 async fn another_workspaces_key_is_not_there() {
     let bench = Bench::new().await;
-    let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request("staging")).await.unwrap();
+    let issued = bench.issue(request("staging")).await;
     let target = Target::key(bench.demo.other_workspace, &issued.shown.id);
     let permit = bench.authority.require(&bench.operator().await, actions::REVOKE, target, None).await.unwrap();
     let error = bench.authority.change_key(&permit, &issued.shown.id, Change::Revoke, &IfMatch::Any).await.unwrap_err();
@@ -93,7 +93,7 @@ async fn what_can_not_be_issued_is_refused_by_field() {
         (KeyRequest { ip_allow: list(&["0.0.0.0/0"]), ..request("staging") }, "ip_allow"),
         (KeyRequest { metadata: [("a".into(), "x".repeat(600))].into(), ..request("staging") }, "metadata"),
     ] {
-        let error = bench.authority.issue_key(&permit, wrong).await.unwrap_err();
+        let error = bench.authority.issue_key(&permit, wrong, None).await.unwrap_err();
         assert!(matches!(&error, Error::Invalid { field: found, .. } if *found == field), "{field}: {error:?}");
     }
 }
@@ -101,12 +101,8 @@ async fn what_can_not_be_issued_is_refused_by_field() {
 #[tokio::test]
 async fn every_change_is_in_the_trail_in_order_and_without_secrets() {
     let bench = Bench::new().await;
-    let issued = bench.authority.issue_key(&bench.permit(actions::ISSUE).await, request("staging")).await.unwrap();
-    let rotated = bench
-        .authority
-        .rotate_key(&bench.permit(actions::ROTATE).await, &issued.shown.id, Some(60), &IfMatch::Any)
-        .await
-        .unwrap();
+    let issued = bench.issue(request("staging")).await;
+    let rotated = bench.rotate(&issued.shown.id, Some(60)).await;
     let update = NetworkUpdate { ip_allow: Some(Some(vec!["203.0.113.0/24".into()])), egress_allow: None };
     bench.authority.update_network(&bench.permit(ACTION_UPDATE).await, &update, &IfMatch::Any).await.unwrap();
     let permit = bench.permit(ACTION_LIST).await;

@@ -21,12 +21,13 @@ impl Bench {
 
     async fn create_at(&self, host: &Authority, name: &str) -> Result<OrganizationView, Error> {
         let permit = host.require(&self.operator().await, actions::CREATE, Target::platform(), None).await.unwrap();
-        host.create_organization(&permit, OrganizationRequest { name: name.into() }).await
+        Ok(host.create_organization(&permit, OrganizationRequest { name: name.into() }, None).await?.now().unwrap())
     }
 
     async fn create_workspace(&self, organization: Id, name: &str) -> Result<WorkspaceView, Error> {
         let permit = self.of_organization(organization, workspaces::actions::CREATE).await;
-        self.authority.create_workspace(&permit, WorkspaceRequest { name: name.into() }).await
+        let request = WorkspaceRequest { name: name.into() };
+        Ok(self.authority.create_workspace(&permit, request, None).await?.now().unwrap())
     }
 
     async fn of_organization(&self, organization: Id, action: &str) -> Permit {

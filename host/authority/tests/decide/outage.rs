@@ -70,7 +70,7 @@ async fn changes_are_refused_and_nothing_is_half_done() {
     let issue = bench.permit(actions::ISSUE).await;
     bench.failing.fails.store(true, Ordering::SeqCst);
     let request = serde_json::from_str(r#"{"kind":"staging","name":"ci"}"#).unwrap();
-    assert!(matches!(bench.authority.issue_key(&issue, request).await, Err(Error::StoreUnavailable)));
+    assert!(matches!(bench.authority.issue_key(&issue, request, None).await, Err(Error::StoreUnavailable)));
     bench.failing.fails.store(false, Ordering::SeqCst);
     assert_eq!(bench.authority.list_keys(&permit, &Default::default()).await.unwrap().items.len(), before);
 }

@@ -13,13 +13,20 @@ use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
 use crate::endpoints::{Paging, id, json};
+use crate::idempotency::{IdempotencyKey, created};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-pub(crate) async fn issue(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn issue(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    IdempotencyKey(key): IdempotencyKey,
+    body: Body,
+) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_ISSUE, Ok(Target::platform())).await?;
-    let request: GatewayRequest = body.json().await?;
-    Ok(json(StatusCode::CREATED, &app.authority.issue_gateway(&permit, request).await?))
+    let (request, idempotency): (GatewayRequest, _) = body.keyed_json(key?).await?;
+    let done = app.authority.issue_gateway(&permit, request, idempotency.as_ref()).await?;
+    Ok(created(done, |issued| json(StatusCode::CREATED, &issued)))
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>, asker: Asker, page: Paging) -> Result<Response, Problem> {

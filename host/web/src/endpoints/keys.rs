@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
 use crate::endpoints::{Paging, id, json, workspace};
+use crate::idempotency::{IdempotencyKey, created};
 use crate::if_match::{Condition, tagged, with_tag};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -34,11 +35,12 @@ pub(crate) async fn issue(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<String>,
+    IdempotencyKey(key): IdempotencyKey,
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, actions::ISSUE, workspace(path)).await?;
-    let request: KeyRequest = body.json().await?;
-    Ok(issued(&app.authority.issue_key(&permit, request).await?))
+    let (request, idempotency): (KeyRequest, _) = body.keyed_json(key?).await?;
+    Ok(created(app.authority.issue_key(&permit, request, idempotency.as_ref()).await?, issued))
 }
 
 pub(crate) async fn list(
@@ -65,11 +67,13 @@ pub(crate) async fn rotate(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     Condition(if_match): Condition,
+    IdempotencyKey(idempotency): IdempotencyKey,
     body: Body,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(&app, &asker, actions::ROTATE, path).await?;
-    let RotateBody { overlap_seconds } = body.json_or_default().await?;
-    Ok(issued(&app.authority.rotate_key(&permit, &key, overlap_seconds, &if_match?).await?))
+    let (RotateBody { overlap_seconds }, idempotency) = body.keyed_json_or_default(idempotency?).await?;
+    let (if_match, idempotency) = (if_match?, idempotency.as_ref());
+    Ok(created(app.authority.rotate_key(&permit, &key, overlap_seconds, &if_match, idempotency).await?, issued))
 }
 
 pub(crate) async fn disable(
@@ -110,8 +114,8 @@ async fn change(
     Ok(tagged(StatusCode::OK, &app.authority.change_key(&permit, &key, change, &if_match?).await?))
 }
 
-fn issued(issued: &Issued<KeyView>) -> Response {
-    with_tag(json(StatusCode::CREATED, issued), issued.version)
+fn issued(issued: Issued<KeyView>) -> Response {
+    with_tag(json(StatusCode::CREATED, &issued), issued.version)
 }
 
 async fn permit(

@@ -12,13 +12,20 @@ use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
 use crate::endpoints::{Paging, json, organization};
+use crate::idempotency::{IdempotencyKey, created};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-pub(crate) async fn create(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    IdempotencyKey(key): IdempotencyKey,
+    body: Body,
+) -> Result<Response, Problem> {
     let permit = app.permit(&asker, actions::CREATE, Ok(Target::platform())).await?;
-    let request: OrganizationRequest = body.json().await?;
-    Ok(json(StatusCode::CREATED, &app.authority.create_organization(&permit, request).await?))
+    let (request, idempotency): (OrganizationRequest, _) = body.keyed_json(key?).await?;
+    let done = app.authority.create_organization(&permit, request, idempotency.as_ref()).await?;
+    Ok(created(done, |organization| json(StatusCode::CREATED, &organization)))
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>, asker: Asker, page: Paging) -> Result<Response, Problem> {

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
 use crate::endpoints::{Paging, json, organization, workspace};
+use crate::idempotency::{IdempotencyKey, created};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -20,11 +21,13 @@ pub(crate) async fn create(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<String>,
+    IdempotencyKey(key): IdempotencyKey,
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, actions::CREATE, organization(path)).await?;
-    let request: WorkspaceRequest = body.json().await?;
-    Ok(json(StatusCode::CREATED, &app.authority.create_workspace(&permit, request).await?))
+    let (request, idempotency): (WorkspaceRequest, _) = body.keyed_json(key?).await?;
+    let done = app.authority.create_workspace(&permit, request, idempotency.as_ref()).await?;
+    Ok(created(done, |workspace| json(StatusCode::CREATED, &workspace)))
 }
 
 pub(crate) async fn list(

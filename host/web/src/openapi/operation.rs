@@ -56,8 +56,13 @@ fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
         if let (Some(fields), Some(content)) = (response.as_object_mut(), content) {
             fields.insert("content".into(), content);
         }
-        if let (Some(fields), true) = (response.as_object_mut(), endpoint.versioned) {
-            fields.insert("headers".into(), json!({ "ETag": { "$ref": "#/components/headers/ETag" } }));
+        let headers = [("ETag", endpoint.versioned), ("Idempotency-Replayed", endpoint.idempotent)];
+        let headers = headers.into_iter().filter(|(_, has)| *has);
+        let headers: Map<String, Value> = headers
+            .map(|(name, _)| (name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))
+            .collect();
+        if let (Some(fields), false) = (response.as_object_mut(), headers.is_empty()) {
+            fields.insert("headers".into(), headers.into());
         }
         responses.insert(status.to_string(), response);
     }

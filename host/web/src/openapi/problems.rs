@@ -80,6 +80,7 @@ pub(super) fn headers() -> Value {
     json!({
         "Allow": header("Methods that the path takes.", text(), "GET,HEAD"),
         "ETag": header("Names what is shown, for `If-Match`.", text(), "\"42\""),
+        "Idempotency-Replayed": header("`true`: it was done before, and this was answered then.", text(), "true"),
         "Retry-After": json!({
             "description": "Seconds to wait before trying again.",
             "schema": { "type": "integer", "minimum": 0 },

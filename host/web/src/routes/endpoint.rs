@@ -227,7 +227,6 @@ impl Endpoint {
     }
 
     /// Takes an `Idempotency-Key`.
-    #[expect(dead_code, reason = "for endpoints that make something")]
     pub(crate) fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
     }
