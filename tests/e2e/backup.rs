@@ -210,7 +210,10 @@ fn every_key_decides_as_before_after_a_backup_under_load() {
     let restored = audit(&host);
     assert!(trail.len() > BEFORE && restored.len() < whole.len(), "{} {}", trail.len(), restored.len());
     assert!(trail.iter().all(|(number, record)| restored.get(number) == Some(record)), "the trail before the backup");
-    assert!(restored.iter().all(|(number, record)| whole.get(number) == Some(record)), "and nothing else");
+    // And nothing else, but what the restored host does by itself: whatever ended meanwhile, it finds again.
+    let is_old = |(number, record): &(&u64, &Value)| whole.get(number) == Some(record);
+    let new: Vec<_> = restored.iter().skip_while(is_old).map(|(_, record)| &record["action"]).collect();
+    assert!(new.iter().all(|action| **action == "keys.expire"), "{new:?}");
     host.issue("production", &["jobs:read"]);
 }
 
