@@ -20,6 +20,7 @@ use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
 use crate::policies::Policies;
 use crate::trouble;
+use crate::usage::Usage;
 
 /// Between two sweeps of the store.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -57,6 +58,7 @@ pub struct Authority {
     /// This host's random name.
     pub(crate) host: String,
     pub(crate) hosts: Hosts,
+    pub(crate) usage: Usage,
     pub(crate) due_turn: due::Turn,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
@@ -106,6 +108,7 @@ impl Authority {
             is_dev,
             host,
             hosts: Hosts::default(),
+            usage: Usage::default(),
             due_turn: due::Turn::default(),
             clock_moved,
         })
@@ -143,6 +146,7 @@ impl Authority {
         self.meters.settle_ended().await;
         self.log.flush();
         trouble::flush();
+        self.tell_usage().await;
         self.greet_hosts().await;
         self.do_due_work().await;
         let now = self.clock.monotonic();
@@ -168,6 +172,7 @@ impl Authority {
     /// The last words of a host that shuts down: every lease goes back.
     pub async fn shut_down(&self) {
         self.meters.settle_all().await;
+        self.tell_usage().await;
         self.log.flush();
         self.leave_hosts().await;
         trouble::flush();

@@ -34,6 +34,7 @@ pub mod network;
 pub mod organizations;
 pub mod policies;
 pub mod settings;
+pub mod usage;
 pub mod workspaces;
 
 pub use authority::{Authority, World};

@@ -68,6 +68,16 @@ pub(crate) const ORGANIZATIONS: &str = "organizations";
 /// Index of all gateway credentials, by time of issue.
 pub(crate) const GATEWAYS: &str = "gateways";
 
+/// Counters of a workspace's usage on a day.
+pub(crate) fn usage(workspace: &Id, day: &str) -> String {
+    format!("usage/{workspace}/{day}")
+}
+
+/// Key of the record of when a key was last used.
+pub(crate) fn last_used(key: &Id) -> String {
+    format!("last-used/{key}")
+}
+
 /// Index of a shard's due work, by when it is due.
 pub(crate) const DUE: &str = "due";
 /// Key of the lease of whoever does it.

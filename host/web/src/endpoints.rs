@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 pub(crate) mod network;
 pub(crate) mod organizations;
 pub(crate) mod settings;
+pub(crate) mod usage;
 pub(crate) mod workspaces;
 
 use std::convert::Infallible;

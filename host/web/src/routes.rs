@@ -16,6 +16,7 @@ use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::network::{NetworkUpdate, NetworkView};
 use access_authority::organizations::{OrganizationRequest, OrganizationView};
 use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
+use access_authority::usage::{UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
 use access_authority::{Answer, Issued};
 use axum::Router;
@@ -26,7 +27,7 @@ use self::endpoint::{any, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
     audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network, organizations,
-    settings, workspaces,
+    settings, usage, workspaces,
 };
 
 /// Endpoints that serve one noun.
@@ -144,6 +145,11 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(authority::workspaces::actions::ARCHIVE)
                     .says("End a workspace for good")
                     .answers::<WorkspaceView>(200),
+                get("/v1/workspaces/{workspace}/usage", usage::show)
+                    .action(authority::usage::ACTION_GET)
+                    .says("Show how much a workspace's keys were used")
+                    .query::<UsageRequest>()
+                    .answers::<UsageView>(200),
                 get("/v1/workspaces/{workspace}/settings", settings::show)
                     .action(authority::settings::ACTION_GET)
                     .says("Show a workspace's settings")

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use crate::authority::lock;
 use crate::decide::meter::Meter;
 use crate::records;
+use crate::usage::Uses;
 
 /// Entries at most. An entry takes about one kilobyte.
 const CAPACITY: usize = 100_000;
@@ -37,6 +38,8 @@ pub(crate) struct CredentialEntry {
     pub(crate) scopes_json: Box<RawValue>,
     /// Bytes of `principal` as JSON.
     pub(crate) size: usize,
+    /// Uses that the store has not been told of.
+    pub(crate) uses: Uses,
 }
 
 /// An organization's head.

@@ -17,6 +17,7 @@ use crate::decide::refusal::Refusal;
 use crate::decide::throttle::Source;
 use crate::error::Error;
 use crate::records;
+use crate::usage::Uses;
 
 /// Who a secret identified: the credential and its living parents.
 #[derive(Debug, Clone)]
@@ -183,7 +184,16 @@ impl Authority {
             Credential::Operator(record) => principal.created_at = record.created_at.as_millis(),
         }
         let scopes_json = serde_json::value::to_raw_value(&principal.scopes).ok()?;
-        Some(CredentialEntry { size: json_size(&principal), credential, kind, principal, gateway, meter, scopes_json })
+        Some(CredentialEntry {
+            size: json_size(&principal),
+            credential,
+            kind,
+            principal,
+            gateway,
+            meter,
+            scopes_json,
+            uses: Uses::default(),
+        })
     }
 
     /// The caller with its parents, or nothing when one of them is dead.

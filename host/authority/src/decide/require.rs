@@ -141,6 +141,7 @@ impl Authority {
                 Counted::StoreUnavailable => return Err(Error::StoreUnavailable),
             }
         }
+        self.usage.count(&caller.entry, 200);
         let missing = |what, id: &Id| Error::NotFound { what, id: id.to_string() };
         if let (Some(id), None) = (&target.workspace, &workspace) {
             return Err(missing("workspace", id));

@@ -140,6 +140,9 @@ impl Authority {
         quota: Option<QuotaView>,
         retry_after: Option<u64>,
     ) -> Answer {
+        if let Some(view) = &subject.principal {
+            self.usage.count(&view.entry, status);
+        }
         Answer {
             decision,
             status,

@@ -11,6 +11,7 @@ use crate::decide::Permit;
 use crate::error::Error;
 use crate::page::{Page, PageRequest};
 use crate::records::{self, Versioned};
+use crate::usage::last_used;
 
 impl Authority {
     /// The key `id` of the permit's workspace.
@@ -20,7 +21,9 @@ impl Authority {
     pub async fn get_key(&self, permit: &Permit, id: &Id) -> Result<Current<KeyView>, Error> {
         permit.covers(actions::GET)?;
         let found = self.read_key(permit, id).await?;
-        Ok(Current { shown: self.view(&found.value), version: found.version() })
+        let used = self.store.read(id.home(), &[records::last_used(id)]).await?;
+        let last_used_at = used.iter().flatten().next().and_then(last_used);
+        Ok(Current { shown: KeyView { last_used_at, ..self.view(&found.value) }, version: found.version() })
     }
 
     /// The keys of the permit's workspace, newest first.
@@ -31,14 +34,16 @@ impl Authority {
         permit.covers(actions::LIST)?;
         let workspace = permit.workspace_id()?;
         let (ids, next_cursor) = self.newest(workspace.home(), &records::keys_of(&workspace), page).await?;
-        let keys: Vec<String> = ids.iter().map(|id| format!("credential/{id}")).collect();
+        let mut keys: Vec<String> = ids.iter().map(|id| format!("credential/{id}")).collect();
+        keys.extend(ids.iter().map(|id| format!("last-used/{id}")));
         let found = self.store.read(workspace.home(), &keys).await?;
-        let mut items = Vec::with_capacity(found.len());
-        for (key, record) in keys.iter().zip(found) {
+        let (credentials, used) = found.split_at(ids.len().min(found.len()));
+        let mut items = Vec::with_capacity(ids.len());
+        for (key, (record, used)) in keys.iter().zip(credentials.iter().zip(used)) {
             if let Some(record) = record
-                && let Credential::ApiKey(key) = records::decode(key, &record)?
+                && let Credential::ApiKey(key) = records::decode(key, record)?
             {
-                items.push(self.view(&key));
+                items.push(KeyView { last_used_at: used.as_ref().and_then(last_used), ..self.view(&key) });
             }
         }
         Ok(Page { items, next_cursor })

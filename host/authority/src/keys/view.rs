@@ -38,6 +38,9 @@ pub struct KeyView {
     pub expires_at: Option<Timestamp>,
     /// When it ought to be rotated.
     pub rotation_due_at: Option<Timestamp>,
+    /// When it last identified somebody, to about a minute; absent where it never did, and where a key is changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
     /// The key that it replaced.
     pub predecessor: Option<Id>,
     /// The key that replaced it.
@@ -63,6 +66,7 @@ impl KeyView {
             not_before: key.not_before,
             expires_at: key.expires_at,
             rotation_due_at: key.rotation_due_at,
+            last_used_at: None,
             predecessor: key.predecessor,
             successor: key.successor,
             metadata: key.metadata.clone(),

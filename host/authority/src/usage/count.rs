@@ -1,0 +1,160 @@
+//! Counting, and what goes to the store each second.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use access_model::{ApiKey, Credential, Id, Shard, Timestamp};
+use access_store::{Commit, Count, Put, Survives};
+
+use super::show::day_of;
+use crate::authority::{Authority, lock};
+use crate::decide::cache::CredentialEntry;
+use crate::records;
+
+/// Days that are kept: a year and the one before it to compare with the month.
+const KEPT: Duration = Duration::from_secs(400 * 86_400);
+/// `last_used_at` is told to the store again after so long.
+const LAST_USED_EVERY: Duration = Duration::from_secs(60);
+/// Credentials of one commit.
+const AT_ONCE: usize = 500;
+/// Credentials that are waited with while the store is out of reach. What others do meanwhile goes uncounted.
+const MOST: usize = 200_000;
+
+/// Uses of a credential that the store has not been told of.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    allowed: AtomicU32,
+    denied: AtomicU32,
+    rate_limited: AtomicU32,
+    is_waiting: AtomicBool,
+    // When the store was last told of its last use.
+    told: AtomicI64,
+}
+
+/// Credentials whose uses wait to be told of.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    waiting: Mutex<Vec<Arc<CredentialEntry>>>,
+}
+
+impl Usage {
+    /// Counts a request that identified `entry`, by the status of its answer.
+    pub(crate) fn count(&self, entry: &Arc<CredentialEntry>, status: u16) {
+        if !matches!(entry.credential, Credential::ApiKey(_)) {
+            return;
+        }
+        let uses = &entry.uses;
+        let counter = match status {
+            200 => &uses.allowed,
+            429 => &uses.rate_limited,
+            // Nothing was decided.
+            503 => return,
+            _ => &uses.denied,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if !uses.is_waiting.load(Ordering::Relaxed) && !uses.is_waiting.swap(true, Ordering::AcqRel) {
+            self.wait(Arc::clone(entry));
+        }
+    }
+
+    fn wait(&self, entry: Arc<CredentialEntry>) {
+        let mut waiting = lock(&self.waiting);
+        if waiting.len() < MOST {
+            waiting.push(entry);
+        } else {
+            entry.uses.is_waiting.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Uses {
+    /// What is to be told. Uses that come from here on wait for the next time.
+    fn take(&self) -> [(&'static str, u32); 3] {
+        // INVARIANT: first, so that a use between here and the counters is waited with again, and never forgotten.
+        self.is_waiting.store(false, Ordering::Release);
+        [
+            ("allowed", self.allowed.swap(0, Ordering::AcqRel)),
+            ("denied", self.denied.swap(0, Ordering::AcqRel)),
+            ("rate_limited", self.rate_limited.swap(0, Ordering::AcqRel)),
+        ]
+    }
+
+    fn give_back(&self, [(_, allowed), (_, denied), (_, rate_limited)]: [(&'static str, u32); 3]) {
+        self.allowed.fetch_add(allowed, Ordering::Relaxed);
+        self.denied.fetch_add(denied, Ordering::Relaxed);
+        self.rate_limited.fetch_add(rate_limited, Ordering::Relaxed);
+    }
+}
+
+impl Authority {
+    /// Tells the store what was used since the last time.
+    pub(crate) async fn tell_usage(&self) {
+        let mut by_shard: BTreeMap<Shard, Vec<Arc<CredentialEntry>>> = BTreeMap::new();
+        for entry in std::mem::take(&mut *lock(&self.usage.waiting)) {
+            by_shard.entry(entry.credential.id().home()).or_default().push(entry);
+        }
+        for (shard, entries) in by_shard {
+            for some in entries.chunks(AT_ONCE) {
+                self.tell_usage_of(shard, some).await;
+            }
+        }
+    }
+
+    async fn tell_usage_of(&self, shard: Shard, entries: &[Arc<CredentialEntry>]) {
+        let now = self.clock.now();
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
+        let mut taken = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Credential::ApiKey(key) = &entry.credential else { continue };
+            let counted = entry.uses.take();
+            put(&mut commit, key, &counted, now);
+            let told = Timestamp::from_millis(entry.uses.told.load(Ordering::Relaxed));
+            if told.plus(LAST_USED_EVERY) <= now {
+                put_last_used(&mut commit, &key.id, now);
+            }
+            taken.push((entry, counted));
+        }
+        let told = self.store.unmetered().commit(commit).await;
+        if let Err(error) = &told {
+            tracing::debug!(%error, "usage waits to be told of");
+        }
+        for (entry, counted) in taken {
+            match &told {
+                Ok(_) => self.told_of(entry, now),
+                Err(_) => {
+                    entry.uses.give_back(counted);
+                    if !entry.uses.is_waiting.swap(true, Ordering::AcqRel) {
+                        self.usage.wait(Arc::clone(entry));
+                    }
+                }
+            }
+        }
+    }
+
+    fn told_of(&self, entry: &CredentialEntry, now: Timestamp) {
+        let uses = &entry.uses;
+        if Timestamp::from_millis(uses.told.load(Ordering::Relaxed)).plus(LAST_USED_EVERY) <= now {
+            uses.told.store(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+}
+
+fn put(commit: &mut Commit, key: &ApiKey, counted: &[(&'static str, u32)], now: Timestamp) {
+    let group = records::usage(&key.workspace, &day_of(now));
+    for (what, amount) in counted.iter().filter(|(_, amount)| *amount > 0) {
+        commit.counters.push(Count {
+            group: group.clone(),
+            name: format!("{}/{what}", key.id),
+            amount: i64::from(*amount),
+            forget_after: Some(now.plus(KEPT)),
+        });
+    }
+}
+
+/// Whoever tells last is right: hosts differ by no more than they wait.
+fn put_last_used(commit: &mut Commit, key: &Id, now: Timestamp) {
+    let value = now.as_millis().to_string();
+    commit.puts.push(Put { forget_after: Some(now.plus(KEPT)), ..Put::new(records::last_used(key), value.into()) });
+}
