@@ -4,6 +4,8 @@ mod grants;
 mod idempotency;
 mod organizations;
 mod scopes;
+mod slow;
+mod usage;
 mod versions;
 
 use harness::{Host, Request, Response};
@@ -37,6 +39,7 @@ fn endpoints() -> Vec<Endpoint> {
         get("/v1/workspaces/WS/audit", Some("audit:read")),
         get("/v1/workspaces/WS", Some("settings:read")),
         get("/v1/workspaces/WS/settings", Some("settings:read")),
+        get("/v1/workspaces/WS/usage", Some("usage:read")),
         put("/v1/workspaces/WS/settings", json!({ "description": "e2e" }), Some("settings:write")),
         post("/v1/workspaces/WS/suspend", json!({}), None),
         post("/v1/workspaces/WS/resume", json!({}), None),

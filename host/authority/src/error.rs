@@ -63,6 +63,11 @@ pub enum Error {
     /// The store could not answer.
     #[error("the store is out of reach; try again")]
     StoreUnavailable,
+    /// The store was told of the change, and gave no answer.
+    #[error(
+        "the store gave no answer: the change may or may not have been made; look, or send it again with the same Idempotency-Key if it had one"
+    )]
+    Unconfirmed,
     /// A defect, or a store that holds what can't be. The cause is in the log.
     #[error("something went wrong inside; the log says what")]
     Internal,
@@ -89,6 +94,10 @@ impl From<StoreError> for Error {
             StoreError::Unavailable(cause) => {
                 crate::trouble::store_failed(cause);
                 Self::StoreUnavailable
+            }
+            StoreError::Unconfirmed(cause) => {
+                crate::trouble::store_failed(cause);
+                Self::Unconfirmed
             }
             StoreError::Corrupt(cause) => Self::internal(cause),
         }

@@ -139,10 +139,7 @@ impl Failure {
     /// How it reads when something was to be changed.
     pub(crate) fn of_commit(self) -> StoreError {
         match self {
-            Self::NoAnswer(error) => StoreError::Unavailable(format!(
-                "Redis gave no answer, so that the change may or may not have been made: {}",
-                describe(&error)
-            )),
+            Self::NoAnswer(error) => StoreError::Unconfirmed(describe(&error)),
             other => other.of_read(),
         }
     }

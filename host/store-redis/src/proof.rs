@@ -21,6 +21,8 @@ pub(crate) struct Proof {
     /// Commits of this host, which its watchers were told of before the announcements came.
     own: BTreeSet<u64>,
     generation: u64,
+    /// The highest number that was ever heard of, over all connections: a store behind it has lost commits.
+    highest: u64,
 }
 
 /// A heartbeat that was sent: what the answer must be compared with.
@@ -59,7 +61,7 @@ pub(crate) enum Tell {
 impl Proof {
     /// Forgets everything but that it did: a new connection may lead to a Redis that was restored from last week.
     pub(crate) fn forget(&mut self) {
-        *self = Self { generation: self.generation + 1, ..Self::default() };
+        *self = Self { generation: self.generation + 1, highest: self.highest, ..Self::default() };
     }
 
     /// Grows each time that everything is forgotten. To be asked for before a commit is sent.
@@ -81,6 +83,7 @@ impl Proof {
         match self.applied {
             Some(applied) if sequence > applied => {
                 self.applied = Some(sequence);
+                self.highest = self.highest.max(sequence);
                 let tell = if previous == applied { touched } else { Tell::Missed };
                 let reached = self.pending.take_if(|(number, _)| *number <= sequence);
                 self.step(tell, reached.map(|(_, until)| until))
@@ -120,6 +123,12 @@ impl Proof {
     }
 
     fn take(&mut self, announced: u64, until: Duration, tell: Tell) -> Step {
+        let tell = match tell {
+            Tell::Missed if announced < self.highest => Tell::Lost { from: self.highest, to: announced },
+            tell => tell,
+        };
+        // From here on this is the history, and its loss has been told.
+        self.highest = announced;
         self.applied = Some(announced);
         self.pending = None;
         self.own.retain(|own| *own > announced);

@@ -251,6 +251,9 @@ pub enum StoreError {
     /// It is closed, full, or out of reach.
     #[error("the store is out of reach: {0}")]
     Unavailable(String),
+    /// It was told of a change, and did not say what came of it.
+    #[error("the store gave no answer, so that the change may or may not have been made: {0}")]
+    Unconfirmed(String),
     /// It answered with something that can't be.
     #[error("the store holds something that can't be: {0}")]
     Corrupt(String),

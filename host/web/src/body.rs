@@ -2,17 +2,21 @@
 
 use std::convert::Infallible;
 use std::error::Error as _;
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use access_authority::Idempotency;
+use access_authority::{Idempotency, Permit};
 use access_model::Object;
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -28,6 +32,7 @@ pub(crate) struct Body {
     declared: usize,
     limit: usize,
     is_json: bool,
+    app: Arc<App>,
 }
 
 impl FromRequest<Arc<App>> for Body {
@@ -37,39 +42,48 @@ impl FromRequest<Arc<App>> for Body {
         let is_json = is_json(request.headers());
         let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let declared = declared.unwrap_or_default();
-        Ok(Self { body: request.into_body(), declared, limit: app.authority.catalog().limits.body_bytes, is_json })
+        Ok(Self {
+            body: request.into_body(),
+            declared,
+            limit: app.authority.catalog().limits.body_bytes,
+            is_json,
+            app: Arc::clone(app),
+        })
     }
 }
 
 impl Body {
     /// Reads the body as `T`. Unknown, missing and doubled fields are errors.
-    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+    pub(crate) async fn json<T: DeserializeOwned>(self, permit: &Permit) -> Result<T, Problem> {
         let is_json = self.is_json;
-        parse(is_json, &self.read().await?)
+        parse(is_json, &self.read(permit).await?)
     }
 
     /// Like [`Self::json`], with what a request that may be sent again is known by.
     pub(crate) async fn keyed_json<T: DeserializeOwned>(
         self,
+        permit: &Permit,
         key: Option<String>,
     ) -> Result<(T, Option<Idempotency>), Problem> {
         let is_json = self.is_json;
-        let bytes = self.read().await?;
+        let bytes = self.read(permit).await?;
         Ok((parse(is_json, &bytes)?, key.map(|key| Idempotency::new(key, &bytes))))
     }
 
     /// Like [`Self::keyed_json`], where an empty body stands for the defaults.
     pub(crate) async fn keyed_json_or_default<T: DeserializeOwned + Default>(
         self,
+        permit: &Permit,
         key: Option<String>,
     ) -> Result<(T, Option<Idempotency>), Problem> {
         let is_json = self.is_json;
-        let bytes = self.read().await?;
+        let bytes = self.read(permit).await?;
         let body = if bytes.is_empty() { T::default() } else { parse(is_json, &bytes)? };
         Ok((body, key.map(|key| Idempotency::new(key, &bytes))))
     }
 
-    async fn read(self) -> Result<Bytes, Problem> {
+    /// Reads it to its end. Whoever lets us wait for it must be somebody still when it is there.
+    async fn read(self, permit: &Permit) -> Result<Bytes, Problem> {
         let too_large = || {
             let detail = format!("the body is larger than {} bytes; send less", self.limit);
             Problem::new(413, "payload_too_large", detail)
@@ -77,7 +91,17 @@ impl Body {
         if self.declared > self.limit {
             return Err(too_large());
         }
-        match tokio::time::timeout(PATIENCE, axum::body::to_bytes(self.body, self.limit)).await {
+        let mut reading = std::pin::pin!(timeout(PATIENCE, to_bytes(self.body, self.limit)));
+        let at_once = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
+        let read = match at_once {
+            Poll::Ready(read) => read,
+            Poll::Pending => {
+                let read = reading.await;
+                self.app.authority.check_still(permit).await?;
+                read
+            }
+        };
+        match read {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
                 Err(too_large())

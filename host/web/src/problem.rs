@@ -65,7 +65,7 @@ impl Problem {
             Error::NameTaken { .. } => Self::new(409, "name_taken", text),
             Error::Archived(_) | Error::NotActive { .. } | Error::Transition(_) => Self::new(409, "conflict", text),
             Error::Contended => Self::new(409, "conflict", text).retry_after(1),
-            Error::StoreUnavailable => Self::new(503, "store_unavailable", text).retry_after(1),
+            Error::StoreUnavailable | Error::Unconfirmed => Self::new(503, "store_unavailable", text).retry_after(1),
             Error::Internal => Self::new(500, "internal", text),
         }
     }

@@ -134,7 +134,8 @@ impl Authority {
         self.judge(&asked)?;
         if let Some(meter) = meter {
             match self.meters.consume(meter, now).await {
-                Counted::Allowed(_) => {}
+                // Waiting for a lease may have outlasted what was believed.
+                Counted::Allowed(_) => self.check_fresh(caller.entry.credential.id().home())?,
                 Counted::Exhausted(quota) => {
                     return Err(denied(self.refuse_quota(asking(&rules, caller, action), quota)));
                 }
@@ -160,6 +161,24 @@ impl Authority {
         })
     }
 
+    /// Refuses a permit whose holder may be nobody by now: to be asked when something was waited for that the holder can put off.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; [`Error::StoreUnavailable`].
+    pub async fn check_still(&self, permit: &Permit) -> Result<(), Error> {
+        match self.identified_still(&permit.caller, self.clock.now()).await? {
+            Some(_) => Ok(()),
+            None => Err(self.deny_ended(permit)),
+        }
+    }
+
+    /// The denial of a caller who was identified, and is not any more.
+    fn deny_ended(&self, permit: &Permit) -> Error {
+        let rules = self.policies.current();
+        let subject = asking(&rules, &permit.caller, &permit.action);
+        Error::Denied(Box::new(self.refuse(subject, Refusal::Unauthenticated, None, None)))
+    }
+
     /// Decides once more about a permit's action, now that it is known what it would hand out: the `attributes` of a resource
     /// of type `grant`, `id` being the credential that it takes the place of. What comes out stands for both decisions.
     ///
@@ -177,8 +196,7 @@ impl Authority {
         let rules = self.policies.current();
         let now = self.clock.now();
         let Some(caller) = self.identified_still(&permit.caller, now).await? else {
-            let subject = asking(&rules, &permit.caller, &permit.action);
-            return Err(Error::Denied(Box::new(self.refuse(subject, Refusal::Unauthenticated, None, None))));
+            return Err(self.deny_ended(permit));
         };
         let workspace = permit.workspace.as_deref();
         let resource = Resource {

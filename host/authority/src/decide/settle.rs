@@ -77,7 +77,9 @@ impl Authority {
         let quota = match &caller.entry.meter {
             None => None,
             Some(meter) => match self.meters.consume(meter, now).await {
-                Counted::Allowed(quota) => Some(quota),
+                // Waiting for a lease may have outlasted what was believed.
+                Counted::Allowed(quota) if self.may_decide_on_cached(home(caller), &caller.entry.kind) => Some(quota),
+                Counted::Allowed(_) => return self.refuse(subject, Refusal::StoreUnavailable, None, Some(1)),
                 Counted::Exhausted(quota) => return self.refuse_quota(subject, quota),
                 Counted::StoreUnavailable if self.may_count_alone(home(caller), &caller.entry.kind) => {
                     match self.meters.consume_alone(meter, now) {

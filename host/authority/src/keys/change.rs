@@ -49,7 +49,8 @@ impl Authority {
     /// Changes the key `id` of the permit's workspace. When this returns, the key decides as changed, on this host.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Transition`]; [`Error::Stale`].
+    /// [`Error::NotFound`]; [`Error::Transition`]; [`Error::Stale`]; [`Error::Denied`] for enabling what the caller may not hand
+    /// out.
     pub async fn change_key(
         &self,
         permit: &Permit,
@@ -67,8 +68,13 @@ impl Authority {
             if after.state == before.state {
                 return Ok(Current { shown: self.view(&after), version });
             }
+            let granted = match change {
+                // It hands out all that the key holds, as issuing it would.
+                Change::Enable => Some(self.permit_enabling(permit, &after).await?),
+                Change::Disable | Change::Revoke => None,
+            };
             let mut commit = Commit::new(id.home());
-            self.put_changed_key(&mut commit, permit, &before, &after, check)?;
+            self.put_changed_key(&mut commit, granted.as_ref().unwrap_or(permit), &before, &after, check)?;
             match self.store.commit(commit).await {
                 Ok(committed) => return Ok(Current { shown: self.view(&after), version: committed.sequence }),
                 Err(CommitError::Conflict { .. }) => {}
@@ -76,6 +82,12 @@ impl Authority {
             }
         }
         Err(Error::Contended)
+    }
+
+    async fn permit_enabling(&self, permit: &Permit, key: &ApiKey) -> Result<Permit, Error> {
+        let kind = self.catalog.kinds.get(&key.kind);
+        let kind = kind.ok_or_else(|| Error::internal(format!("kind `{}` is not in the catalog", key.kind)))?;
+        self.permit_grant(permit, key, kind, Some(&key.id)).await
     }
 
     /// Puts a changed key and its audit record into `commit`.

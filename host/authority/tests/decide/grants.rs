@@ -210,3 +210,35 @@ async fn managing_counts_against_the_keys_quota() {
     bench.clock.advance(Duration::from_secs(61));
     bench.permit_of(&key, actions::LIST, Target::workspace(bench.demo.workspace)).await.unwrap();
 }
+
+#[tokio::test]
+async fn enabling_hands_out_what_the_key_holds() {
+    let bench = Bench::new().await;
+    let wide = bench.issue(request("production", &["keys:write", "network:write"])).await;
+    let narrow = bench.issue(request("production", &["keys:write", "jobs:read"])).await.secret;
+    let within = bench.issue(request("staging", &["jobs:read"])).await;
+    for (key, expected) in [(&wide, Some("grant_kind_not_allowed")), (&within, None)] {
+        let target = || Target::key(bench.demo.workspace, &key.shown.id);
+        let operator =
+            bench.authority.require(&bench.operator().await, actions::DISABLE, target(), None).await.unwrap();
+        bench.authority.change_key(&operator, &key.shown.id, Change::Disable, &IfMatch::Any).await.unwrap();
+        let permit = bench.permit_of(&narrow, actions::ENABLE, target()).await.unwrap();
+        let done = bench.authority.change_key(&permit, &key.shown.id, Change::Enable, &IfMatch::Any).await;
+        match expected {
+            Some(code) => assert_eq!(denied(done), code),
+            None => assert_eq!(done.unwrap().shown.state, "active"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_has_ended_meanwhile_is_nobody() {
+    let bench = Bench::new().await;
+    let key = bench.issue(request("production", &["network:write"])).await;
+    let target = || Target::workspace(bench.demo.workspace);
+    let permit = bench.permit_of(&key.secret, "network.update", target()).await.unwrap();
+    bench.authority.check_still(&permit).await.unwrap();
+    let revoke = bench.permit(actions::REVOKE).await;
+    bench.authority.change_key(&revoke, &key.shown.id, Change::Revoke, &IfMatch::Any).await.unwrap();
+    assert_eq!(denied(bench.authority.check_still(&permit).await), "unauthenticated");
+}

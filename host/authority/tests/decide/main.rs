@@ -102,3 +102,4 @@ async fn a_fixed_environment_may_be_repeated_and_not_changed() {
     let answer = bench.ask(ask(Some("production"))).await;
     assert_eq!((answer.status, answer.reasons[0].code.as_str()), (403, "environment_not_allowed"));
 }
+mod usage;

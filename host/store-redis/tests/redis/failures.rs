@@ -46,7 +46,9 @@ async fn what_was_acknowledged_is_there_after_the_server_died_under_load() {
                 let commit = Commit { puts, appends, ..Commit::new(SHARD) };
                 match tokio::time::timeout(PATIENCE, store.commit(commit)).await.unwrap() {
                     Ok(_) => acknowledged.push(key),
-                    Err(access_store::CommitError::Store(StoreError::Unavailable(_))) => break,
+                    Err(access_store::CommitError::Store(StoreError::Unavailable(_) | StoreError::Unconfirmed(_))) => {
+                        break;
+                    }
                     Err(other) => panic!("{other}"),
                 }
             }

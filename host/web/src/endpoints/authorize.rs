@@ -85,7 +85,7 @@ struct RequestBody {
 
 pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
     let permit = permit(&app, &asker).await?;
-    let question = body.json::<QuestionBody>().await?.into_question("")?;
+    let question = body.json::<QuestionBody>(&permit).await?.into_question("")?;
     let answer = app.authority.authorize(&permit, question).await;
     Ok(json(StatusCode::OK, &answer))
 }

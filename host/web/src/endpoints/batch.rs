@@ -36,7 +36,7 @@ pub(crate) struct BatchAnswer {
 
 pub(crate) async fn authorize(State(app): State<Arc<App>>, asker: Asker, body: Body) -> Result<Response, Problem> {
     let permit = permit(&app, &asker).await?;
-    let BatchBody { items } = body.json().await?;
+    let BatchBody { items } = body.json(&permit).await?;
     let most = app.authority.catalog().limits.batch;
     if !(1..=most).contains(&items.len()) {
         return Err(Problem::invalid("items", format!("must have 1 to {most} questions")));

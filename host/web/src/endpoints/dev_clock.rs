@@ -31,6 +31,6 @@ pub(crate) async fn advance(State(app): State<Arc<App>>, asker: Asker, body: Bod
         return Err(Problem::new(404, "not_found", "only a dev host has a clock that can be moved"));
     }
     let permit = app.permit(&asker, ACTION, Ok(Target::platform())).await?;
-    let Advance { advance_seconds } = body.json().await?;
+    let Advance { advance_seconds } = body.json(&permit).await?;
     Ok(json(StatusCode::OK, &app.authority.advance_dev_clock(&permit, advance_seconds).await?))
 }

@@ -24,7 +24,7 @@ pub(crate) async fn issue(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_ISSUE, Ok(Target::platform())).await?;
-    let (request, idempotency): (GatewayRequest, _) = body.keyed_json(key?).await?;
+    let (request, idempotency): (GatewayRequest, _) = body.keyed_json(&permit, key?).await?;
     let done = app.authority.issue_gateway(&permit, request, idempotency.as_ref()).await?;
     Ok(created(done, |issued| json(StatusCode::CREATED, &issued)))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn issue(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, actions::ISSUE, workspace(path)).await?;
-    let (request, idempotency): (KeyRequest, _) = body.keyed_json(key?).await?;
+    let (request, idempotency): (KeyRequest, _) = body.keyed_json(&permit, key?).await?;
     Ok(created(app.authority.issue_key(&permit, request, idempotency.as_ref()).await?, issued))
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn rotate(
     body: Body,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(&app, &asker, actions::ROTATE, path).await?;
-    let (RotateBody { overlap_seconds }, idempotency) = body.keyed_json_or_default(idempotency?).await?;
+    let (RotateBody { overlap_seconds }, idempotency) = body.keyed_json_or_default(&permit, idempotency?).await?;
     let (if_match, idempotency) = (if_match?, idempotency.as_ref());
     Ok(created(app.authority.rotate_key(&permit, &key, overlap_seconds, &if_match, idempotency).await?, issued))
 }

@@ -32,6 +32,6 @@ pub(crate) async fn update(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_UPDATE, workspace(path)).await?;
-    let update: NetworkUpdate = body.json().await?;
+    let update: NetworkUpdate = body.json(&permit).await?;
     Ok(tagged(StatusCode::OK, &app.authority.update_network(&permit, &update, &if_match?).await?))
 }

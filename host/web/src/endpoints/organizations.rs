@@ -23,7 +23,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, actions::CREATE, Ok(Target::platform())).await?;
-    let (request, idempotency): (OrganizationRequest, _) = body.keyed_json(key?).await?;
+    let (request, idempotency): (OrganizationRequest, _) = body.keyed_json(&permit, key?).await?;
     let done = app.authority.create_organization(&permit, request, idempotency.as_ref()).await?;
     Ok(created(done, |organization| json(StatusCode::CREATED, &organization)))
 }

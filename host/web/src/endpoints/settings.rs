@@ -35,7 +35,7 @@ pub(crate) async fn update(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_UPDATE, workspace(path)).await?;
-    let update: SettingsUpdate = body.json().await?;
+    let update: SettingsUpdate = body.json(&permit).await?;
     Ok(tagged(StatusCode::OK, &app.authority.update_settings(&permit, &update, &if_match?).await?))
 }
 
@@ -56,6 +56,6 @@ pub(crate) async fn update_organization(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_UPDATE_ORGANIZATION, organization(path)).await?;
-    let update: OrganizationSettingsUpdate = body.json().await?;
+    let update: OrganizationSettingsUpdate = body.json(&permit).await?;
     Ok(tagged(StatusCode::OK, &app.authority.update_organization_settings(&permit, &update, &if_match?).await?))
 }

@@ -25,7 +25,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, actions::CREATE, organization(path)).await?;
-    let (request, idempotency): (WorkspaceRequest, _) = body.keyed_json(key?).await?;
+    let (request, idempotency): (WorkspaceRequest, _) = body.keyed_json(&permit, key?).await?;
     let done = app.authority.create_workspace(&permit, request, idempotency.as_ref()).await?;
     Ok(created(done, |workspace| json(StatusCode::CREATED, &workspace)))
 }
