@@ -44,7 +44,10 @@ impl Folder {
         let before = fs::read_to_string(&path).unwrap();
         let after = change(&before);
         assert_ne!(after, before, "{file}");
-        fs::write(path, after).unwrap();
+        // Aside first: a host may look between an emptied file and a written one, and find it broken otherwise.
+        let written = self.aside.join("written");
+        fs::write(&written, after).unwrap();
+        fs::rename(written, path).unwrap();
         before
     }
 
