@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use access_authority::gateways::GatewayRequest;
 use access_authority::keys::{KeyRequest, KeyView, actions};
@@ -59,6 +60,9 @@ pub(crate) struct Failing {
     /// Commits that it takes before it fails.
     pub(crate) commits_left: AtomicUsize,
     pub(crate) freshness: Option<Arc<Freshness>>,
+    clock: Arc<ManualClock>,
+    /// Milliseconds that a commit takes.
+    pub(crate) commit_takes: AtomicU64,
 }
 
 pub(crate) struct Bench {
@@ -82,9 +86,9 @@ impl Bench {
     }
 
     async fn on(catalog: &str, freshness: Option<Arc<Freshness>>) -> Self {
-        let failing = Arc::new(Failing::new(freshness));
-        let store = Arc::new(Metered::new(failing.clone()));
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
+        let failing = Arc::new(Failing::new(freshness, Arc::clone(&clock)));
+        let store = Arc::new(Metered::new(failing.clone()));
         let dir = tempfile::tempdir().unwrap();
         let root = RootKey::create(&dir.path().join("root.key"), &SeededEntropy::new(b"root")).unwrap();
         let catalog = Arc::new(Catalog::parse(catalog).unwrap());
@@ -196,9 +200,9 @@ impl Bench {
 }
 
 impl Failing {
-    pub(crate) fn new(freshness: Option<Arc<Freshness>>) -> Self {
+    pub(crate) fn new(freshness: Option<Arc<Freshness>>, clock: Arc<ManualClock>) -> Self {
         let (fails, commits_left) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX));
-        Self { inner: Memory::new(16), fails, commits_left, freshness }
+        Self { inner: Memory::new(16), fails, commits_left, freshness, clock, commit_takes: AtomicU64::new(0) }
     }
 
     /// Takes so many commits more, and no others until it is told to.
@@ -249,6 +253,7 @@ impl Store for Failing {
         if self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_err() {
             return Err(StoreError::Unavailable("told to fail".into()).into());
         }
+        self.clock.advance(Duration::from_millis(self.commit_takes.load(Ordering::SeqCst)));
         self.inner.commit(commit).await
     }
 

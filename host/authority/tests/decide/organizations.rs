@@ -1,6 +1,7 @@
 //! Organizations and workspaces: names are given once, and who is suspended is nobody until it is resumed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use access_authority::audit::{ACTION_LIST_ORGANIZATION, ACTION_LIST_PLATFORM, AuditFilter};
 use access_authority::lifecycle::init::init;
@@ -82,7 +83,7 @@ async fn a_name_is_given_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_that_ask_for_a_name_at_once_one_gets_it() {
-    let bench = std::sync::Arc::new(Bench::new().await);
+    let bench = Arc::new(Bench::new().await);
     let second = bench.second_host().await;
     let mut asked = tokio::task::JoinSet::new();
     for number in 0..50 {
@@ -128,10 +129,10 @@ async fn an_installation_whose_beginning_was_cut_short_begins_by_the_same_names(
     let dir = tempfile::tempdir().unwrap();
     let root = RootKey::create(&dir.path().join("root.key"), &SystemEntropy).unwrap();
     let catalog = Catalog::parse(CATALOG).unwrap();
-    let clock = ManualClock::new(Timestamp::from_millis(1_767_225_600_000));
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
     for commits in 0..4 {
-        let store = Failing::new(None);
-        let begin = async || init(&store, &catalog, &root, &clock, &SystemEntropy, ("acme", "main")).await;
+        let store = Failing::new(None, Arc::clone(&clock));
+        let begin = async || init(&store, &catalog, &root, clock.as_ref(), &SystemEntropy, ("acme", "main")).await;
         store.take(commits);
         assert!(begin().await.is_err(), "after {commits} commits");
         store.take(usize::MAX);

@@ -151,3 +151,27 @@ async fn meters_run_on_the_stores_wall_time() {
     freshness.set_skew_millis(0);
     assert_eq!(bench.ask_at(&ahead, ask()).await.decision, Outcome::Allow);
 }
+
+#[tokio::test]
+async fn waiting_for_a_lease_does_not_outlast_what_is_believed() {
+    let (bench, freshness) = Bench::shared(CATALOG).await;
+    prove(&bench, &freshness, 1);
+    bench.authority.caller(&bench.demo.gateway_token, None).await.unwrap();
+    bench.failing.commit_takes.store(999, Ordering::SeqCst);
+    assert_eq!(bench.ask(Ask::default()).await.decision, Outcome::Allow, "a lease in time");
+    bench.clock.advance(Duration::from_secs(6));
+    prove(&bench, &freshness, 1);
+    bench.failing.commit_takes.store(1_000, Ordering::SeqCst);
+    let late = bench.ask(Ask::default()).await;
+    assert_eq!((late.status, late.reasons[0].code.as_str()), (503, "store_unavailable"));
+    // The same of a key that manages.
+    bench.failing.commit_takes.store(0, Ordering::SeqCst);
+    prove(&bench, &freshness, 1);
+    let target = || Target::workspace(bench.demo.workspace);
+    bench.permit_of(&bench.demo.keys["production"], actions::LIST, target()).await.unwrap();
+    bench.clock.advance(Duration::from_secs(6));
+    prove(&bench, &freshness, 1);
+    bench.failing.commit_takes.store(1_000, Ordering::SeqCst);
+    let late = bench.permit_of(&bench.demo.keys["production"], actions::LIST, target()).await;
+    assert!(matches!(late, Err(Error::StoreUnavailable)), "{late:?}");
+}
