@@ -3,7 +3,8 @@
 //! The binary parses, wires and runs; everything else lives in the rooms beside it. Reading order: [`cli`] (what can be
 //! said on the command line), [`config`] (the file, the environment and their order), [`commands`] (one file each; start
 //! with `serve`), [`store`] (the embedded one or Redis), [`api`] (how the other commands speak to a running host),
-//! [`output`], [`report`] (findings, a line each).
+//! [`output`], [`report`] (findings, a line each),
+//! [`sandbox`] (what policies run in).
 //!
 //! It must never decide anything, and no command but `init`, `serve`, `doctor`, `backup` and `restore` may open the store.
 
@@ -13,6 +14,7 @@ mod commands;
 mod config;
 mod output;
 mod report;
+mod sandbox;
 mod store;
 
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use toml::Table;
 const ARROWS: &str = "`cases ← model ← store ← store-redis`, `{cases, model} ← engine`, `{model, store, engine, cases} ← authority ← web`, `{web, store-redis} ← host`";
 /// Crates that the binary may be built from, our own included. It was 186 when this was set, and a tenth may come; Redis took
 /// sixteen of those.
-const MOST_CRATES: usize = 205;
+const MOST_CRATES: usize = 265;
 /// Crates that need more than a C compiler, or that we were warned of.
 const BANNED: [&str; 4] = ["openssl-sys", "native-tls", "aws-lc-sys", "cel-interpreter"];
 /// Crates that may bind to code that is not Rust. The first brings it along; the second is the numbers of the system's own calls.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use access_engine::{PolicyPackage, PolicySet};
+use access_engine::{PolicyPackage, PolicySet, Sandbox};
 use access_model::Catalog;
 use arc_swap::{ArcSwap, Guard};
 
@@ -23,6 +23,7 @@ pub struct Policies {
     rules: ArcSwap<Rules>,
     folder: Option<Folder>,
     catalog: String,
+    sandbox: Arc<Sandbox>,
 }
 
 #[derive(Debug)]
@@ -61,20 +62,26 @@ impl Policies {
     ///
     /// # Errors
     /// When a package does not pass the gate, or one of its cases fails.
-    pub fn load(folder: Option<PathBuf>, catalog: &Catalog) -> Result<Self, PoliciesError> {
+    pub fn load(folder: Option<PathBuf>, catalog: &Catalog, sandbox: Arc<Sandbox>) -> Result<Self, PoliciesError> {
         let seen = folder.as_deref().map(fingerprint).unwrap_or_default();
-        let rules = load(folder.as_deref(), &catalog.digest)?;
+        let rules = load(folder.as_deref(), &catalog.digest, &sandbox)?;
         let watched = |path| Folder {
             path,
             watched: Mutex::new(Watched { settled: seen.clone(), seen: seen.clone() }),
             problem: Mutex::default(),
         };
-        Ok(Self { rules: ArcSwap::from_pointee(rules), folder: folder.map(watched), catalog: catalog.digest.clone() })
+        let (rules, catalog) = (ArcSwap::from_pointee(rules), catalog.digest.clone());
+        Ok(Self { rules, folder: folder.map(watched), catalog, sandbox })
     }
 
     /// The set in force.
     pub(crate) fn current(&self) -> Guard<Arc<Rules>> {
         self.rules.load()
+    }
+
+    /// Where WASM modules are compiled and run.
+    pub const fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
     }
 
     /// Digest of what decides now: platform set and catalog.
@@ -103,7 +110,7 @@ impl Policies {
             return Reload::Nothing;
         }
         watched.settled = seen;
-        match load(Some(&folder.path), &self.catalog) {
+        match load(Some(&folder.path), &self.catalog, &self.sandbox) {
             Ok(rules) => {
                 *lock(&folder.problem) = None;
                 let digest = Arc::clone(&rules.digest);
@@ -118,9 +125,9 @@ impl Policies {
     }
 }
 
-fn load(folder: Option<&Path>, catalog: &str) -> Result<Rules, PoliciesError> {
+fn load(folder: Option<&Path>, catalog: &str, sandbox: &Sandbox) -> Result<Rules, PoliciesError> {
     let packages = match folder {
-        Some(folder) => access_engine::load_dir(folder),
+        Some(folder) => access_engine::load_dir(folder, sandbox),
         None => access_engine::baseline(),
     };
     let packages = packages.map_err(|errors| lines(&errors))?;

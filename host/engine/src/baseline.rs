@@ -19,7 +19,7 @@ pub fn baseline() -> Result<Vec<PolicyPackage>, Vec<GateError>> {
     for folder in folders {
         let files: BTreeMap<String, Vec<u8>> =
             folder.files().map(|file| (name(file.path()), file.contents().to_vec())).collect();
-        match PolicyPackage::from_files(&name(folder.path()), &files) {
+        match PolicyPackage::from_files(&name(folder.path()), &files, None) {
             Ok(package) => packages.push(package),
             Err(found) => errors.extend(found),
         }

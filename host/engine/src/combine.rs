@@ -4,10 +4,10 @@
 //! |---|---|---|---|
 //! | yes | – | – | deny `policy_error` |
 //! | no | yes | – | deny, with every forbid's reasons |
-//! | no | no | yes | allow |
+//! | no | no | yes | allow, unless an obligation is not met: deny `step_up_required` |
 //! | no | no | no | deny `not_permitted` |
 
-use cronflow_policy_cases::{Decision, Reason, Verdict};
+use cronflow_policy_cases::{Decision, Effect, FactsRef, Obligation, Reason, Verdict};
 
 use crate::module::Fault;
 
@@ -25,31 +25,43 @@ pub struct Said<'a> {
 }
 
 /// Makes the decision. The order of what was said is the order of the reasons and changes nothing else.
-pub fn combine<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Decision {
+pub fn combine<'a>(facts: FactsRef<'_>, said: impl IntoIterator<Item = Said<'a>>) -> Decision {
     let mut errors: Vec<Reason> = Vec::new();
     let mut forbids: Vec<Reason> = Vec::new();
+    let mut unmet: Vec<Reason> = Vec::new();
     let mut permitted = false;
     for Said { policy, grants, verdict } in said {
-        match verdict {
-            Err(_) => errors.push(Reason {
-                code: "policy_error".to_owned(),
+        let Verdict { effect, reasons, obligations } = match verdict {
+            Ok(verdict) => verdict,
+            Err(_) => {
+                let message = format!("policy `{policy}` could not be evaluated, so the request is denied");
+                errors.push(reason("policy_error", policy, message));
+                continue;
+            }
+        };
+        match effect {
+            Effect::Forbid if reasons.is_empty() => forbids.push(reason("forbidden", policy, forbids_this(policy))),
+            Effect::Forbid => forbids.extend(reasons.into_iter().map(|given| Reason {
+                code: given.code,
                 policy: Some(policy.to_owned()),
-                message: format!("policy `{policy}` could not be evaluated, so the request is denied"),
-            }),
-            Ok(Verdict::Forbid(reasons)) if reasons.is_empty() => forbids.push(unexplained(policy)),
-            Ok(Verdict::Forbid(reasons)) => forbids.extend(reasons.into_iter().map(|reason| Reason {
-                code: reason.code,
-                policy: Some(policy.to_owned()),
-                message: if reason.message.is_empty() { forbids_this(policy) } else { reason.message },
+                message: if given.message.is_empty() { forbids_this(policy) } else { given.message },
             })),
-            Ok(Verdict::Permit) => permitted |= grants,
-            Ok(Verdict::NoMatch) => {}
+            Effect::Permit => permitted |= grants,
+            Effect::NoMatch => {}
+        }
+        for obligation in obligations {
+            if !obligation.is_met(facts.now, facts.principal.factor_at) {
+                let Obligation::StepUp(seconds) = obligation;
+                let message = format!("needs a second factor given in the last {seconds} seconds");
+                unmet.push(reason("step_up_required", policy, message));
+            }
         }
     }
     match (errors.is_empty(), forbids.is_empty(), permitted) {
         (false, _, _) => Decision::Deny(errors),
         (true, false, _) => Decision::Deny(forbids),
-        (true, true, true) => Decision::Allow,
+        (true, true, true) if unmet.is_empty() => Decision::Allow,
+        (true, true, true) => Decision::Deny(unmet),
         (true, true, false) => Decision::Deny(vec![Reason {
             code: "not_permitted".to_owned(),
             policy: None,
@@ -58,9 +70,8 @@ pub fn combine<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Decision {
     }
 }
 
-/// A denial always has a reason, whatever a module says.
-fn unexplained(policy: &str) -> Reason {
-    Reason { code: "forbidden".to_owned(), policy: Some(policy.to_owned()), message: forbids_this(policy) }
+fn reason(code: &str, policy: &str, message: String) -> Reason {
+    Reason { code: code.to_owned(), policy: Some(policy.to_owned()), message }
 }
 
 fn forbids_this(policy: &str) -> String {

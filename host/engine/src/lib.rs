@@ -1,7 +1,7 @@
 //! The policy engine: facts and a policy set in, a decision out, within limits.
 //!
 //! Reading order: `manifest` (what a policy says about itself), `package` (a policy's folder, read and verified),
-//! `module` (what is evaluated; `cel` is the one kind so far), `set` (packages bound with settings and a mode, and
+//! `upload` and `gate` (what a tenant sends, and what it must pass), `module` (what is evaluated: `cel` or `wasm`), `set` (packages bound with settings and a mode, and
 //! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run),
 //! `baseline` (the policies that ship in the binary), `error` (why the gate refuses).
 //!
@@ -18,19 +18,25 @@ mod cases;
 mod cel;
 mod combine;
 mod error;
+mod gate;
 mod manifest;
 mod module;
 mod package;
 mod set;
 mod text;
+mod upload;
+mod wasm;
 
 pub use baseline::{baseline, baseline_files};
 pub use cases::run_cases;
 pub use combine::{Said, combine};
 pub use error::{GateError, GateErrorKind, Position};
-pub use manifest::{AttributeType, Category, Engine, Manifest, Setting};
+pub use gate::{Examined, Refused, examine};
+pub use manifest::{AttributeType, Category, DeclaredAttributes, Engine, Manifest, Setting};
 pub use module::Fault;
 pub use package::{PolicyPackage, load_dir};
 pub use set::{Binding, Mode, Observation, Origin, PolicySet};
+pub use upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
+pub use wasm::{Compiler, Limits, Sandbox, SandboxError};
 
 pub use crate::cel::limits;

@@ -28,9 +28,8 @@ pub struct Manifest {
     /// Whether its permits count. Only the platform's policies may grant.
     #[serde(default)]
     pub grants: bool,
-    /// The codes of the reasons it may give, exactly those.
-    #[serde(default)]
-    pub reasons: Vec<String>,
+    /// The codes of the reasons it may give, exactly those. Required in a manifest; a tenant's upload leaves it open.
+    pub reasons: Option<Vec<String>>,
     /// The free attributes that it reads.
     #[serde(default)]
     pub attributes: DeclaredAttributes,
@@ -72,6 +71,8 @@ pub struct Setting {
 pub enum Engine {
     /// `policy.cel`, one CEL expression.
     Cel,
+    /// `policy.wasm`, a component, or a core module that carries its component type.
+    Wasm,
 }
 
 /// A category of actions.
@@ -121,6 +122,17 @@ pub enum AttributeType {
 }
 
 impl AttributeType {
+    /// The type of a value.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Boolean(_) => Self::Bool,
+            Value::Integer(_) => Self::Int,
+            Value::Double(_) => Self::Double,
+            Value::Text(_) => Self::String,
+            Value::Texts(_) => Self::Strings,
+        }
+    }
+
     /// Whether a value is of this type.
     pub fn fits(self, value: &Value) -> bool {
         matches!(
@@ -147,15 +159,17 @@ impl AttributeType {
 impl Manifest {
     /// Reads and checks a manifest. On failure also says where.
     pub(crate) fn parse(source: &str) -> Result<Self, (Option<Position>, GateErrorKind)> {
-        let manifest: Self = toml::from_str(source).map_err(|e| {
+        let mut manifest: Self = toml::from_str(source).map_err(|e| {
             let position = e.span().map(|span| Position::of(source, span.start));
             (position, GateErrorKind::Manifest(e.message().to_owned()))
         })?;
+        manifest.reasons.get_or_insert_default();
         manifest.check().map_err(|message| (None, GateErrorKind::Manifest(message)))?;
         Ok(manifest)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Holds what it says to the rules of manifests.
+    pub(crate) fn check(&self) -> Result<(), String> {
         if !is_name(&self.name) {
             return Err(format!(
                 "`name` is `{}`; use up to 63 lower case letters, digits and hyphens, a letter first",
@@ -174,17 +188,18 @@ impl Manifest {
         if sees.len() != self.sees.len() {
             return Err("`sees` names a category twice".to_owned());
         }
-        for (place, code) in self.reasons.iter().enumerate() {
+        let reasons = self.reasons.as_deref().unwrap_or_default();
+        for (place, code) in reasons.iter().enumerate() {
             if !is_code(code) {
                 return Err(format!(
                     "the reason `{}` is no code; use lower case letters, digits and underscores",
                     code.escape_debug()
                 ));
             }
-            if self.reasons.iter().take(place).any(|other| other == code) {
+            if reasons.iter().take(place).any(|other| other == code) {
                 return Err(format!("`reasons` lists `{code}` twice"));
             }
-            if RESERVED_CODES.contains(&code.as_str()) {
+            if is_reserved(code) {
                 return Err(format!("the reason `{code}` is the host's own; choose another"));
             }
         }
@@ -229,7 +244,7 @@ impl Manifest {
 }
 
 /// Codes that the host answers with; a policy that gave them would pass for it.
-const RESERVED_CODES: [&str; 10] = [
+const RESERVED_CODES: [&str; 11] = [
     "not_permitted",
     "policy_error",
     "policy_unavailable",
@@ -240,12 +255,18 @@ const RESERVED_CODES: [&str; 10] = [
     "unknown_action",
     "facts_too_large",
     "internal_error",
+    "step_up_required",
 ];
 
 fn is_name(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Whether a reason's code is the host's own.
+pub(crate) fn is_reserved(code: &str) -> bool {
+    RESERVED_CODES.contains(&code)
 }
 
 /// Whether a reason's code is one: up to 63 lower case letters, digits, underscores, a letter first.

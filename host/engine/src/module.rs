@@ -2,7 +2,10 @@
 
 use cronflow_policy_cases::{Attributes, Verdict};
 
-use crate::cel::{Program, Values};
+use crate::cel::{self, Findings, Program, Values};
+use crate::error::GateErrorKind;
+use crate::manifest::{Engine, Manifest};
+use crate::wasm::Sandbox;
 
 /// A verified module. A further kind is a further variant, and nothing outside this file need know.
 #[derive(Debug)]
@@ -31,6 +34,20 @@ impl Fault {
 }
 
 impl Module {
+    /// Verifies a module's bytes, whatever sort they are of.
+    pub(crate) fn verify(manifest: &Manifest, bytes: &[u8], sandbox: Option<&Sandbox>) -> Result<Self, Findings> {
+        match (manifest.engine, sandbox) {
+            (Engine::Cel, _) => {
+                let source = std::str::from_utf8(bytes).map_err(|_| vec![(None, GateErrorKind::NotText)])?;
+                cel::compile(source, manifest).map(Self::Cel)
+            }
+            (Engine::Wasm, _) => {
+                let message = "WASM modules can't be run here".to_owned();
+                Err(vec![(None, GateErrorKind::OutsideProfile(message))])
+            }
+        }
+    }
+
     /// Judges. Pure: the same facts and settings give the same answer, always.
     pub(crate) fn evaluate(&self, values: &Values<'_>, settings: &Attributes) -> Result<Verdict, Fault> {
         match self {

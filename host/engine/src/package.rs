@@ -11,15 +11,23 @@ use crate::cel;
 use crate::error::{GateError, GateErrorKind, Position};
 use crate::manifest::{Engine, Manifest};
 use crate::module::Module;
+use crate::upload::Upload;
+use crate::wasm::{self, Sandbox};
 
 const MANIFEST: &str = "manifest.toml";
 const CEL_MODULE: &str = "policy.cel";
+const WASM_MODULE: &str = "policy.wasm";
 const README: &str = "README.md";
 const CASES: &str = "cases.toml";
 
 /// The files that make a package, and the most bytes that each may have. Others in the folder are left alone.
-const FILES: [(&str, usize); 4] =
-    [(MANIFEST, 64 << 10), (CEL_MODULE, cel::limits::SOURCE_BYTES), (README, 256 << 10), (CASES, 1 << 20)];
+const FILES: [(&str, usize); 5] = [
+    (MANIFEST, 64 << 10),
+    (CEL_MODULE, cel::limits::SOURCE_BYTES),
+    (WASM_MODULE, wasm::limits::MODULE_BYTES),
+    (README, 256 << 10),
+    (CASES, 1 << 20),
+];
 
 /// A package that passed the gate: its manifest holds, its module can be evaluated.
 #[derive(Debug)]
@@ -28,13 +36,13 @@ pub struct PolicyPackage {
     module: Module,
     cases: Option<CaseFile>,
     readme: Option<String>,
-    source: String,
+    bytes: Vec<u8>,
     digest: [u8; 32],
 }
 
 impl PolicyPackage {
     /// Reads and verifies a folder.
-    pub fn load(dir: &Path) -> Result<Self, Vec<GateError>> {
+    pub fn load(dir: &Path, sandbox: &Sandbox) -> Result<Self, Vec<GateError>> {
         // `.` and the like name no folder by themselves
         let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
         let folder = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -46,12 +54,16 @@ impl PolicyPackage {
                 Err(kind) => return Err(vec![GateError::file(&folder, name, None, kind)]),
             }
         }
-        Self::from_files(&folder, &files)
+        Self::from_files(&folder, &files, Some(sandbox))
     }
 
     /// Verifies a package's files, by their names: what is uploaded, embedded or read. `folder` is the name that the
-    /// package must have.
-    pub fn from_files(folder: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Vec<GateError>> {
+    /// package must have. Without a sandbox there are no WASM modules.
+    pub fn from_files(
+        folder: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+        sandbox: Option<&Sandbox>,
+    ) -> Result<Self, Vec<GateError>> {
         let refused = |file: &str, position, kind| vec![GateError::file(folder, file, position, kind)];
         let required =
             |name| text(folder, files, name)?.ok_or_else(|| refused("", None, GateErrorKind::MissingFile(name)));
@@ -62,9 +74,6 @@ impl PolicyPackage {
             let kind = GateErrorKind::NameMismatch { folder: folder.to_owned(), manifest: manifest.name };
             return Err(refused(MANIFEST, None, kind));
         }
-        let (file, module) = match manifest.engine {
-            Engine::Cel => (CEL_MODULE, required(CEL_MODULE)?),
-        };
         let mut errors = Vec::new();
         let cases = match text(folder, files, CASES)?.map(CaseFile::parse).transpose() {
             Ok(cases) => cases,
@@ -74,25 +83,51 @@ impl PolicyPackage {
                 None
             }
         };
-        let compiled = match cel::compile(module, &manifest) {
-            Ok(program) => Some(Module::Cel(program)),
-            Err(found) => {
-                errors.extend(found.into_iter().map(|(at, kind)| GateError::file(folder, file, at, kind)));
-                None
-            }
+        let file = match manifest.engine {
+            Engine::Cel => CEL_MODULE,
+            Engine::Wasm => WASM_MODULE,
         };
+        let bytes = bytes(folder, files, file)?.ok_or_else(|| refused("", None, GateErrorKind::MissingFile(file)))?;
         let readme = text(folder, files, README)?.map(str::to_owned);
-        match compiled {
-            Some(compiled) if errors.is_empty() => Ok(Self {
-                digest: digest(source, module),
-                module: compiled,
-                source: module.to_owned(),
+        match Module::verify(&manifest, bytes, sandbox) {
+            Ok(module) if errors.is_empty() => Ok(Self {
+                digest: digest(source.as_bytes(), bytes),
+                module,
+                bytes: bytes.to_owned(),
                 manifest,
                 cases,
                 readme,
             }),
-            _ => Err(errors),
+            Ok(_) => Err(errors),
+            Err(found) => {
+                errors.extend(found.into_iter().map(|(at, kind)| GateError::file(folder, file, at, kind)));
+                Err(errors)
+            }
         }
+    }
+
+    /// Verifies an upload's module, without running anything of it: also what makes a package of a kept revision.
+    pub fn from_upload(upload: &Upload, sandbox: &Sandbox) -> Result<Self, Vec<GateError>> {
+        let manifest = upload.manifest();
+        let refused = |message| vec![GateError::package(&upload.name, GateErrorKind::Manifest(message))];
+        manifest.check().map_err(refused)?;
+        let file = match upload.engine {
+            Engine::Cel => CEL_MODULE,
+            Engine::Wasm => WASM_MODULE,
+        };
+        within_limit(&upload.name, file, &upload.module)?;
+        let module = Module::verify(&manifest, &upload.module, Some(sandbox)).map_err(|found| {
+            found.into_iter().map(|(at, kind)| GateError::file(&upload.name, file, at, kind)).collect::<Vec<_>>()
+        })?;
+        let shown = toml::to_string(&manifest).map_err(|error| refused(error.to_string()))?;
+        Ok(Self {
+            digest: digest(shown.as_bytes(), &upload.module),
+            module,
+            bytes: upload.module.clone(),
+            manifest,
+            cases: Some(upload.cases.clone()),
+            readme: None,
+        })
     }
 
     /// The policy's name.
@@ -115,9 +150,9 @@ impl PolicyPackage {
         self.readme.as_deref()
     }
 
-    /// The module's source.
-    pub fn source(&self) -> &str {
-        &self.source
+    /// The module as it was given: CEL source, or WebAssembly.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(crate) fn module(&self) -> &Module {
@@ -133,7 +168,7 @@ impl PolicyPackage {
 /// Reads every package of a folder: its subfolders that hold any file of a package, by name. Plain files, the catalog among
 /// them, and other subfolders are left alone. What can't be read, and a package without its manifest, is an error: a rule
 /// must not go because a file did.
-pub fn load_dir(dir: &Path) -> Result<Vec<PolicyPackage>, Vec<GateError>> {
+pub fn load_dir(dir: &Path, sandbox: &Sandbox) -> Result<Vec<PolicyPackage>, Vec<GateError>> {
     let unreadable = |e: std::io::Error| {
         vec![GateError::package(&dir.display().to_string(), GateErrorKind::Unreadable(e.to_string()))]
     };
@@ -153,7 +188,7 @@ pub fn load_dir(dir: &Path) -> Result<Vec<PolicyPackage>, Vec<GateError>> {
     folders.sort();
     let mut packages = Vec::new();
     for folder in folders {
-        match PolicyPackage::load(&folder) {
+        match PolicyPackage::load(&folder, sandbox) {
             Ok(package) => packages.push(package),
             Err(found) => errors.extend(found),
         }
@@ -176,16 +211,31 @@ fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, GateErrorKind> {
 
 /// A file's text, within its limit.
 fn text<'a>(folder: &str, files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<&'a str>, Vec<GateError>> {
-    let Some(bytes) = files.get(name) else { return Ok(None) };
-    let limit = FILES.iter().find(|(known, _)| *known == name).map_or(0, |(_, limit)| *limit);
-    let refused = |kind| vec![GateError::file(folder, name, None, kind)];
-    if bytes.len() > limit {
-        return Err(refused(GateErrorKind::FileTooLarge { size: bytes.len(), limit }));
-    }
-    std::str::from_utf8(bytes).map(Some).map_err(|_| refused(GateErrorKind::NotText))
+    let Some(bytes) = bytes(folder, files, name)? else { return Ok(None) };
+    let not_text = |_| vec![GateError::file(folder, name, None, GateErrorKind::NotText)];
+    std::str::from_utf8(bytes).map(Some).map_err(not_text)
 }
 
-fn digest(manifest: &str, module: &str) -> [u8; 32] {
+/// A file's bytes, within its limit.
+fn bytes<'a>(
+    folder: &str,
+    files: &'a BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> Result<Option<&'a [u8]>, Vec<GateError>> {
+    let Some(bytes) = files.get(name) else { return Ok(None) };
+    within_limit(folder, name, bytes)?;
+    Ok(Some(bytes))
+}
+
+fn within_limit(folder: &str, name: &str, bytes: &[u8]) -> Result<(), Vec<GateError>> {
+    let limit = FILES.iter().find(|(known, _)| *known == name).map_or(0, |(_, limit)| *limit);
+    if bytes.len() <= limit {
+        return Ok(());
+    }
+    Err(vec![GateError::file(folder, name, None, GateErrorKind::FileTooLarge { size: bytes.len(), limit })])
+}
+
+fn digest(manifest: &[u8], module: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in [manifest, module] {
         hasher.update((part.len() as u64).to_le_bytes());

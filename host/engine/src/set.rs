@@ -138,14 +138,16 @@ impl PolicySet {
         self.bindings.iter().map(|bound| bound.package.name())
     }
 
+    /// Decides as [`PolicySet::decide`] does, by this platform set and a tenant's together.
+    pub fn decide_with(&self, tenant: Option<&Self>, facts: FactsRef<'_>) -> Decision {
+        let values = Values::new(facts);
+        let bindings = std::iter::once(self).chain(tenant).flat_map(|set| set.seeing(facts, Mode::Enforce));
+        combine(facts, bindings.map(|bound| bound.said(&values)))
+    }
+
     /// Decides. Pure: no I/O, no clock, no randomness; the same facts and the same digest give the same decision, always.
     pub fn decide(&self, facts: FactsRef<'_>) -> Decision {
-        let values = Values::new(facts);
-        combine(self.seeing(facts, Mode::Enforce).map(|bound| Said {
-            policy: bound.package.name(),
-            grants: bound.grants(),
-            verdict: bound.package.module().evaluate(&values, &bound.settings),
-        }))
+        self.decide_with(None, facts)
     }
 
     /// What the bindings in monitor mode say. Run it after [`PolicySet::decide`], apart from it.
@@ -178,6 +180,11 @@ impl PolicySet {
 }
 
 impl Bound {
+    fn said<'a>(&'a self, values: &Values<'_>) -> Said<'a> {
+        let verdict = self.package.module().evaluate(values, &self.settings);
+        Said { policy: self.package.name(), grants: self.grants(), verdict }
+    }
+
     /// INVARIANT: a tenant's permit never counts, whatever its manifest says.
     fn grants(&self) -> bool {
         self.origin == Origin::Platform && self.package.manifest().grants

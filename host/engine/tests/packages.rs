@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use access_engine::{GateError, PolicyPackage, load_dir, run_cases};
+use access_engine::{Compiler, GateError, Limits, PolicyPackage, Sandbox, load_dir, run_cases};
 
 const MANIFEST: &str = "name = \"quotas\"\nversion = \"1.0.0\"\nengine = \"cel\"\ndescription = \"d\"\nsees = \
                         [\"customer\"]\nreasons = [\"no\"]\n";
@@ -24,8 +24,12 @@ fn refusal(files: &[(&str, &[u8])]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("quotas");
     write(&folder, files);
-    let errors = PolicyPackage::load(&folder).map(|_| ()).unwrap_err();
+    let errors = PolicyPackage::load(&folder, &sandbox()).map(|_| ()).unwrap_err();
     errors.iter().map(GateError::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap()
 }
 
 #[test]
@@ -33,13 +37,13 @@ fn a_package_is_read_with_or_without_its_page_and_cases() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("quotas");
     write(&folder, &[("manifest.toml", MANIFEST.as_bytes()), ("policy.cel", MODULE.as_bytes())]);
-    let package = PolicyPackage::load(&folder).unwrap();
-    assert_eq!((package.name(), package.source(), package.readme()), ("quotas", MODULE, None));
+    let package = PolicyPackage::load(&folder, &sandbox()).unwrap();
+    assert_eq!((package.name(), package.bytes(), package.readme()), ("quotas", MODULE.as_bytes(), None));
     assert!(!run_cases(&package).is_success());
     let cases = "[[case]]\nname = \"a\"\nexpect = { effect = \"forbid\", codes = [\"no\"] }\n\n[[case]]\nname = \
                  \"b\"\nfacts = { principal = { scopes = [\"x\"] } }\nexpect = { effect = \"permit\" }\n";
     write(&folder, &[("cases.toml", cases.as_bytes()), ("policy.cel.bak", b"\xff")]);
-    let report = run_cases(&PolicyPackage::load(&folder).unwrap());
+    let report = run_cases(&PolicyPackage::load(&folder, &sandbox()).unwrap());
     assert_eq!((report.passed, report.failed), (1, 1));
     assert!(report.to_string().contains("FAILED  quotas: b"), "{report}");
 }
@@ -59,7 +63,7 @@ fn refusals_name_the_file_and_the_place() {
         (vec![("manifest.toml", MANIFEST.replace("\"quotas\"", "\"../x\"").into())], "lower case letters"),
         (vec![("manifest.toml", MANIFEST.replace("[\"customer\"]", "[]").into())], "`sees` is empty"),
         (vec![("manifest.toml", MANIFEST.replace("customer", "customers").into())], "unknown variant `customers`"),
-        (vec![("manifest.toml", MANIFEST.replace("\"cel\"", "\"wasm\"").into())], "unknown variant `wasm`"),
+        (vec![("manifest.toml", MANIFEST.replace("\"cel\"", "\"wasm\"").into())], "the package has no `policy.wasm`; add it"),
         (vec![("manifest.toml", MANIFEST.replace("[\"no\"]", "[\"No\"]").into())], "the reason `No` is no code"),
         (vec![("manifest.toml", MANIFEST.replace("[\"no\"]", "[\"policy_error\"]").into())], "the host's own"),
         (vec![("manifest.toml", with("[settings]\nx = { type = \"int\", default = \"3\" }"))], "is not of type int"),
@@ -90,7 +94,7 @@ fn refusals_name_the_file_and_the_place() {
     }
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("quotas"), &[ok, module]);
-    assert!(PolicyPackage::load(&dir.path().join("quotas")).is_ok());
+    assert!(PolicyPackage::load(&dir.path().join("quotas"), &sandbox()).is_ok());
 }
 
 #[test]
@@ -102,16 +106,16 @@ fn a_folder_is_read_by_name_and_plain_files_are_left_alone() {
     }
     write(dir.path(), &[("catalog.toml", b"not = a policy"), ("README.md", b"")]);
     write(&dir.path().join("notes"), &[("todo.txt", b"")]);
-    let names: Vec<String> = load_dir(dir.path()).unwrap().iter().map(|p| p.name().to_owned()).collect();
+    let names: Vec<String> = load_dir(dir.path(), &sandbox()).unwrap().iter().map(|p| p.name().to_owned()).collect();
     assert_eq!(names, ["a", "b", "c-2"]);
 
     write(&dir.path().join("b"), &[("policy.cel", b"nonsense")]);
     write(&dir.path().join("c-2"), &[("policy.cel", b"nonsense")]);
-    let errors = load_dir(dir.path()).map(|_| ()).unwrap_err();
+    let errors = load_dir(dir.path(), &sandbox()).map(|_| ()).unwrap_err();
     let policies: Vec<&str> = errors.iter().map(|error| error.policy.as_str()).collect();
     assert!(policies.contains(&"b") && policies.contains(&"c-2") && !policies.contains(&"a"), "{policies:?}");
 
-    let missing = load_dir(&dir.path().join("nowhere")).map(|_| ()).unwrap_err();
+    let missing = load_dir(&dir.path().join("nowhere"), &sandbox()).map(|_| ()).unwrap_err();
     assert!(missing[0].to_string().contains("can't be read"), "{}", missing[0]);
 }
 
@@ -121,11 +125,12 @@ fn a_package_that_lost_its_manifest_or_can_not_be_read_refuses_the_set() {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("quotas"), &[("policy.cel", MODULE.as_bytes())]);
     write(&dir.path().join("notes"), &[("README.md", b"nothing of a policy's")]);
-    let refused =
-        |dir: &Path| load_dir(dir).map(|_| ()).unwrap_err().iter().map(GateError::to_string).collect::<String>();
+    let refused = |dir: &Path| {
+        load_dir(dir, &sandbox()).map(|_| ()).unwrap_err().iter().map(GateError::to_string).collect::<String>()
+    };
     assert_eq!(refused(dir.path()), "quotas: the package has no `manifest.toml`; add it");
     fs::remove_dir_all(dir.path().join("quotas")).unwrap();
-    assert_eq!(load_dir(dir.path()).unwrap().len(), 0);
+    assert_eq!(load_dir(dir.path(), &sandbox()).unwrap().len(), 0);
     std::os::unix::fs::symlink("nowhere", dir.path().join("gone")).unwrap();
     assert!(refused(dir.path()).starts_with("gone: can't be read"));
 }

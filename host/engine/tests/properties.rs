@@ -38,7 +38,7 @@ fn tenant(name: &str, module: &str) -> PolicyPackage {
     );
     let files = [("manifest.toml", manifest), ("policy.cel", module.to_owned())];
     let files = files.into_iter().map(|(n, text)| (n.to_owned(), text.into_bytes())).collect();
-    PolicyPackage::from_files(name, &files).unwrap()
+    PolicyPackage::from_files(name, &files, None).unwrap()
 }
 
 /// Text that means something to some policy, and text that does not.
@@ -264,7 +264,7 @@ proptest! {
         let manifest = "name = \"x\"\nversion = \"1\"\nengine = \"cel\"\ndescription = \"d\"\nsees = [\"customer\"]\n";
         let files = [("manifest.toml", manifest.as_bytes().to_vec()), ("policy.cel", source.into_bytes())];
         let files = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
-        match PolicyPackage::from_files("x", &files) {
+        match PolicyPackage::from_files("x", &files, None) {
             Err(errors) => prop_assert!(!errors.is_empty()),
             Ok(package) => {
                 let set = PolicySet::platform([package]).unwrap();

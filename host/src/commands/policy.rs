@@ -37,10 +37,11 @@ impl Policy {
 fn test(dir: &std::path::Path, format: Format) -> anyhow::Result<ExitCode> {
     // `policy test .` is in a folder that has a name all the same.
     let dir = dir.canonicalize().with_context(|| format!("`{}`", dir.display()))?;
+    let sandbox = crate::sandbox::sandbox(None)?;
     let packages = if dir.join("manifest.toml").is_file() {
-        access_engine::PolicyPackage::load(&dir).map(|package| vec![package])
+        access_engine::PolicyPackage::load(&dir, &sandbox).map(|package| vec![package])
     } else {
-        access_engine::load_dir(&dir)
+        access_engine::load_dir(&dir, &sandbox)
     };
     let packages = match packages {
         Ok(packages) => packages,

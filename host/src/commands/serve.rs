@@ -67,7 +67,8 @@ impl Serve {
         // The recorder comes first: whatever counts must find it.
         let recorder = metrics::recorder()?;
         let catalog = catalog(settings.catalog.as_deref())?;
-        let policies = Policies::load(settings.policies.clone(), &catalog).context("policies")?;
+        let sandbox = crate::sandbox::sandbox(Some(settings.data_dir(self.dev).join("compiled")))?;
+        let policies = Policies::load(settings.policies.clone(), &catalog, sandbox).context("policies")?;
         let listener = bind(listen).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 

@@ -43,6 +43,9 @@ pub enum Expectation {
         effect: Effect,
         /// The codes of its reasons; empty unless it forbids.
         codes: Vec<String>,
+        /// The age in seconds that a second factor may have, where the policy asks for one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step_up: Option<u32>,
     },
     /// It must err.
     Error {
@@ -98,6 +101,7 @@ struct RawExpectation {
     effect: Option<Effect>,
     #[serde(default)]
     codes: Vec<String>,
+    step_up: Option<u32>,
     error: Option<bool>,
 }
 
@@ -117,6 +121,29 @@ impl CaseFile {
             cases.push(case.0);
         }
         Ok(Self { cases })
+    }
+}
+
+impl CaseFile {
+    /// Reads cases that were written as JSON: the objects of a file's `case`.
+    ///
+    /// # Errors
+    /// As [`CaseFile::parse`]; `line` is the place of the case, from 1, and `column` is 1.
+    pub fn from_json(cases: &[serde_json::Value]) -> Result<Self, CaseError> {
+        let mut read: Vec<Case> = Vec::with_capacity(cases.len());
+        for (place, case) in cases.iter().enumerate() {
+            let at = |message: String| CaseError { line: place + 1, column: 1, message };
+            let table = TomlValue::deserialize(case).map_err(|e| at(e.to_string()))?;
+            let source = Table::from_iter([("case".to_owned(), TomlValue::Array(vec![table]))]).to_string();
+            let file = Self::parse(&source).map_err(|e| at(e.message))?;
+            for case in file.cases {
+                if read.iter().any(|other| other.name == case.name) {
+                    return Err(at(format!("a case named `{}` is already there", case.name)));
+                }
+                read.push(case);
+            }
+        }
+        Ok(Self { cases: read })
     }
 }
 
@@ -145,13 +172,15 @@ fn complete(source: &str, base: &Table, case: Spanned<RawCase>) -> Result<(Case,
 }
 
 fn expectation(raw: RawExpectation) -> Result<Expectation, &'static str> {
-    match (raw.effect, raw.error) {
-        (None, Some(true)) if raw.codes.is_empty() => Ok(Expectation::Error { error: true }),
-        (Some(Effect::Forbid), None) if raw.codes.is_empty() => {
+    let RawExpectation { effect, codes, step_up, error } = raw;
+    match (effect, error) {
+        (None, Some(true)) if codes.is_empty() && step_up.is_none() => Ok(Expectation::Error { error: true }),
+        (Some(Effect::Forbid), None) if codes.is_empty() => {
             Err("a case that expects `forbid` lists the expected `codes`")
         }
-        (Some(effect), None) if effect == Effect::Forbid || raw.codes.is_empty() => {
-            Ok(Expectation::Verdict { effect, codes: raw.codes })
+        (Some(Effect::Forbid), None) if step_up.is_some() => Err("what is forbidden needs no `step_up`"),
+        (Some(effect), None) if effect == Effect::Forbid || codes.is_empty() => {
+            Ok(Expectation::Verdict { effect, codes, step_up })
         }
         (Some(_), None) => Err("only `forbid` has `codes`"),
         _ => Err("write `effect = \"permit|forbid|no_match\"`, with `codes` for `forbid`, or `error = true`"),

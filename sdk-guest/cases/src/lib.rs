@@ -22,7 +22,7 @@ pub use facts::{
     distinct,
 };
 pub use report::{CaseOutcome, Report, Said};
-pub use verdict::{Effect, Verdict, VerdictReason};
+pub use verdict::{Effect, Obligation, Verdict, VerdictReason};
 
 /// The JSON Schema of [`Facts`], generated from the WIT record.
 pub const FACTS_SCHEMA: &str = include_str!("../schema/facts.schema.json");

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Case, Effect, Expectation, Verdict, VerdictReason};
+use crate::{Case, Effect, Expectation, Obligation, Verdict, VerdictReason};
 
 /// What the policy said to a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +16,9 @@ pub enum Said {
         effect: Effect,
         /// Its reasons; empty unless it forbids.
         reasons: Vec<VerdictReason>,
+        /// What an allow must meet; empty where it forbids.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        obligations: Vec<Obligation>,
     },
     /// It erred: why, as a fixed code.
     Error {
@@ -26,12 +29,8 @@ pub enum Said {
 
 impl From<Verdict> for Said {
     fn from(verdict: Verdict) -> Self {
-        let effect = verdict.effect();
-        let reasons = match verdict {
-            Verdict::Forbid(reasons) => reasons,
-            Verdict::Permit | Verdict::NoMatch => Vec::new(),
-        };
-        Self::Verdict { effect, reasons }
+        let Verdict { effect, reasons, obligations } = verdict;
+        Self::Verdict { effect, reasons, obligations }
     }
 }
 
@@ -53,8 +52,10 @@ impl CaseOutcome {
     pub fn new(case: &Case, got: Said) -> Self {
         let passed = match (&case.expect, &got) {
             (Expectation::Error { .. }, Said::Error { .. }) => true,
-            (Expectation::Verdict { effect, codes }, Said::Verdict { effect: said, reasons }) => {
-                effect == said && codes.iter().eq(reasons.iter().map(|reason| &reason.code))
+            (Expectation::Verdict { effect, codes, step_up }, Said::Verdict { effect: said, reasons, obligations }) => {
+                effect == said
+                    && codes.iter().eq(reasons.iter().map(|reason| &reason.code))
+                    && step_up.iter().map(|seconds| Obligation::StepUp(*seconds)).eq(obligations.iter().copied())
             }
             _ => false,
         };
@@ -113,8 +114,9 @@ impl fmt::Display for Report {
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Verdict { effect, codes } if codes.is_empty() => effect.fmt(f),
-            Self::Verdict { effect, codes } => write!(f, "{effect} ({})", codes.join(", ")),
+            Self::Verdict { effect, step_up: Some(seconds), .. } => write!(f, "{effect} (step up: {seconds} s)"),
+            Self::Verdict { effect, codes, .. } if codes.is_empty() => effect.fmt(f),
+            Self::Verdict { effect, codes, .. } => write!(f, "{effect} ({})", codes.join(", ")),
             Self::Error { .. } => f.write_str("an error"),
         }
     }
@@ -123,10 +125,13 @@ impl fmt::Display for Expectation {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Verdict { effect, reasons } if reasons.is_empty() => effect.fmt(f),
-            Self::Verdict { effect, reasons } => {
-                let reasons: Vec<String> = reasons.iter().map(|r| format!("{}: {}", r.code, r.message)).collect();
-                write!(f, "{effect} ({})", reasons.join("; "))
+            Self::Verdict { effect, reasons, obligations } if reasons.is_empty() && obligations.is_empty() => {
+                effect.fmt(f)
+            }
+            Self::Verdict { effect, reasons, obligations } => {
+                let reasons = reasons.iter().map(|r| format!("{}: {}", r.code, r.message));
+                let obligations = obligations.iter().map(|Obligation::StepUp(seconds)| format!("step up: {seconds} s"));
+                write!(f, "{effect} ({})", reasons.chain(obligations).collect::<Vec<_>>().join("; "))
             }
             Self::Error { error } => write!(f, "an error ({error})"),
         }

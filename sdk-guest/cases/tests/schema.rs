@@ -74,7 +74,13 @@ impl Generator {
         let codes =
             json!({ "type": "array", "items": code, "minItems": 1, "description": "The codes of its reasons." });
         let effect = |of: Value| json!({ "type": "object", "properties": of, "additionalProperties": false });
-        let mut quiet = effect(json!({ "effect": { "enum": ["permit", "no_match"] } }));
+        let seconds = json!({
+            "type": "integer",
+            "minimum": 0,
+            "maximum": u32::MAX,
+            "description": "The age in seconds that a second factor may have, where the policy asks for one.",
+        });
+        let mut quiet = effect(json!({ "effect": { "enum": ["permit", "no_match"] }, "step_up": seconds }));
         quiet["required"] = json!(["effect"]);
         let mut forbid = effect(json!({ "effect": { "const": "forbid" }, "codes": codes }));
         forbid["required"] = json!(["effect", "codes"]);

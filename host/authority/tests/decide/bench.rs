@@ -12,6 +12,7 @@ use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
 use access_authority::{Answer, Authority, Caller, Error, IfMatch, Issued, Permit, Question, Target, World};
+use access_engine::{Compiler, Limits, Sandbox};
 use access_model::clock::ManualClock;
 use access_model::entropy::{SeededEntropy, SystemEntropy};
 use access_model::network::Address;
@@ -116,7 +117,7 @@ impl Bench {
         catalog: Arc<Catalog>,
     ) -> Arc<Authority> {
         let keyring = Installation::open(store.as_ref(), root, true).await.unwrap();
-        let policies = Policies::load(None, &catalog).unwrap();
+        let policies = Policies::load(None, &catalog, sandbox()).unwrap();
         let clock: Arc<dyn Clock> = clock.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let world = World { store: store.clone(), clock, entropy };
@@ -269,4 +270,8 @@ impl Store for Failing {
     fn freshness(&self) -> Option<Arc<Freshness>> {
         self.freshness.clone()
     }
+}
+
+fn sandbox() -> Arc<Sandbox> {
+    Arc::new(Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap())
 }

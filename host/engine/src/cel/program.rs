@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cel::common::types::{CelBool, CelString};
 use cel::{IdedExpr, Value};
-use cronflow_policy_cases::{Attributes, Verdict, VerdictReason};
+use cronflow_policy_cases::{Attributes, Verdict};
 
 use super::condition::Condition;
 use super::functions;
@@ -23,6 +23,8 @@ pub(crate) enum Rule {
     Permit,
     /// `no_match()`
     NoMatch,
+    /// `step_up(seconds)`
+    StepUp(u32),
     /// `forbid("code", message)`
     Forbid { code: String, message: Message },
 }
@@ -59,14 +61,15 @@ impl Program {
                 Rule::When { condition, then, otherwise } => {
                     rule = if condition.holds(&scope)? { then } else { otherwise };
                 }
-                Rule::Permit => return Ok(Verdict::Permit),
-                Rule::NoMatch => return Ok(Verdict::NoMatch),
+                Rule::Permit => return Ok(Verdict::permit()),
+                Rule::NoMatch => return Ok(Verdict::no_match()),
+                Rule::StepUp(seconds) => return Ok(Verdict::step_up(*seconds)),
                 Rule::Forbid { code, message } => {
                     let message = match message {
                         Message::Fixed(message) => message.clone(),
                         Message::Made(expression) => text(expression, &scope)?,
                     };
-                    return Ok(Verdict::Forbid(vec![VerdictReason { code: code.clone(), message }]));
+                    return Ok(Verdict::forbid(code.as_str(), message));
                 }
             }
         }

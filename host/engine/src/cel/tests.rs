@@ -143,8 +143,8 @@ fn comes_to(facts: &Facts, condition: &str, expected: Option<bool>) {
     let verdict = evaluate(&format!("{condition}\n? permit() : no_match()"), facts, &settings);
     assert_eq!(evaluator_alone(condition, facts, &settings), verdict, "{condition}");
     let truth = match verdict {
-        Ok(Verdict::Permit) => Some(true),
-        Ok(Verdict::NoMatch) => Some(false),
+        Ok(verdict) if verdict == Verdict::permit() => Some(true),
+        Ok(verdict) if verdict == Verdict::no_match() => Some(false),
         Err(Fault::Evaluation) => None,
         other => panic!("{condition}: {other:?}"),
     };
@@ -281,13 +281,15 @@ fn expressions_come_to_what_cel_says() {
 #[test]
 fn a_reason_says_what_the_module_made_of_the_facts_and_stays_printable() {
     let mut manifest = manifest();
-    manifest.reasons = vec!["no".into()];
+    manifest.reasons = Some(vec!["no".into()]);
     let mut facts = Facts::sample();
     facts.request.method = Some("GET\r\nSet-Cookie: x\u{202E}".into());
     let says = |message: &str| {
         let program = compile(&format!("forbid('no', {message})"), &manifest).unwrap();
         match program.evaluate(&Values::new(facts.as_ref()), &Attributes::new()) {
-            Ok(Verdict::Forbid(reasons)) => Ok(reasons.into_iter().map(|r| r.message).collect::<String>()),
+            Ok(Verdict { reasons, .. }) if !reasons.is_empty() => {
+                Ok(reasons.into_iter().map(|r| r.message).collect::<String>())
+            }
             other => Err(other),
         }
     };
@@ -379,7 +381,7 @@ fn a_module_comes_to_a_verdict_on_every_branch() {
         assert!(message.contains(expected), "{source}\n{message}");
     }
     let mut manifest = manifest();
-    manifest.reasons = vec!["unused".into()];
+    manifest.reasons = Some(vec!["unused".into()]);
     let findings = compile("permit()", &manifest).map(|_| ()).unwrap_err();
     assert!(matches!(&findings[..], [(None, GateErrorKind::Reasons(m))] if m.contains("never gives")), "{findings:?}");
 }
@@ -476,7 +478,7 @@ fn what_is_just_within_the_limits_passes_and_is_evaluated() {
     comes_to(&facts, &format!("{}[1]{} == 1", "[".repeat(20), "]".repeat(20)), Some(false));
     comes_to(&facts, &format!("{}true", "true && ".repeat(700)), Some(true));
     let chain = "principal.kind == 'x' ? no_match() : ".repeat(limits::CONDITIONALS);
-    assert_eq!(evaluate(&format!("{chain}permit()"), &facts, &Attributes::new()), Ok(Verdict::Permit));
+    assert_eq!(evaluate(&format!("{chain}permit()"), &facts, &Attributes::new()), Ok(Verdict::permit()));
 }
 
 #[test]
@@ -486,7 +488,7 @@ fn evaluation_needs_little_stack() {
     let evaluate = || program.evaluate(&Values::new(Facts::sample().as_ref()), &Attributes::new());
     std::thread::scope(|scope| {
         let small = std::thread::Builder::new().stack_size(512 << 10).spawn_scoped(scope, evaluate).unwrap();
-        assert_eq!(small.join().unwrap(), Ok(Verdict::Permit));
+        assert_eq!(small.join().unwrap(), Ok(Verdict::permit()));
     });
 }
 

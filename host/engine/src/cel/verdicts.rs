@@ -1,4 +1,4 @@
-//! The shape of a module: `condition ? verdict : verdict`, down to `permit()`, `forbid("code", message)` or
+//! The shape of a module: `condition ? verdict : verdict`, down to `permit()`, `forbid("code", message)` `step_up(seconds)` or
 //! `no_match()` at the end of every branch.
 
 use cel::IdedExpr;
@@ -10,7 +10,7 @@ use super::lower::Lowering;
 use super::parse::NodeFinding;
 use super::program::{Message, Program, Rule};
 use crate::error::GateErrorKind;
-use crate::manifest::{Manifest, is_code};
+use crate::manifest::{Manifest, is_code, is_reserved};
 use crate::text::clean_message;
 
 /// Reads a parsed module as verdicts, its conditions and messages lowered.
@@ -19,14 +19,17 @@ pub(super) fn read(parsed: IdedExpr, manifest: &Manifest) -> Result<Program, Vec
     let mut lowering = Lowering::new(manifest);
     let mut codes = Vec::new();
     let rule = verdict(parsed, &mut lowering, &mut codes);
-    for code in &manifest.reasons {
+    for code in manifest.reasons.iter().flatten() {
         if !codes.contains(code) {
             let message = format!("the manifest lists the reason `{code}`, which the module never gives; take it out");
             lowering.refuse(None, GateErrorKind::Reasons(message));
         }
     }
     for (id, code) in lowering.given.split_off(0) {
-        if !manifest.reasons.contains(&code) {
+        if is_reserved(&code) {
+            let message = format!("the reason `{code}` is the host's own; choose another");
+            lowering.refuse(Some(id), GateErrorKind::Reasons(message));
+        } else if manifest.reasons.as_ref().is_some_and(|listed| !listed.contains(&code)) {
             let message = format!("the reason `{code}` is not among the manifest's `reasons`; add it there");
             lowering.refuse(Some(id), GateErrorKind::Reasons(message));
         }
@@ -54,6 +57,14 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
         }
         ("permit", 0) => Some(Rule::Permit),
         ("no_match", 0) => Some(Rule::NoMatch),
+        ("step_up", 1) => match args.into_iter().next().map(|seconds| seconds.expr) {
+            Some(Expr::Literal(LiteralValue::Int(seconds))) if u32::try_from(*seconds.inner()).is_ok() => {
+                u32::try_from(*seconds.inner()).ok().map(Rule::StepUp)
+            }
+            _ => {
+                refuse(id, "`step_up` takes the most seconds since the second factor, a whole number literal", lowering)
+            }
+        },
         ("forbid", 2) => {
             let [code, message]: [IdedExpr; 2] = args.try_into().ok()?;
             let Expr::Literal(LiteralValue::String(text)) = &code.expr else {
@@ -76,6 +87,7 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
         }
         ("permit" | "no_match", _) => refuse(id, &format!("`{func_name}` takes no arguments"), lowering),
         ("forbid", _) => refuse(id, "`forbid` takes a code and a message", lowering),
+        ("step_up", _) => refuse(id, "`step_up` takes a number of seconds", lowering),
         _ => not_a_verdict(id, lowering),
     }
 }
@@ -83,7 +95,8 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
 fn not_a_verdict(id: u64, lowering: &mut Lowering) -> Option<Rule> {
     refuse(
         id,
-        "this comes to no verdict; end every branch with `permit()`, `forbid(\"code\", message)` or `no_match()`",
+        "this comes to no verdict; end every branch with `permit()`, `forbid(\"code\", message)`, `step_up(seconds)` or \
+         `no_match()`",
         lowering,
     )
 }

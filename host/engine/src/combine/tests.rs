@@ -1,6 +1,10 @@
-use cronflow_policy_cases::VerdictReason;
+use cronflow_policy_cases::Facts;
 
 use super::*;
+
+fn combine<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Decision {
+    super::combine(Facts::sample().as_ref(), said)
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Says {
@@ -13,11 +17,9 @@ enum Says {
 fn said(policy: &'static str, grants: bool, says: Says) -> Said<'static> {
     let verdict = match says {
         Says::Errs => Err(Fault::Evaluation),
-        Says::Forbids => {
-            Ok(Verdict::Forbid(vec![VerdictReason { code: format!("from_{policy}"), message: "because".into() }]))
-        }
-        Says::Permits => Ok(Verdict::Permit),
-        Says::Nothing => Ok(Verdict::NoMatch),
+        Says::Forbids => Ok(Verdict::forbid(format!("from_{policy}"), "because")),
+        Says::Permits => Ok(Verdict::permit()),
+        Says::Nothing => Ok(Verdict::no_match()),
     };
     Said { policy, grants, verdict }
 }
@@ -76,7 +78,8 @@ fn nobody_asked_is_not_permitted() {
 
 #[test]
 fn a_denial_always_has_a_reason() {
-    let unexplained = Said { policy: "quiet", grants: true, verdict: Ok(Verdict::Forbid(Vec::new())) };
+    let unexplained =
+        Said { policy: "quiet", grants: true, verdict: Ok(Verdict { effect: Effect::Forbid, ..Verdict::no_match() }) };
     assert_eq!(codes(&combine([unexplained])), [("forbidden".to_owned(), Some("quiet".to_owned()))]);
 }
 
@@ -84,4 +87,26 @@ fn a_denial_always_has_a_reason() {
 fn an_error_says_nothing_of_its_cause() {
     let Decision::Deny(reasons) = combine([said("p", true, Says::Errs)]) else { panic!() };
     assert_eq!(reasons[0].message, "policy `p` could not be evaluated, so the request is denied");
+}
+
+/// A second factor of ten seconds ago, of the future, and none at all.
+#[test]
+fn an_obligation_can_only_narrow() {
+    let mut facts = Facts::sample();
+    let said = |seconds| {
+        let step_up = Said { policy: "careful", grants: false, verdict: Ok(Verdict::step_up(seconds)) };
+        [said("granting", true, Says::Permits), step_up]
+    };
+    for (ago, seconds, allowed) in
+        [(Some(10), 10, true), (Some(10), 9, false), (Some(-1), 10, false), (None, u32::MAX, false)]
+    {
+        facts.principal.factor_at = ago.map(|ago| facts.now - ago * 1000);
+        let decision = super::combine(facts.as_ref(), said(seconds));
+        let expected =
+            if allowed { Vec::new() } else { vec![("step_up_required".to_owned(), Some("careful".to_owned()))] };
+        assert_eq!(codes(&decision), expected, "{ago:?} {seconds}");
+    }
+    facts.principal.factor_at = Some(facts.now);
+    let [_, alone] = said(10);
+    assert_eq!(codes(&super::combine(facts.as_ref(), [alone])), [("not_permitted".to_owned(), None)]);
 }

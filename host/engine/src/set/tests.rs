@@ -8,7 +8,7 @@ fn package(name: &str, manifest: &str, module: &str) -> PolicyPackage {
     let manifest = format!("name = \"{name}\"\nversion = \"1\"\nengine = \"cel\"\ndescription = \"d\"\n{manifest}");
     let files = [("manifest.toml", manifest.as_str()), ("policy.cel", module)];
     let files: BTreeMap<_, _> = files.into_iter().map(|(n, text)| (n.to_owned(), text.as_bytes().to_vec())).collect();
-    PolicyPackage::from_files(name, &files).unwrap()
+    PolicyPackage::from_files(name, &files, None).unwrap()
 }
 
 fn granting(name: &str, module: &str) -> PolicyPackage {

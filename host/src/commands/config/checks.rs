@@ -173,7 +173,8 @@ pub(crate) fn set_digest(settings: &Settings) -> Option<String> {
 /// What is wrong with the catalog is told by its own check.
 fn load_policies(settings: &Settings) -> Result<Policies, String> {
     let catalog = catalog(settings.catalog.as_deref()).or_else(|_| catalog(None)).map_err(|error| error.to_string())?;
-    Policies::load(settings.policies.clone(), &catalog).map_err(|error| error.to_string())
+    let sandbox = crate::sandbox::sandbox(None).map_err(|error| error.to_string())?;
+    Policies::load(settings.policies.clone(), &catalog, sandbox).map_err(|error| error.to_string())
 }
 
 pub(crate) fn trusted_proxies(settings: &Settings) -> Vec<Finding> {

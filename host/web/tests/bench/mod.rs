@@ -7,6 +7,7 @@ use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
 use access_authority::{Authority, World};
+use access_engine::{Compiler, Limits, Sandbox};
 use access_model::clock::ManualClock;
 use access_model::entropy::SeededEntropy;
 use access_model::{Catalog, Clock, Entropy, Timestamp};
@@ -41,7 +42,7 @@ impl Bench {
         let root = RootKey::create(&dir.path().join("root.key"), entropy.as_ref()).unwrap();
         let demo = demo(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref()).await.unwrap();
         let keyring = Installation::open(store.as_ref(), &root, true).await.unwrap();
-        let policies = Policies::load(None, &catalog).unwrap();
+        let policies = Policies::load(None, &catalog, sandbox()).unwrap();
         let world = World { store, clock, entropy };
         let authority = Arc::new(Authority::new(world, catalog, keyring, policies, true).unwrap());
         Self { router: router(Arc::new(App::new(authority, Vec::new()))), demo }
@@ -68,4 +69,8 @@ impl Bench {
         let path = path.replace("WS", &self.demo.workspace.to_string());
         self.send(method, &path, Some(self.demo.operator_token.expose()), body).await
     }
+}
+
+fn sandbox() -> Arc<Sandbox> {
+    Arc::new(Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap())
 }

@@ -91,12 +91,16 @@ fn a_report_tells_what_was_expected_and_what_was_said() {
     let case = CaseFile::parse(source).unwrap().cases.remove(0);
     let reasons = |codes: &[&str]| {
         let reason = |code: &&str| VerdictReason { code: (*code).into(), message: "because".into() };
-        Said::from(Verdict::Forbid(codes.iter().map(reason).collect()))
+        Said::from(Verdict {
+            effect: Effect::Forbid,
+            reasons: codes.iter().map(reason).collect(),
+            obligations: Vec::new(),
+        })
     };
     assert!(CaseOutcome::new(&case, reasons(&["x", "y"])).passed);
     assert!(!CaseOutcome::new(&case, reasons(&["y", "x"])).passed);
     assert!(!CaseOutcome::new(&case, reasons(&["x"])).passed);
-    assert!(!CaseOutcome::new(&case, Verdict::Permit.into()).passed);
+    assert!(!CaseOutcome::new(&case, Verdict::permit().into()).passed);
     let error = Said::Error { error: "evaluation_error".into() };
     let report = Report::new("p", vec![CaseOutcome::new(&case, reasons(&["x"])), CaseOutcome::new(&case, error)]);
     assert!(!report.is_success());
