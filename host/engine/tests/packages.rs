@@ -63,7 +63,10 @@ fn refusals_name_the_file_and_the_place() {
         (vec![("manifest.toml", MANIFEST.replace("\"quotas\"", "\"../x\"").into())], "lower case letters"),
         (vec![("manifest.toml", MANIFEST.replace("[\"customer\"]", "[]").into())], "`sees` is empty"),
         (vec![("manifest.toml", MANIFEST.replace("customer", "customers").into())], "unknown variant `customers`"),
-        (vec![("manifest.toml", MANIFEST.replace("\"cel\"", "\"wasm\"").into())], "the package has no `policy.wasm`; add it"),
+        (
+            vec![("manifest.toml", MANIFEST.replace("\"cel\"", "\"wasm\"").into())],
+            "the package has no `policy.wasm`; add it",
+        ),
         (vec![("manifest.toml", MANIFEST.replace("[\"no\"]", "[\"No\"]").into())], "the reason `No` is no code"),
         (vec![("manifest.toml", MANIFEST.replace("[\"no\"]", "[\"policy_error\"]").into())], "the host's own"),
         (vec![("manifest.toml", with("[settings]\nx = { type = \"int\", default = \"3\" }"))], "is not of type int"),
