@@ -50,6 +50,9 @@ pub(crate) enum Command {
     Backup(backup::Backup),
     /// Restore a backup into an empty data folder.
     Restore(restore::Restore),
+    /// Compile a policy from standard input to standard output: what a host starts for itself, with limits.
+    #[command(hide = true)]
+    PolicyCompiler,
 }
 
 impl Command {
@@ -60,7 +63,7 @@ impl Command {
 
     /// Refuses variables that mean nothing; `config` tells of them beside what else it finds.
     pub(crate) fn check_environment(&self) -> anyhow::Result<()> {
-        if matches!(self, Self::Config(_)) { Ok(()) } else { crate::config::check_environment() }
+        if matches!(self, Self::Config(_) | Self::PolicyCompiler) { Ok(()) } else { crate::config::check_environment() }
     }
 }
 

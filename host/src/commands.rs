@@ -28,5 +28,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(doctor) => doctor.run(cli.output),
         Command::Backup(backup) => backup.run(cli.output),
         Command::Restore(restore) => restore.run(cli.output),
+        Command::PolicyCompiler => {
+            access_engine::compile_as_child().map_err(anyhow::Error::msg).map(|()| ExitCode::SUCCESS)
+        }
     }
 }

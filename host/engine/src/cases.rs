@@ -2,8 +2,9 @@
 
 use cronflow_policy_cases::{CaseOutcome, Report, Said};
 
-use crate::cel::Values;
+use crate::module::Facts;
 use crate::package::PolicyPackage;
+use crate::wasm::Fuel;
 
 /// Runs the cases. Settings that don't fit the manifest count as an error of the case.
 pub fn run_cases(package: &PolicyPackage) -> Report {
@@ -12,8 +13,9 @@ pub fn run_cases(package: &PolicyPackage) -> Report {
         let said = match package.manifest().settle_settings(&case.settings) {
             Err(message) => Said::Error { error: format!("settings: {message}") },
             Ok(settings) => {
-                let values = Values::new(case.facts.as_ref());
-                match package.module().evaluate(&values, &settings) {
+                let facts = Facts::new(case.facts.as_ref());
+                let mut fuel = Fuel(u64::MAX);
+                match package.module().evaluate(&facts, &settings, &mut fuel).0 {
                     Ok(verdict) => verdict.into(),
                     Err(fault) => Said::Error { error: fault.code().to_owned() },
                 }

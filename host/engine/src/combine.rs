@@ -2,7 +2,7 @@
 //!
 //! | any errs | any forbids | a granting one permits | decision |
 //! |---|---|---|---|
-//! | yes | – | – | deny `policy_error` |
+//! | yes | – | – | deny `policy_error`; `policy_overloaded` where the machine, not the policy, was at fault |
 //! | no | yes | – | deny, with every forbid's reasons |
 //! | no | no | yes | allow, unless an obligation is not met: deny `step_up_required` |
 //! | no | no | no | deny `not_permitted` |
@@ -33,6 +33,11 @@ pub fn combine<'a>(facts: FactsRef<'_>, said: impl IntoIterator<Item = Said<'a>>
     for Said { policy, grants, verdict } in said {
         let Verdict { effect, reasons, obligations } = match verdict {
             Ok(verdict) => verdict,
+            Err(fault) if fault.is_overload() => {
+                let message = format!("policy `{policy}` could not be evaluated in time; try again");
+                errors.push(reason("policy_overloaded", policy, message));
+                continue;
+            }
             Err(_) => {
                 let message = format!("policy `{policy}` could not be evaluated, so the request is denied");
                 errors.push(reason("policy_error", policy, message));

@@ -158,6 +158,12 @@ pub enum GateErrorKind {
     /// A free attribute or setting that the manifest does not declare.
     #[error("`{0}` is not declared; declare its type in manifest.toml")]
     UndeclaredAttribute(String),
+    /// A WebAssembly module that can't be taken.
+    #[error("{0}")]
+    Module(String),
+    /// A module that fails when it is tried.
+    #[error("{0}")]
+    Trial(String),
     /// An expression that does not come to a verdict on every branch.
     #[error("{0}")]
     NotAVerdict(String),

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::cases::run_cases;
 use crate::error::{GateError, GateErrorKind};
+use crate::module::Module;
 use crate::package::PolicyPackage;
+use crate::trial;
 use crate::upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
 use crate::wasm::Sandbox;
 
@@ -35,6 +37,25 @@ pub struct Refused {
 /// [`Refused`], saying everything that the author should mend.
 pub fn examine(upload: &Upload, sandbox: &Sandbox) -> Result<Examined, Refused> {
     let package = PolicyPackage::from_upload(upload, sandbox).map_err(|findings| Refused { findings, cases: None })?;
+    let mut checks = Vec::new();
+    let (cost, facts_read) = match package.module() {
+        Module::Cel(_) => (Cost { unit: CostUnit::Steps, typical: 0, at_most: 0, limit: 0 }, Vec::new()),
+        Module::Wasm(guest) => {
+            let trial = trial::run(guest, &upload.settings).map_err(|found| Refused {
+                findings: found.into_iter().map(|kind| GateError::package(&upload.name, kind)).collect(),
+                cases: None,
+            })?;
+            let Cost { typical, at_most, limit, .. } = trial.cost;
+            checks.push(check("shape", format!("{} bytes, a component of the world of policies", upload.module.len())));
+            checks.push(check("settings", "the module takes them".to_owned()));
+            checks.push(check("description", trial.description));
+            checks.push(check(
+                "cost",
+                format!("{typical} fuel typically, {at_most} with facts at their cap, of {limit}"),
+            ));
+            (trial.cost, vec!["*".to_owned()])
+        }
+    };
     let cases = upload.cases.cases.len();
     if cases > 0 {
         let report = run_cases(&package);
@@ -43,14 +64,25 @@ pub fn examine(upload: &Upload, sandbox: &Sandbox) -> Result<Examined, Refused> 
             return Err(Refused { findings: vec![GateError::package(&upload.name, kind)], cases: Some(report) });
         }
     }
+    checks.push(check(
+        "cases",
+        match cases {
+            0 => "there are none; cases show what the policy does before anybody's request meets it".to_owned(),
+            count => format!("{count} run, all as expected"),
+        },
+    ));
     let digest = Sha256::digest(&upload.module);
     let report = GateReport {
         digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         size: upload.module.len(),
-        checks: vec![GateCheck { name: "cases".to_owned(), found: format!("{cases} run, all passed") }],
-        cost: Cost { unit: CostUnit::Steps, typical: 0, at_most: 0, limit: 0 },
-        facts_read: Vec::new(),
+        checks,
+        cost,
+        facts_read,
         cases,
     };
     Ok(Examined { package: Arc::new(package), report })
+}
+
+fn check(name: &str, found: String) -> GateCheck {
+    GateCheck { name: name.to_owned(), found }
 }

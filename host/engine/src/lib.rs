@@ -24,6 +24,7 @@ mod module;
 mod package;
 mod set;
 mod text;
+mod trial;
 mod upload;
 mod wasm;
 
@@ -37,6 +38,6 @@ pub use module::Fault;
 pub use package::{PolicyPackage, load_dir};
 pub use set::{Binding, Mode, Observation, Origin, PolicySet};
 pub use upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
-pub use wasm::{Compiler, Limits, Sandbox, SandboxError};
+pub use wasm::{CompiledCache, Compiler, Limits, Sandbox, SandboxError, compile_as_child};
 
 pub use crate::cel::limits;

@@ -1,17 +1,21 @@
 //! What is evaluated: one enum over the kinds of module.
 
-use cronflow_policy_cases::{Attributes, Verdict};
+use std::sync::Arc;
+
+use cronflow_policy_cases::{Attributes, FactsRef, Verdict};
 
 use crate::cel::{self, Findings, Program, Values};
 use crate::error::GateErrorKind;
 use crate::manifest::{Engine, Manifest};
-use crate::wasm::Sandbox;
+use crate::wasm::{FactsView, Fuel, Guest, Limits, Sandbox, Spent};
 
 /// A verified module. A further kind is a further variant, and nothing outside this file need know.
 #[derive(Debug)]
 pub(crate) enum Module {
     /// One CEL expression.
     Cel(Program),
+    /// A component, run in a sandbox.
+    Wasm(Arc<Guest>),
 }
 
 /// Why an evaluation came to no verdict. Fixed codes: the underlying text would hold the facts, secrets included.
@@ -21,6 +25,16 @@ pub enum Fault {
     Evaluation,
     /// The evaluator panicked. That is a defect of the engine, never of the policy's author.
     Panic,
+    /// The module trapped: it panicked, overflowed its stack, touched memory that it does not have.
+    Trap,
+    /// The module burnt all the fuel that it may.
+    OutOfFuel,
+    /// What the module answered is no verdict, or its memory could not take the facts.
+    Answer,
+    /// The wall-clock backstop stopped it.
+    OutOfTime,
+    /// As many instances live as may.
+    NoRoom,
 }
 
 impl Fault {
@@ -29,7 +43,30 @@ impl Fault {
         match self {
             Self::Evaluation => "evaluation_error",
             Self::Panic => "evaluator_panic",
+            Self::Trap => "trap",
+            Self::OutOfFuel => "out_of_fuel",
+            Self::Answer => "bad_answer",
+            Self::OutOfTime => "out_of_time",
+            Self::NoRoom => "no_room",
         }
+    }
+
+    /// Whether it says more of the machine's load than of the policy: the same facts may be judged later.
+    pub fn is_overload(self) -> bool {
+        matches!(self, Self::OutOfTime | Self::NoRoom)
+    }
+}
+
+/// Facts, as each kind of module takes them; made once per decision, and only the forms that are needed.
+pub(crate) struct Facts<'a> {
+    pub(crate) plain: FactsRef<'a>,
+    values: Values<'a>,
+    view: std::cell::OnceCell<FactsView<'a>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(facts: FactsRef<'a>) -> Self {
+        Self { plain: facts, values: Values::new(facts), view: std::cell::OnceCell::new() }
     }
 }
 
@@ -41,17 +78,35 @@ impl Module {
                 let source = std::str::from_utf8(bytes).map_err(|_| vec![(None, GateErrorKind::NotText)])?;
                 cel::compile(source, manifest).map(Self::Cel)
             }
-            (Engine::Wasm, _) => {
+            (Engine::Wasm, Some(sandbox)) => sandbox.prepare(bytes).map(Self::Wasm).map_err(|kind| vec![(None, kind)]),
+            (Engine::Wasm, None) => {
                 let message = "WASM modules can't be run here".to_owned();
-                Err(vec![(None, GateErrorKind::OutsideProfile(message))])
+                Err(vec![(None, GateErrorKind::Module(message))])
             }
         }
     }
 
-    /// Judges. Pure: the same facts and settings give the same answer, always.
-    pub(crate) fn evaluate(&self, values: &Values<'_>, settings: &Attributes) -> Result<Verdict, Fault> {
+    /// The limits of the sandbox that it runs in; CEL has none but its gate's.
+    pub(crate) fn limits(&self) -> Option<&Limits> {
         match self {
-            Self::Cel(program) => program.evaluate(values, settings),
+            Self::Cel(_) => None,
+            Self::Wasm(guest) => Some(guest.limits()),
+        }
+    }
+
+    /// Judges, within the decision's fuel. Pure: the same facts and settings give the same answer, always.
+    pub(crate) fn evaluate(
+        &self,
+        facts: &Facts<'_>,
+        settings: &Attributes,
+        fuel: &mut Fuel,
+    ) -> (Result<Verdict, Fault>, Spent) {
+        match self {
+            Self::Cel(program) => (program.evaluate(&facts.values, settings), Spent::default()),
+            Self::Wasm(guest) => {
+                let view = facts.view.get_or_init(|| FactsView::new(facts.plain));
+                guest.evaluate(view, settings, fuel)
+            }
         }
     }
 }

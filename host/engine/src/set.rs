@@ -5,12 +5,12 @@ use std::sync::Arc;
 use cronflow_policy_cases::{Attributes, Decision, FactsRef, Verdict};
 use sha2::{Digest, Sha256};
 
-use crate::cel::Values;
 use crate::combine::{Said, combine};
 use crate::error::{GateError, GateErrorKind};
 use crate::manifest::Category;
-use crate::module::Fault;
+use crate::module::{Facts, Fault};
 use crate::package::PolicyPackage;
+use crate::wasm::{Fuel, Limits, Spent};
 
 /// The most bindings of one set.
 pub(crate) const BINDINGS_LIMIT: usize = 64;
@@ -84,6 +84,10 @@ pub struct Observation<'a> {
     pub mode: Mode,
     /// Its verdict, or why there is none.
     pub verdict: Result<Verdict, Fault>,
+    /// Fuel burnt; a CEL program burns none.
+    pub fuel: u64,
+    /// What it logged.
+    pub log: Vec<String>,
 }
 
 impl PolicySet {
@@ -138,16 +142,50 @@ impl PolicySet {
         self.bindings.iter().map(|bound| bound.package.name())
     }
 
-    /// Decides as [`PolicySet::decide`] does, by this platform set and a tenant's together.
-    pub fn decide_with(&self, tenant: Option<&Self>, facts: FactsRef<'_>) -> Decision {
-        let values = Values::new(facts);
-        let bindings = std::iter::once(self).chain(tenant).flat_map(|set| set.seeing(facts, Mode::Enforce));
-        combine(facts, bindings.map(|bound| bound.said(&values)))
-    }
-
-    /// Decides. Pure: no I/O, no clock, no randomness; the same facts and the same digest give the same decision, always.
+    /// Decides by this set alone. Pure: no I/O, no clock, no randomness; the same facts and the same digest give the same
+    /// decision, always.
     pub fn decide(&self, facts: FactsRef<'_>) -> Decision {
         self.decide_with(None, facts)
+    }
+
+    /// Decides by this platform set and a tenant's together, with the whole of a decision's fuel. It may take milliseconds.
+    pub fn decide_with(&self, tenant: Option<&Self>, facts: FactsRef<'_>) -> Decision {
+        let facts = Facts::new(facts);
+        let mut fuel = self.fuel(tenant, |limits| limits.decision_fuel);
+        combine(
+            facts.plain,
+            self.and(tenant)
+                .flat_map(|set| set.seeing(&facts, Mode::Enforce))
+                .map(|bound| bound.said(&facts, &mut fuel)),
+        )
+    }
+
+    /// The same decision, if it can be made on little fuel: what is served where requests are. `None`: ask
+    /// [`PolicySet::decide_with`], somewhere that may take its time.
+    pub fn decide_inline(&self, tenant: Option<&Self>, facts: FactsRef<'_>) -> Option<Decision> {
+        let facts = Facts::new(facts);
+        let mut fuel = self.fuel(tenant, |limits| limits.inline_fuel);
+        let mut is_costly = false;
+        let bindings = self.and(tenant).flat_map(|set| set.seeing(&facts, Mode::Enforce));
+        let decision = combine(
+            facts.plain,
+            bindings.map_while(|bound| {
+                let said = bound.said(&facts, &mut fuel);
+                is_costly = said.verdict == Err(Fault::OutOfFuel);
+                (!is_costly).then_some(said)
+            }),
+        );
+        (!is_costly).then_some(decision)
+    }
+
+    fn and<'a>(&'a self, tenant: Option<&'a Self>) -> impl Iterator<Item = &'a Self> {
+        std::iter::once(self).chain(tenant)
+    }
+
+    fn fuel(&self, tenant: Option<&Self>, of: impl Fn(&Limits) -> u64) -> Fuel {
+        let limits =
+            self.and(tenant).find_map(|set| set.bindings.iter().find_map(|bound| bound.package.module().limits()));
+        Fuel(limits.map_or(0, of))
     }
 
     /// What the bindings in monitor mode say. Run it after [`PolicySet::decide`], apart from it.
@@ -163,16 +201,20 @@ impl PolicySet {
     }
 
     fn observe(&self, facts: FactsRef<'_>, mode: Mode) -> Vec<Observation<'_>> {
-        let values = Values::new(facts);
-        let observe = |bound: &'_ Bound| bound.package.module().evaluate(&values, &bound.settings);
-        self.seeing(facts, mode)
-            .map(|bound| Observation { policy: bound.package.name(), mode, verdict: observe(bound) })
+        let facts = Facts::new(facts);
+        let mut fuel = self.fuel(None, |limits| limits.decision_fuel);
+        self.seeing(&facts, mode)
+            .map(|bound| {
+                let (verdict, Spent { fuel, lines }) =
+                    bound.package.module().evaluate(&facts, &bound.settings, &mut fuel);
+                Observation { policy: bound.package.name(), mode, verdict, fuel, log: lines }
+            })
             .collect()
     }
 
     /// The bindings of a mode that see the facts' action. An unknown category is seen by none, so nothing permits it.
-    fn seeing(&self, facts: FactsRef<'_>, mode: Mode) -> impl Iterator<Item = &Bound> {
-        let category = Category::named(&facts.action.category);
+    fn seeing<'a>(&'a self, facts: &Facts<'_>, mode: Mode) -> impl Iterator<Item = &'a Bound> + use<'a> {
+        let category = Category::named(&facts.plain.action.category);
         self.bindings.iter().filter(move |bound| {
             bound.mode == mode && category.is_some_and(|category| bound.package.manifest().sees.contains(&category))
         })
@@ -180,8 +222,8 @@ impl PolicySet {
 }
 
 impl Bound {
-    fn said<'a>(&'a self, values: &Values<'_>) -> Said<'a> {
-        let verdict = self.package.module().evaluate(values, &self.settings);
+    fn said<'a>(&'a self, facts: &Facts<'_>, fuel: &mut Fuel) -> Said<'a> {
+        let (verdict, _) = self.package.module().evaluate(facts, &self.settings, fuel);
         Said { policy: self.package.name(), grants: self.grants(), verdict }
     }
 

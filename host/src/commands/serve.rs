@@ -16,6 +16,7 @@ use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::{Installation, LifecycleError, dev_clock};
 use access_authority::policies::{Policies, Reload};
 use access_authority::{Authority, World};
+use access_engine::CompiledCache;
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
 use access_model::{Clock, Entropy};
@@ -67,8 +68,6 @@ impl Serve {
         // The recorder comes first: whatever counts must find it.
         let recorder = metrics::recorder()?;
         let catalog = catalog(settings.catalog.as_deref())?;
-        let sandbox = crate::sandbox::sandbox(Some(settings.data_dir(self.dev).join("compiled")))?;
-        let policies = Policies::load(settings.policies.clone(), &catalog, sandbox).context("policies")?;
         let listener = bind(listen).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 
@@ -80,6 +79,10 @@ impl Serve {
         let store = Arc::new(Metered::new(opened.store()));
         self.check_installation(store.as_ref(), &settings).await?;
         let root = root_key(&settings.root_key(self.dev))?;
+        let compiled =
+            CompiledCache::new(settings.data_dir(self.dev).join("compiled"), root.derive("compiled policies"));
+        let sandbox = crate::sandbox::sandbox(Some(compiled))?;
+        let policies = Policies::load(settings.policies.clone(), &catalog, sandbox).context("policies")?;
         dev_clock::restore(store.as_ref(), clock.as_ref()).await?;
         let demo = match self.dev {
             true => Some(demo(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref()).await?),

@@ -110,6 +110,11 @@ impl RootKey {
         mac.chain_update(purpose)
     }
 
+    /// A key for one purpose, which tells nothing of this one.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        self.mac(purpose.as_bytes()).finalize().into_bytes().into()
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&self.0.into())
     }

@@ -1,23 +1,36 @@
-//! Where modules are compiled and run, within limits.
+//! Where modules are compiled and run. One for a whole process: it owns the pool that instances come from.
 
-use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, EngineWeak, StoreContextMut};
+
+use super::cache::{self, CompiledCache};
+use super::compile::Compiler;
+use super::guest::{Guest, State};
 use super::limits::Limits;
+use super::{component, config, scan};
+use crate::error::GateErrorKind;
 
-/// How modules are compiled.
-#[derive(Debug, Clone)]
-pub enum Compiler {
-    /// By `program policy-compiler`, a process of its own with cleared environment and limits: what a host uses.
-    Child(PathBuf),
-    /// Here: for the child itself, and for tests.
-    InProcess,
+/// How often the clock of the wall-clock backstop ticks.
+pub(super) const TICK_MS: u64 = 20;
+
+/// Compiles and runs modules, within limits.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<State>,
+    limits: Limits,
+    compiler: Compiler,
+    cache: Option<CompiledCache>,
+    // One module is compiled at a time, whoever asks.
+    compiling: Mutex<()>,
 }
 
-/// Compiles and runs modules. One for a whole process: it owns the pool that instances come from.
-#[derive(Debug)]
-pub struct Sandbox {
-    #[expect(dead_code, reason = "until modules are run")]
-    limits: Limits,
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 /// The sandbox can't be made on this machine.
@@ -26,11 +39,77 @@ pub struct Sandbox {
 pub struct SandboxError(String);
 
 impl Sandbox {
-    /// A sandbox. `cache` is a folder for compiled code, private to this host.
+    /// A sandbox with these limits. Starts a thread that ends with it.
     ///
     /// # Errors
-    /// When the machine can't give what the pool needs.
-    pub fn new(limits: Limits, _compiler: Compiler, _cache: Option<PathBuf>) -> Result<Self, SandboxError> {
-        Ok(Self { limits })
+    /// When the machine can't give what the pool needs: address space above all.
+    pub fn new(limits: Limits, compiler: Compiler, cache: Option<CompiledCache>) -> Result<Self, SandboxError> {
+        let wrong = |error: wasmtime::Error| SandboxError(format!("{error:#}"));
+        let engine = config::engine(&limits, limits.instances).map_err(wrong)?;
+        let mut linker = Linker::new(&engine);
+        linker
+            .instance("cronflow:policy/log@1.0.0")
+            .and_then(|mut log| {
+                log.func_wrap("line", |mut store: StoreContextMut<'_, State>, (line,): (String,)| {
+                    store.data_mut().log(&line);
+                    Ok(())
+                })
+            })
+            .map_err(wrong)?;
+        let ticking = engine.weak();
+        std::thread::Builder::new()
+            .name("policy clock".to_owned())
+            .spawn(move || tick(&ticking))
+            .map_err(|error| SandboxError(error.to_string()))?;
+        Ok(Self { engine, linker, limits, compiler, cache, compiling: Mutex::default() })
+    }
+
+    /// The limits that it was made with.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Makes a module ready: scanned, made a component, compiled (or taken from the cache), and its exports found. Nothing of
+    /// it is run.
+    pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<Arc<Guest>, GateErrorKind> {
+        let sort = scan::scan(bytes)?;
+        let component = component::component(bytes, sort)?;
+        let compiled = self.compiled(&component)?;
+        let wrong = |error: wasmtime::Error| {
+            GateErrorKind::Module(format!("the module is not of the world `cronflow:policy/policy@1`: {error:#}"))
+        };
+        let pre = self.linker.instantiate_pre(&compiled).map_err(wrong)?;
+        Guest::new(pre, self.limits).map_err(|missing| {
+            let message = format!(
+                "the module does not export `{missing}`; a policy is a component of the world \
+                                   `cronflow:policy/policy@1`, which `#[policy]` of the SDK makes"
+            );
+            GateErrorKind::Module(message)
+        })
+    }
+
+    fn compiled(&self, component: &[u8]) -> Result<Component, GateErrorKind> {
+        let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = self.cache.as_ref().and_then(|cache| cache.lookup(&self.engine, component)) {
+            return Ok(kept);
+        }
+        let refused = |message: String| GateErrorKind::Module(format!("the module can't be compiled: {message}"));
+        let code = self.compiler.compile(&self.engine, component).map_err(refused)?;
+        if let Some(cache) = &self.cache {
+            // Not kept, it is compiled again at the next start.
+            let _ = cache.keep(&self.engine, component, &code);
+        }
+        cache::load(&self.engine, &code).map_err(|error| refused(format!("{error:#}")))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the backstop is real time, and decides nothing but overload")]
+fn tick(engine: &EngineWeak) {
+    loop {
+        std::thread::sleep(Duration::from_millis(TICK_MS));
+        match engine.upgrade() {
+            Some(engine) => engine.increment_epoch(),
+            None => return,
+        }
     }
 }

@@ -1,0 +1,26 @@
+//! Core modules become components: what a compiler for `wasm32-unknown-unknown` makes carries its component type in a
+//! section of its own.
+
+use wit_component::ComponentEncoder;
+
+use super::scan::Sort;
+use crate::error::GateErrorKind;
+
+/// The component that a module is, or becomes.
+pub(super) fn component(bytes: &[u8], sort: Sort) -> Result<Vec<u8>, GateErrorKind> {
+    if sort == Sort::Component {
+        return Ok(bytes.to_owned());
+    }
+    let carries_type = wasmparser::Parser::new(0).parse_all(bytes).any(
+        |payload| matches!(payload, Ok(wasmparser::Payload::CustomSection(section)) if section.name().starts_with("component-type")),
+    );
+    if !carries_type {
+        let message = "the module does not say that it is a policy: it has no section `component-type`; build it with the \
+                       SDK's `#[policy]`, or make it a component of the world `cronflow:policy/policy`";
+        return Err(GateErrorKind::Module(message.to_owned()));
+    }
+    ComponentEncoder::default()
+        .module(bytes)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .map_err(|error| GateErrorKind::Module(format!("the module does not fit the world of policies: {error:#}")))
+}

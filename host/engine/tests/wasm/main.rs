@@ -1,0 +1,60 @@
+//! WASM modules: what they may, and what stops those that try more. Each limit has a guest that breaks it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share fails like tests")]
+
+mod guests;
+mod hostile;
+
+use std::sync::Arc;
+
+use access_engine::{Binding, PolicyPackage, PolicySet, baseline, examine};
+use cronflow_policy_cases::{Decision, Facts};
+use guests::{SANDBOX, bytes, module, upload, verdict};
+
+fn package(wat: &str) -> Arc<PolicyPackage> {
+    let upload = upload("guest", bytes(wat));
+    Arc::new(PolicyPackage::from_upload(&upload, &SANDBOX).unwrap_or_else(|errors| panic!("{errors:?}")))
+}
+
+/// What the platform's policies and a tenant's module say together.
+pub(crate) fn decide(wat: &str, facts: &Facts) -> Decision {
+    let platform = PolicySet::platform(baseline().unwrap()).unwrap();
+    let tenant = PolicySet::new([Binding::tenant(package(wat))]).unwrap();
+    platform.decide_with(Some(&tenant), facts.as_ref())
+}
+
+fn codes(decision: &Decision) -> Vec<&str> {
+    match decision {
+        Decision::Allow => Vec::new(),
+        Decision::Deny(reasons) => reasons.iter().map(|reason| reason.code.as_str()).collect(),
+    }
+}
+
+#[test]
+fn a_module_judges() {
+    let facts = Facts::sample();
+    for (effect, expected) in [(0, vec![]), (1, vec!["shut"]), (2, vec![])] {
+        assert_eq!(codes(&decide(&module(&verdict(effect), ""), &facts)), expected, "{effect}");
+    }
+}
+
+#[test]
+fn a_module_passes_the_gate_with_a_report() {
+    let examined = examine(&upload("guest", bytes(&module(&verdict(2), ""))), &SANDBOX).unwrap();
+    let report = examined.report;
+    assert!(report.cost.typical > 0 && report.cost.typical <= report.cost.at_most, "{:?}", report.cost);
+    assert!(report.checks.iter().any(|check| check.name == "description" && check.found == "a fix"), "{report:?}");
+    assert_eq!((report.digest.len(), report.facts_read), (64, vec!["*".to_owned()]));
+}
+
+#[test]
+fn the_same_facts_burn_the_same() {
+    let looping = format!(
+        "(local $i i32) (loop (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5000)))) {}",
+        verdict(2)
+    );
+    let upload = upload("guest", bytes(&module(&looping, "")));
+    let cost = || examine(&upload, &SANDBOX).unwrap().report.cost;
+    assert_eq!(cost(), cost());
+    assert!(cost().typical > 20_000, "{:?}", cost());
+}
