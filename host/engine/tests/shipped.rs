@@ -15,7 +15,7 @@ fn lines(errors: &[access_engine::GateError]) -> String {
 }
 
 fn sandbox() -> Sandbox {
-    Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap()
+    Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
