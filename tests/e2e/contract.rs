@@ -188,6 +188,7 @@ impl<'s> Run<'s> {
                 [(_, text)] if parameter["schema"]["type"] == "integer" => {
                     json!(text.parse::<u64>().ok())
                 }
+                [(_, text)] if parameter["schema"]["type"] == "boolean" => json!(text.parse::<bool>().ok()),
                 [(_, text)] => json!(text),
                 _ => return Err(format!("{} stands more than once", parameter["name"])),
             };

@@ -22,6 +22,7 @@ mod network;
 mod on_redis;
 mod outage;
 mod packaging;
+mod policies;
 mod policy_folder;
 mod rotation;
 mod secrets;

@@ -14,11 +14,13 @@ use crate::decide::log::DecisionLog;
 use crate::decide::meter::Meters;
 use crate::decide::throttle::Throttle;
 use crate::due;
+use crate::failpoint::Failpoints;
 use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
-use crate::policies::Policies;
+use crate::policies::tenant_set::TenantSets;
+use crate::policies::{GateQueue, Policies};
 use crate::trouble;
 use crate::usage::Usage;
 
@@ -48,6 +50,9 @@ pub struct Authority {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) keyring: Keyring,
     pub(crate) policies: Policies,
+    pub(crate) tenant_sets: TenantSets,
+    pub(crate) gate_queue: GateQueue,
+    pub(crate) failpoints: Failpoints,
     pub(crate) cache: Arc<ReadCache>,
     pub(crate) throttle: Throttle,
     pub(crate) meters: Arc<Meters>,
@@ -103,6 +108,9 @@ impl Authority {
             catalog,
             keyring,
             policies,
+            tenant_sets: TenantSets::default(),
+            gate_queue: GateQueue::default(),
+            failpoints: Failpoints::default(),
             cache,
             meters,
             is_dev,
@@ -112,6 +120,11 @@ impl Authority {
             due_turn: due::Turn::default(),
             clock_moved,
         })
+    }
+
+    /// The same, that dies at one of [`crate::FAILPOINTS`]; nothing, when it is none of them.
+    pub fn dying_at(self, point: &str) -> Option<Self> {
+        Some(Self { failpoints: Failpoints::at(point)?, ..self })
     }
 
     /// The catalog.

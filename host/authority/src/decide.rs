@@ -1,12 +1,13 @@
 //! The way of a request: identify → gather → evaluate → settle.
 //!
-//! Reading order: [`authorize`] (the whole way, on one screen), [`identify`], [`gather`], [`settle`]; what they stand on:
+//! Reading order: [`authorize`] (the whole way, on one screen), [`identify`], [`gather`], [`evaluate`], [`settle`]; what they stand on:
 //! [`cache`], [`freshness`], [`throttle`], [`meter`], [`log`]; what comes out: [`answer`], [`permit`].
 
 pub(crate) mod answer;
 pub(crate) mod authorize;
 pub(crate) mod cache;
 pub(crate) mod decision_id;
+pub(crate) mod evaluate;
 pub(crate) mod freshness;
 pub(crate) mod gather;
 pub(crate) mod identify;

@@ -3,9 +3,11 @@
 use access_model::key::KeyError;
 use access_model::network::AllowListError;
 use access_model::organization::Archived;
+use access_model::policy::NotPublished;
 use access_store::{CommitError, StoreError};
 
 use crate::decide::Answer;
+use crate::policies::UploadRefused;
 
 /// Why a use case did not happen. What it says may be shown to the caller; internal causes are logged where they arise.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,28 @@ pub enum Error {
     /// A key of idempotency came with another request before.
     #[error("this `Idempotency-Key` was used for another request; choose a new one")]
     IdempotencyKeyReused,
+    /// A policy did not pass the gate.
+    #[error("the policy is refused: {}", .0.summary())]
+    UploadRefused(Box<UploadRefused>),
+    /// Something is larger than it may be.
+    #[error("{what} has {size} bytes and may have {limit}; nothing was changed")]
+    TooLarge {
+        /// `the module`.
+        what: &'static str,
+        /// Its size.
+        size: usize,
+        /// The most it may have.
+        limit: usize,
+    },
+    /// It can't be done as things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// Nothing is in force that could be taken back.
+    #[error(transparent)]
+    NotPublished(#[from] NotPublished),
+    /// Too many uploads wait to be examined.
+    #[error("too many policies are being examined; try again in a moment")]
+    Busy,
     /// It is not what the change was made from any more.
     #[error("it was changed since; show it again, then change that")]
     Stale,

@@ -2,8 +2,8 @@
 //! records and evaluate policies.
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
-//! decisions stand on: [`organizations`], [`workspaces`], [`keys`], [`gateways`], [`network`], [`settings`], [`audit`]; [`policies`] (which set decides, and how it is
-//! swapped); [`hosts`] (who else serves from the store),
+//! decisions stand on: [`organizations`], [`workspaces`], [`keys`], [`gateways`], [`network`], [`settings`], [`audit`]; [`policies`] (which decide, the platform's and
+//! the workspaces' own); [`hosts`] (who else serves from the store),
 //! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo).
 //!
 //! To add a use case: one file in the room of its noun. It takes a [`Permit`] for its action, reads, makes one
@@ -16,6 +16,7 @@ mod authority;
 mod current;
 mod due;
 mod error;
+mod failpoint;
 mod heads;
 mod idempotency;
 mod issued;
@@ -41,6 +42,7 @@ pub use authority::{Authority, World};
 pub use current::{Current, IfMatch};
 pub use decide::{Answer, Caller, Outcome, Permit, Question, Target};
 pub use error::Error;
+pub use failpoint::FAILPOINTS;
 pub use heads::OwnerChange;
 pub use idempotency::{Done, Idempotency};
 pub use issued::Issued;

@@ -62,6 +62,36 @@ pub(crate) fn idempotency(digest: &str) -> String {
     format!("idempotency/{digest}")
 }
 
+/// Key of a policy's head.
+pub(crate) fn policy(workspace: &Id, name: &str) -> String {
+    format!("policy/{workspace}/{name}")
+}
+
+/// Key of a policy's revision, without its module.
+pub(crate) fn policy_revision(workspace: &Id, name: &str, revision: u64) -> String {
+    format!("policy-revision/{workspace}/{name}/{revision}")
+}
+
+/// Key of the number that a policy's content has, by its digest.
+pub(crate) fn policy_content(workspace: &Id, name: &str, digest: &str) -> String {
+    format!("policy-content/{workspace}/{name}/{digest}")
+}
+
+/// Key of a module, or of cases, by their SHA-256.
+pub(crate) fn policy_part(workspace: &Id, sha256: &str) -> String {
+    format!("policy-part/{workspace}/{sha256}")
+}
+
+/// Key of what is kept of a workspace's policies altogether.
+pub(crate) fn policy_totals(workspace: &Id) -> String {
+    format!("policy-totals/{workspace}")
+}
+
+/// Index of a workspace's policies, by name.
+pub(crate) fn policies_of(workspace: &Id) -> String {
+    format!("policies/{workspace}")
+}
+
 /// Index of all organizations, by time of creation.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
 
@@ -113,15 +143,22 @@ impl<T> Versioned<T> {
     }
 }
 
+impl<T: DeserializeOwned> Versioned<T> {
+    /// What was read under `key`, if anything was.
+    pub(crate) fn of(key: String, record: Option<&Record>) -> Result<Option<Self>, Error> {
+        let Some(record) = record else { return Ok(None) };
+        let value = decode(&key, record)?;
+        Ok(Some(Self { value, check: Check { key, version: Some(record.version) } }))
+    }
+}
+
 pub(crate) async fn read<T: DeserializeOwned>(
     store: &dyn Store,
     shard: Shard,
     key: String,
 ) -> Result<Option<Versioned<T>>, Error> {
     let records = store.read(shard, std::slice::from_ref(&key)).await?;
-    let Some(record) = records.into_iter().next().flatten() else { return Ok(None) };
-    let value = decode(&key, &record)?;
-    Ok(Some(Versioned { value, check: Check { key, version: Some(record.version) } }))
+    Versioned::of(key, records.first().and_then(Option::as_ref))
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(key: &str, record: &Record) -> Result<T, Error> {

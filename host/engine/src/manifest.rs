@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cronflow_policy_cases::{Attributes, Value};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{GateErrorKind, Position};
@@ -39,7 +40,7 @@ pub struct Manifest {
 }
 
 /// The free attributes that a policy reads, by where they stand.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredAttributes {
     /// In `context`.
@@ -66,7 +67,7 @@ pub struct Setting {
 }
 
 /// What evaluates a module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// `policy.cel`, one CEL expression.
@@ -106,7 +107,7 @@ impl Category {
 }
 
 /// The type of a free attribute or setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AttributeType {
     /// `true` or `false`.

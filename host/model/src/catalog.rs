@@ -43,6 +43,14 @@ pub struct Limits {
     pub batch: usize,
     /// Bytes of a request body.
     pub body_bytes: usize,
+    /// Bytes of a request body that uploads a policy.
+    pub upload_bytes: usize,
+    /// Policies of one workspace, those that are deleted not counted.
+    pub policies: usize,
+    /// Revisions that are kept of one policy.
+    pub policy_revisions: u64,
+    /// Bytes of modules and cases that are kept for one workspace.
+    pub policy_bytes: u64,
     /// Networks in one allow-list.
     pub allow_list: usize,
     /// Organizations that one gateway may be bound to by name.

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`] and [`credential`] (what a secret
-//! resolves to), [`organization`] (who owns it), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
+//! resolves to), [`organization`] (who owns it), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
 //! [`audit`], [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
@@ -23,6 +23,7 @@ pub mod network;
 pub mod object;
 pub mod organization;
 pub mod path;
+pub mod policy;
 pub mod secret;
 pub mod text;
 
@@ -36,4 +37,5 @@ pub use key::{ApiKey, KeyState, NewKey};
 pub use network::AllowList;
 pub use object::Object;
 pub use organization::{Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings};
+pub use policy::{Policy, PolicyBinding, PolicyMode, RevisionRef};
 pub use secret::{Pepper, PlainSecret, SecretDigest};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::Id;
 use crate::network::AllowList;
+use crate::policy::{PolicyBinding, RevisionRef};
 
 /// The customer: owns workspaces; the unit of sharding.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,8 +41,11 @@ pub struct Workspace {
     /// What else may be set.
     #[serde(default)]
     pub settings: WorkspaceSettings,
-    /// Revision of its own policy set; 0 while it has none.
+    /// Revision of its own policy set: grows with whatever changes what is in force; 0 while nothing ever was.
     pub policy_revision: u64,
+    /// Its own policies in force, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyBinding>,
     /// When it came to be.
     pub created_at: Timestamp,
 }
@@ -113,8 +117,17 @@ impl Workspace {
             network: Network::default(),
             settings: WorkspaceSettings::default(),
             policy_revision: 0,
+            policies: Vec::new(),
             created_at: now,
         }
+    }
+
+    /// Puts a revision of a policy in force, or takes the policy out, and counts the set's revision on.
+    pub(crate) fn bind(&mut self, name: &str, revision: Option<RevisionRef>) {
+        self.policies.retain(|bound| bound.name != name);
+        self.policies.extend(revision.map(|revision| PolicyBinding { name: name.to_owned(), revision }));
+        self.policies.sort_by(|a, b| a.name.cmp(&b.name));
+        self.policy_revision += 1;
     }
 }
 

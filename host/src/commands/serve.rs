@@ -15,7 +15,7 @@ use std::time::Duration;
 use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::{Installation, LifecycleError, dev_clock};
 use access_authority::policies::{Policies, Reload};
-use access_authority::{Authority, World};
+use access_authority::{Authority, FAILPOINTS, World};
 use access_engine::CompiledCache;
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
@@ -47,6 +47,9 @@ pub(crate) struct Serve {
     /// Write a JSON file once the host is ready.
     #[arg(long, env = "CRONFLOW_ACCESS_READY_FILE", value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Die at this point, so that what is left behind can be looked at; with --dev alone.
+    #[arg(long, env = "CRONFLOW_ACCESS_DIE_AT", value_name = "POINT", hide = true)]
+    die_at: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -90,7 +93,8 @@ impl Serve {
         };
         let keyring = Installation::open(store.as_ref(), &root, self.dev).await?;
         let world = World { store, clock, entropy };
-        let authority = Arc::new(Authority::new(world, catalog, keyring, policies, self.dev)?);
+        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?;
+        let authority = Arc::new(self.dying(authority)?);
         let app = Arc::new(App::new(Arc::clone(&authority), settings.trusted_proxies.clone().unwrap_or_default()));
 
         let (stop, stopping) = watch::channel(false);
@@ -123,6 +127,15 @@ impl Serve {
         opened.close().await?;
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// The same, that dies where it was told to.
+    fn dying(&self, authority: Authority) -> anyhow::Result<Authority> {
+        let Some(point) = &self.die_at else { return Ok(authority) };
+        if !self.dev {
+            bail!("--die-at is for tests of a dev host; leave it out, or serve with --dev");
+        }
+        authority.dying_at(point).with_context(|| format!("--die-at is one of {}", FAILPOINTS.join(", ")))
     }
 
     /// Which kind of installation it is comes before any key is made for it.

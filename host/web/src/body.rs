@@ -53,6 +53,11 @@ impl FromRequest<Arc<App>> for Body {
 }
 
 impl Body {
+    /// The same, which may have so many bytes.
+    pub(crate) fn up_to(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Reads the body as `T`. Unknown, missing and doubled fields are errors.
     pub(crate) async fn json<T: DeserializeOwned>(self, permit: &Permit) -> Result<T, Problem> {
         let is_json = self.is_json;

@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod network;
 pub(crate) mod organizations;
+pub(crate) mod policies;
 pub(crate) mod settings;
 pub(crate) mod usage;
 pub(crate) mod workspaces;

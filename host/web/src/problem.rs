@@ -1,5 +1,6 @@
 //! Errors out: RFC 9457 problem documents, with a stable `type` per code.
 
+use access_authority::policies::{FailedCase, Finding};
 use access_authority::{Answer, Error};
 use access_model::key::KeyError;
 use access_model::meter::QuotaView;
@@ -30,6 +31,8 @@ struct Parts {
     decision_id: Option<String>,
     retry_after: Option<u64>,
     quota: Option<QuotaView>,
+    findings: Vec<Finding>,
+    cases: Vec<FailedCase>,
 }
 
 impl Problem {
@@ -43,6 +46,8 @@ impl Problem {
             decision_id: None,
             retry_after: None,
             quota: None,
+            findings: Vec::new(),
+            cases: Vec::new(),
         }))
     }
 
@@ -63,6 +68,15 @@ impl Problem {
             Error::IdempotencyKeyReused => Self::new(422, "idempotency_key_reused", text),
             Error::Stale => Self::new(412, "stale", text),
             Error::NameTaken { .. } => Self::new(409, "name_taken", text),
+            Error::UploadRefused(refused) => {
+                let mut problem = Self::new(422, "policy_refused", text);
+                problem.0.findings = refused.findings;
+                problem.0.cases = refused.cases;
+                problem
+            }
+            Error::TooLarge { .. } => Self::new(413, "payload_too_large", text),
+            Error::Busy => Self::new(429, "busy", text).retry_after(1),
+            Error::Conflict(_) | Error::NotPublished(_) => Self::new(409, "conflict", text),
             Error::Archived(_) | Error::NotActive { .. } | Error::Transition(_) => Self::new(409, "conflict", text),
             Error::Contended => Self::new(409, "conflict", text).retry_after(1),
             Error::StoreUnavailable | Error::Unconfirmed => Self::new(503, "store_unavailable", text).retry_after(1),
@@ -139,6 +153,14 @@ pub(crate) struct Document<'a> {
     /// Names the decision that denied it.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<&'a str>,
+    /// What the gate objects to in a policy.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(with = "Vec<Finding>")]
+    findings: &'a [Finding],
+    /// Cases that a policy fails.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(with = "Vec<FailedCase>")]
+    cases: &'a [FailedCase],
 }
 
 impl IntoResponse for Problem {
@@ -152,6 +174,8 @@ impl IntoResponse for Problem {
             detail: &parts.detail,
             reasons: &parts.reasons,
             decision_id: parts.decision_id.as_deref(),
+            findings: &parts.findings,
+            cases: &parts.cases,
         };
         let json = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (parts.status, json).into_response();

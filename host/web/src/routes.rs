@@ -15,6 +15,7 @@ use access_authority::keys::{KeyRequest, KeyView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::network::{NetworkUpdate, NetworkView};
 use access_authority::organizations::{OrganizationRequest, OrganizationView};
+use access_authority::policies::{PolicyView, Publication, PutView, RevisionView, UploadRequest};
 use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
 use access_authority::usage::{UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
@@ -23,11 +24,11 @@ use axum::Router;
 use serde_json::{Map, Value};
 
 pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
-use self::endpoint::{any, get, post, put};
+use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
     audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network, organizations,
-    settings, usage, workspaces,
+    policies, settings, usage, workspaces,
 };
 
 /// Endpoints that serve one noun.
@@ -221,6 +222,56 @@ pub(crate) fn table() -> Vec<Group> {
                     .takes::<NetworkUpdate>()
                     .answers::<NetworkView>(200)
                     .versioned(),
+            ],
+        },
+        Group {
+            name: "Policies",
+            about: "A workspace's own policies. They narrow what its keys may do, never widen it, and have no say in managing.",
+            endpoints: vec![
+                put("/v1/workspaces/{workspace}/policies/{policy}", policies::put)
+                    .action(authority::policies::actions::PUT)
+                    .says("Upload a policy")
+                    .notes(policies::NOTES)
+                    .query::<policies::PutQuery>()
+                    .takes::<UploadRequest>()
+                    .answers::<PutView>(200)
+                    .also(422)
+                    .versioned(),
+                get("/v1/workspaces/{workspace}/policies", policies::list)
+                    .action(authority::policies::actions::LIST)
+                    .says("List policies, by name")
+                    .pages::<PolicyView>(),
+                get("/v1/workspaces/{workspace}/policies/{policy}", policies::show)
+                    .action(authority::policies::actions::GET)
+                    .says("Show a policy")
+                    .answers::<PolicyView>(200)
+                    .versioned(),
+                delete("/v1/workspaces/{workspace}/policies/{policy}", policies::delete)
+                    .action(authority::policies::actions::DELETE)
+                    .says("Take a policy away; its revisions are kept")
+                    .answers_nothing(204)
+                    .conditional(),
+                post("/v1/workspaces/{workspace}/policies/{policy}/publish", policies::publish)
+                    .action(authority::policies::actions::PUBLISH)
+                    .says("Put a revision in force")
+                    .takes::<Publication>()
+                    .answers::<PolicyView>(200)
+                    .versioned(),
+                post("/v1/workspaces/{workspace}/policies/{policy}/rollback", policies::rollback)
+                    .action(authority::policies::actions::ROLLBACK)
+                    .says("Put in force what was before, or nothing")
+                    .answers::<PolicyView>(200)
+                    .versioned(),
+                get("/v1/workspaces/{workspace}/policies/{policy}/revisions", policies::revisions)
+                    .action(authority::policies::actions::LIST)
+                    .named("policies.revisions")
+                    .says("List a policy's revisions, the latest first")
+                    .pages::<RevisionView>(),
+                get("/v1/workspaces/{workspace}/policies/{policy}/revisions/{revision}", policies::revision)
+                    .action(authority::policies::actions::GET)
+                    .named("policies.revision")
+                    .says("Show a revision, with all that was uploaded")
+                    .answers::<RevisionView>(200),
             ],
         },
         Group {

@@ -96,6 +96,11 @@ impl<'s> World<'s> {
 
     /// Makes what `segment` stands for; its id.
     fn make(&self, segment: &str, draw: &mut Draw) -> String {
+        match segment {
+            "policy" => return self.put_policy(draw),
+            "revision" => return "1".to_owned(),
+            _ => {}
+        }
         let maker = self.spec.maker(segment).unwrap_or_else(|| panic!("nothing makes what `{{{segment}}}` stands for"));
         let ids = self.make_segments(maker, draw);
         // Names may have to be new: what the document shows is taken once, then others are drawn.
@@ -109,6 +114,14 @@ impl<'s> World<'s> {
             }
         }
         panic!("`{}` makes nothing", maker.id());
+    }
+
+    /// A policy in force, of a few: a workspace has no room for many. What comes with a name of its own is not made by a POST.
+    fn put_policy(&self, draw: &mut Draw) -> String {
+        let name = format!("e2e-{}", draw.below(4));
+        let path = self.host.workspace(&format!("/policies/{name}?publish=true"));
+        self.host.operator().put(&path, &json!({ "engine": "cel", "source": "no_match()" })).check_json(200);
+        name
     }
 
     /// Texts that mean something to this host.

@@ -35,11 +35,12 @@ impl Authority {
         // identify
         let client = question.ip.as_ref().map(Address::ip);
         let by = gateway.map(|_| *asker.caller().entry.credential.id());
-        let caller = match self.identify(&question.credential, by, client, now).await {
+        let min_revision = question.min_revision;
+        let mut caller = match self.identify(&question.credential, by, client, now).await {
             Ok(caller) => caller,
             Err((refusal, retry_after)) => return self.refuse(subject, refusal, None, retry_after),
         };
-        subject.identified(&caller, &question);
+        subject.identified(&rules, &caller, &question);
 
         // gather: exhausted quotas answer here, before any policy runs
         if subject.is_shown()
@@ -48,6 +49,13 @@ impl Authority {
         {
             return self.refuse_quota(subject, quota);
         }
+        if let Some(least) = min_revision.filter(|_| subject.is_shown()) {
+            let known = self.with_policies_since(&mut caller, least).await;
+            subject.judged_by(&rules, &caller);
+            if let Err(refusal) = known {
+                return self.refuse(subject, refusal, None, Some(1));
+            }
+        }
         let gathered = match self.gather(&caller, gateway, question, now) {
             Ok(gathered) => gathered,
             Err(refusal) => return self.refuse(subject, refusal, None, None),
@@ -55,7 +63,10 @@ impl Authority {
         subject.gathered(&gathered);
 
         // evaluate
-        let decision = rules.set.decide(gathered.facts(&caller, gateway));
+        let decision = match self.evaluate(&rules, &caller, gathered.facts(&caller, gateway)) {
+            Ok(decision) => decision,
+            Err(refusal) => return self.refuse(subject, refusal, None, Some(1)),
+        };
 
         // settle
         self.settle(subject, &caller, decision, now).await

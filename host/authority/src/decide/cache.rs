@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::authority::lock;
 use crate::decide::meter::Meter;
+use crate::policies::tenant_set::TenantPolicies;
 use crate::records;
 use crate::usage::Uses;
 
@@ -54,6 +55,8 @@ pub(crate) struct OrganizationEntry {
 pub(crate) struct WorkspaceEntry {
     pub(crate) record: Workspace,
     pub(crate) facts: facts::Workspace,
+    /// Its own policies.
+    pub(crate) policies: TenantPolicies,
     /// Bytes of `facts` as JSON.
     pub(crate) size: usize,
 }

@@ -30,6 +30,8 @@ pub struct Question {
     pub resource: Resource,
     /// Free attributes.
     pub context: Attributes,
+    /// The workspace's policy revision that the decision must know of, at least.
+    pub min_revision: Option<u64>,
 }
 
 /// Facts, owned where they are the question's and shared where they are cached.

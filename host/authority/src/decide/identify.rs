@@ -201,7 +201,7 @@ impl Authority {
         let Credential::ApiKey(key) = &entry.credential else {
             return Ok(Some(Caller { entry, organization: None, workspace: None }));
         };
-        let cached = (self.cache.organization(&key.organization), self.cache.workspace(&key.workspace));
+        let cached = (self.cache.organization(&key.organization), self.cached_workspace(&key.workspace));
         let (organization, workspace) = match cached {
             (Some(organization), Some(workspace)) => (organization, workspace),
             _ => match self.read_parents(&key.organization, &key.workspace).await? {
@@ -228,14 +228,24 @@ impl Authority {
 
     pub(crate) async fn workspace(&self, id: &Id) -> Result<Option<Arc<WorkspaceEntry>>, Error> {
         self.check_fresh(id.home())?;
-        if let Some(entry) = self.cache.workspace(id) {
-            return Ok(Some(entry));
+        match self.cached_workspace(id) {
+            Some(entry) => Ok(Some(entry)),
+            None => self.read_workspace(id).await,
         }
+    }
+
+    /// What is remembered of a workspace, unless it is time to try again what could not be loaded.
+    fn cached_workspace(&self, id: &Id) -> Option<Arc<WorkspaceEntry>> {
+        self.cache.workspace(id).filter(|entry| !entry.policies.is_due(self.clock.monotonic()))
+    }
+
+    /// A workspace as it is in the store now, whatever is remembered of it.
+    pub(crate) async fn read_workspace(&self, id: &Id) -> Result<Option<Arc<WorkspaceEntry>>, Error> {
         let Some(began) = self.cache.generation(id.home()) else { return Ok(None) };
         let Some(found) = records::read(self.store.as_ref(), id.home(), records::workspace(id)).await? else {
             return Ok(None);
         };
-        Ok(Some(self.keep_workspace(began, found.value)))
+        Ok(Some(self.keep_workspace(began, found.value).await))
     }
 
     /// Both heads in one read: they live in one shard.
@@ -250,7 +260,7 @@ impl Authority {
         let [Some(of_organization), Some(of_workspace)] = found.as_slice() else { return Ok(None) };
         let [organization_key, workspace_key] = &keys;
         let organization = self.keep_organization(began, records::decode(organization_key, of_organization)?);
-        let workspace = self.keep_workspace(began, records::decode(workspace_key, of_workspace)?);
+        let workspace = self.keep_workspace(began, records::decode(workspace_key, of_workspace)?).await;
         Ok(Some((organization, workspace)))
     }
 
@@ -262,7 +272,7 @@ impl Authority {
         entry
     }
 
-    fn keep_workspace(&self, began: Generation, record: access_model::Workspace) -> Arc<WorkspaceEntry> {
+    async fn keep_workspace(&self, began: Generation, record: access_model::Workspace) -> Arc<WorkspaceEntry> {
         let list = |list: &Option<access_model::AllowList>| list.as_ref().map(access_model::AllowList::to_strings);
         let facts = facts::Workspace {
             id: record.id.to_string(),
@@ -271,7 +281,8 @@ impl Authority {
             egress_allow: list(&record.network.egress_allow),
         };
         let id = record.id;
-        let entry = Arc::new(WorkspaceEntry { size: json_size(&facts), record, facts });
+        let policies = self.tenant_policies(&record).await;
+        let entry = Arc::new(WorkspaceEntry { size: json_size(&facts), record, facts, policies });
         self.cache.fill(began, id, Entry::Workspace(Arc::clone(&entry)));
         entry
     }

@@ -11,6 +11,8 @@ pub(crate) enum Refusal {
     RateLimited(&'static str),
     /// The store could not answer.
     StoreUnavailable,
+    /// The workspace's own policies can't be asked, or not those that are meant.
+    PolicyUnavailable(String),
     /// The catalog knows no such action.
     UnknownAction(String),
     /// A gateway left open what its client asked.
@@ -27,6 +29,7 @@ impl Refusal {
             Self::Unauthenticated => ("unauthenticated", "the credential identifies nobody".to_owned()),
             Self::RateLimited(message) => ("rate_limited", message.to_owned()),
             Self::StoreUnavailable => ("store_unavailable", "the store is out of reach; try again".to_owned()),
+            Self::PolicyUnavailable(message) => ("policy_unavailable", message),
             Self::UnknownAction(message) => ("unknown_action", message),
             Self::NotStated(message) => ("request_not_stated", message),
             Self::NotAsked => ("not_permitted", "the asker may not ask for decisions".to_owned()),

@@ -47,6 +47,11 @@ impl Target {
         Self { kind: Some("key"), id: Some(key.to_string()), ..Self::workspace(workspace) }
     }
 
+    /// A policy of a workspace.
+    pub fn policy(workspace: Id, name: &str) -> Self {
+        Self { kind: Some("policy"), id: Some(name.chars().take(63).collect()), ..Self::workspace(workspace) }
+    }
+
     /// A gateway's credential.
     pub fn gateway(id: &Id) -> Self {
         Self { kind: Some("gateway"), id: Some(id.to_string()), ..Self::default() }

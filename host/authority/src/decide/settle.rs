@@ -12,6 +12,7 @@ use crate::decide::identify::Caller;
 use crate::decide::meter::Counted;
 use crate::decide::refusal::{Refusal, status_of};
 use crate::policies::Rules;
+use crate::policies::tenant_set::TenantPolicies;
 
 /// What is known so far of a decision's subject, for the answer and the log.
 pub(crate) struct Subject<'a> {
@@ -35,14 +36,23 @@ impl<'a> Subject<'a> {
     }
 
     /// Remembers who it is. A gateway learns nothing about credentials of organizations that it isn't bound to.
-    pub(crate) fn identified(&mut self, caller: &Caller, question: &Question) {
+    pub(crate) fn identified(&mut self, rules: &Rules, caller: &Caller, question: &Question) {
         let environment = question.environment.clone();
         self.principal = Some(PrincipalView { entry: Arc::clone(&caller.entry), environment });
-        self.policy_revision = caller.workspace.as_ref().map_or(0, |workspace| workspace.record.policy_revision);
+        self.judged_by(rules, caller);
         let own = caller.entry.principal.organization.as_deref();
         self.shown = self.gateway.is_none_or(|gateway| {
             gateway.organizations.iter().any(|bound| bound == "*" || Some(bound.as_str()) == own)
         });
+    }
+
+    /// Remembers which policies decide.
+    pub(crate) fn judged_by(&mut self, rules: &Rules, caller: &Caller) {
+        let Some(workspace) = &caller.workspace else { return };
+        self.policy_revision = workspace.record.policy_revision;
+        if let TenantPolicies::Loaded(own) = &workspace.policies {
+            self.set_digest = own.digest_with(rules);
+        }
     }
 
     /// Whether the asker may learn about the credential.

@@ -36,6 +36,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) ip: Option<&'a str>,
     pub(crate) environment: Option<&'a str>,
     pub(crate) context: BTreeMap<String, String>,
+    pub(crate) min_revision: Option<u64>,
 }
 
 impl Default for Ask<'_> {
@@ -49,6 +50,7 @@ impl Default for Ask<'_> {
             ip: Some("203.0.113.7"),
             environment: Some("production"),
             context: BTreeMap::new(),
+            min_revision: None,
         }
     }
 }
@@ -145,6 +147,7 @@ impl Bench {
             action: ask.action.map(str::to_owned),
             resource: Resource::default(),
             context: ask.context.into_iter().map(|(name, text)| (name, Value::Text(text))).collect(),
+            min_revision: ask.min_revision,
         };
         host.authorize(&permit, question).await
     }

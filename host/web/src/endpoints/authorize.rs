@@ -42,6 +42,10 @@ pub(crate) struct QuestionBody {
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     #[schemars(extend("x-catalog" = "attributes"))]
     context: Attributes,
+    /// The least policy revision of the workspace that the decision must know of, as a publish answered it; a host that knows
+    /// of no such one denies `policy_unavailable`.
+    #[serde(default)]
+    min_revision: Option<u64>,
 }
 
 fn example() -> Value {
@@ -119,6 +123,7 @@ impl QuestionBody {
             action: self.action,
             resource: self.resource.0,
             context: self.context,
+            min_revision: self.min_revision,
         })
     }
 }

@@ -65,6 +65,7 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
         action: None,
         resource: Resource::default(),
         context: Attributes::new(),
+        min_revision: None,
     };
     Ok(answer::tell(&headers, app.authority.authorize(&permit, question).await))
 }

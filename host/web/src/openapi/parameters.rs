@@ -1,5 +1,6 @@
 //! Parameters: ids in the path, fields of the query, and headers.
 
+use access_model::policy::POLICY_NAME_PATTERN;
 use access_model::{Id, IdKind};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -54,9 +55,19 @@ fn in_path(segment: &str) -> Value {
     };
     let schema = match kind {
         Some(kind) => json!({ "type": "string", "pattern": Id::pattern(&[kind]) }),
+        None if segment == "policy" => json!({ "type": "string", "pattern": POLICY_NAME_PATTERN }),
+        None if segment == "revision" => json!({ "type": "integer", "minimum": 1 }),
         None => json!({ "type": "string" }),
     };
     let mut parameter = json!({ "name": segment, "in": "path", "required": true, "schema": schema });
+    let shown =
+        [("policy", "Name of the policy.", json!("office-hours")), ("revision", "Number of the revision.", json!(1))];
+    if let (Some((_, description, example)), Some(fields)) =
+        (shown.into_iter().find(|(name, ..)| *name == segment), parameter.as_object_mut())
+    {
+        fields.insert("description".into(), json!(description));
+        fields.insert("example".into(), example);
+    }
     if let (Some(kind), Some(fields)) = (kind, parameter.as_object_mut()) {
         fields.insert("description".into(), json!(format!("Public id of the {segment}.")));
         fields.insert("example".into(), json!(Id::example(kind)));

@@ -21,7 +21,12 @@ const ROWS: [Row; 13] = [
     (412, "Stale", "It was changed since the `ETag` in `If-Match` was shown. Show it again, then change it.", &[]),
     (413, "PayloadTooLarge", "The body is larger than the catalog allows.", &[]),
     (415, "UnsupportedMediaType", "The body does not say that it is JSON.", &[]),
-    (422, "IdempotencyKeyReused", "The `Idempotency-Key` was used before, for another request.", &[]),
+    (
+        422,
+        "Unprocessable",
+        "The `Idempotency-Key` was used before, for another request; or a policy did not pass the gate, and `findings` say why.",
+        &[],
+    ),
     (429, "RateLimited", "Too many requests.", &["Retry-After", "RateLimit", "RateLimit-Policy"]),
     (503, "Unavailable", "The store is out of reach, so nothing can be decided.", &["Retry-After"]),
 ];

@@ -47,6 +47,8 @@ pub(crate) struct Endpoint {
     pub(crate) idempotent: bool,
     /// Whether what it shows or changes has an `ETag`.
     pub(crate) versioned: bool,
+    /// Whether it takes away what has one.
+    pub(crate) conditional: bool,
 }
 
 /// A body that is taken.
@@ -82,6 +84,11 @@ pub(crate) fn put<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handl
     Endpoint::new("put", path, routing::put(handler))
 }
 
+/// An endpoint that takes something away.
+pub(crate) fn delete<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
+    Endpoint::new("delete", path, routing::delete(handler))
+}
+
 /// An endpoint that takes every method alike; documents show it as a GET.
 pub(crate) fn any<H: Handler<T, Arc<App>>, T: 'static>(path: &'static str, handler: H) -> Endpoint {
     Endpoint { writes: false, ..Endpoint::new("any", path, routing::any(handler)) }
@@ -106,6 +113,7 @@ impl Endpoint {
             writes: true,
             idempotent: false,
             versioned: false,
+            conditional: false,
         }
     }
 
@@ -126,7 +134,7 @@ impl Endpoint {
 
     /// Whether it takes `If-Match`.
     pub(crate) const fn takes_if_match(&self) -> bool {
-        self.versioned && self.writes
+        (self.versioned || self.conditional) && self.writes
     }
 
     /// The names of its path's segments that stand for something.
@@ -229,6 +237,11 @@ impl Endpoint {
     /// Takes an `Idempotency-Key`.
     pub(crate) fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
+    }
+
+    /// Takes `If-Match`, and shows nothing.
+    pub(crate) fn conditional(self) -> Self {
+        Self { conditional: true, ..self }
     }
 
     /// What it shows has an `ETag`; where it changes that, it takes `If-Match`.

@@ -1,0 +1,74 @@
+//! Publish: put a kept revision in force.
+
+use access_model::{PolicyBinding, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::change::{Changed, told};
+use super::kept::Revision;
+use super::{PolicyView, actions};
+use crate::authority::Authority;
+use crate::current::{Current, IfMatch};
+use crate::decide::Permit;
+use crate::error::Error;
+use crate::records::TRIES;
+
+/// What is to be put in force.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PolicyPublication")]
+pub struct Publication {
+    /// The revision; the same one again changes nothing.
+    #[schemars(range(min = 1), example = &1)]
+    pub revision: u64,
+}
+
+impl Authority {
+    /// Puts a revision of the policy `name` in force. When this returns, decisions on this host follow it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Stale`]; [`Error::Conflict`] when it can't be loaded.
+    pub async fn publish_policy(
+        &self,
+        permit: &Permit,
+        name: &str,
+        publication: &Publication,
+        if_match: &IfMatch,
+    ) -> Result<Current<PolicyView>, Error> {
+        permit.covers(actions::PUBLISH)?;
+        let workspace = permit.workspace_id()?;
+        for _ in 0..TRIES {
+            let books = self.read_policy_books(&workspace, name).await?;
+            let policy = books.alive(name)?;
+            books.check(if_match)?;
+            let revision = self.get_revision(&workspace, name, publication.revision).await?;
+            if policy.value.published.as_ref() == Some(&revision.reference()) {
+                return Ok(Current { shown: (&policy.value).into(), version: policy.version() });
+            }
+            let binding = PolicyBinding { name: name.to_owned(), revision: revision.reference() };
+            let package = self.load_packages(&workspace, &[&binding]).await?.pop();
+            let mut changed = books.unchanged(policy.value.clone());
+            self.put_in_force(&mut changed, permit, &revision, self.clock.now())?;
+            let shown = PolicyView::from(&changed.policy);
+            if let Some(version) = self.land_policy(&books, changed, package.as_ref()).await? {
+                return Ok(Current { shown, version });
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Puts a revision in force, in what a change makes of the books.
+    pub(super) fn put_in_force(
+        &self,
+        changed: &mut Changed,
+        permit: &Permit,
+        revision: &Revision,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Changed { policy, workspace, commit } = changed;
+        let before = told(policy.published.as_ref())?;
+        policy.publish(revision.reference(), workspace, now);
+        let name = policy.name.clone();
+        self.record_policy_change(commit, permit, &name, before, told(policy.published.as_ref())?)
+    }
+}

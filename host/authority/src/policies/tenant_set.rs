@@ -1,0 +1,220 @@
+//! A workspace's own set, loaded: found with its head, decided with beside the platform's.
+//!
+//! A set is worked out once for each state of what is in force, by whoever needs it first, off the runtime; what it has in
+//! common with the workspace's last one is taken over, counters included. One that can't be loaded is a value, too: what its
+//! policies would have seen is denied until it can.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use access_engine::{Binding, GateError, Mode, PolicyPackage, PolicySet};
+use access_model::audit::sha256_hex;
+use access_model::{Id, PolicyBinding, PolicyMode, Workspace};
+use arc_swap::ArcSwapOption;
+use cronflow_policy_cases::{Decision, FactsRef};
+use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
+
+use super::platform::Rules;
+use crate::authority::Authority;
+use crate::error::Error;
+
+/// Sets that are kept at hand besides those of cached workspaces.
+const SETS: usize = 4_096;
+/// Workspaces whose last set is remembered for as long as somebody has it.
+const NEWEST: usize = 100_000;
+/// Sets that are worked out at once.
+const AT_ONCE: usize = 2;
+/// Before loading is tried again that failed.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// What a workspace's head says of its own policies, as this host has it.
+#[derive(Debug, Clone)]
+pub(crate) enum TenantPolicies {
+    /// It has none in force.
+    None,
+    /// They are in force.
+    Loaded(Arc<TenantSet>),
+    /// They can't be loaded; to be tried again at an instant of monotonic time.
+    Unavailable(Duration),
+}
+
+/// A set, ready to decide.
+#[derive(Debug)]
+pub(crate) struct TenantSet {
+    pub(crate) set: PolicySet,
+    /// In the set's order.
+    pub(crate) bound: Vec<Bound>,
+    // The digest of this and a platform set together, for the platform set that it was last asked with.
+    paired: ArcSwapOption<(Arc<str>, Arc<str>)>,
+}
+
+/// A policy in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    pub(crate) binding: PolicyBinding,
+    package: Arc<PolicyPackage>,
+}
+
+/// Sets by what is in force.
+#[derive(Debug)]
+pub(crate) struct TenantSets {
+    sets: Cache<(Id, String), Arc<TenantSet>>,
+    newest: Cache<Id, Weak<TenantSet>>,
+    working: Semaphore,
+}
+
+impl Default for TenantSets {
+    fn default() -> Self {
+        Self { sets: Cache::new(SETS), newest: Cache::new(NEWEST), working: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl TenantPolicies {
+    /// Whether loading failed, and is to be tried again.
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        matches!(self, Self::Unavailable(again) if *again <= now)
+    }
+}
+
+impl TenantSet {
+    fn new(bound: Vec<Bound>) -> Result<Self, Vec<GateError>> {
+        let bindings = bound.iter().map(|Bound { binding, package }| Binding {
+            mode: match binding.revision.mode {
+                PolicyMode::Enforce => Mode::Enforce,
+                PolicyMode::Monitor => Mode::Monitor,
+            },
+            ..Binding::tenant(Arc::clone(package))
+        });
+        Ok(Self { set: PolicySet::new(bindings)?, bound, paired: ArcSwapOption::empty() })
+    }
+
+    /// Decides by the platform's set and this.
+    pub(crate) fn decide(&self, rules: &Rules, facts: FactsRef<'_>) -> Decision {
+        let quickly = rules.set.decide_inline(Some(&self.set), facts);
+        quickly.unwrap_or_else(|| rules.set.decide_with(Some(&self.set), facts))
+    }
+
+    /// The digest of everything that decides: platform set, catalog, and this.
+    pub(crate) fn digest_with(&self, rules: &Rules) -> Arc<str> {
+        let paired = self.paired.load();
+        if let Some((platform, both)) = paired.as_deref()
+            && Arc::ptr_eq(platform, &rules.digest)
+        {
+            return Arc::clone(both);
+        }
+        let both: Arc<str> = sha256_hex(format!("{}\n{}", rules.digest, self.set.digest()).as_bytes()).into();
+        self.paired.store(Some(Arc::new((Arc::clone(&rules.digest), Arc::clone(&both)))));
+        both
+    }
+}
+
+/// Names what is in force. A store that comes back older than it was may give a revision's number twice.
+fn key_of(workspace: &Workspace) -> Result<(Id, String), Error> {
+    let json = serde_json::to_vec(&(workspace.policy_revision, &workspace.policies)).map_err(Error::internal)?;
+    Ok((workspace.id, sha256_hex(&json)))
+}
+
+impl Authority {
+    /// What `workspace` has in force, loaded.
+    pub(crate) async fn tenant_policies(&self, workspace: &Workspace) -> TenantPolicies {
+        if workspace.policies.is_empty() {
+            return TenantPolicies::None;
+        }
+        match self.tenant_set(workspace, None).await {
+            Ok(set) => TenantPolicies::Loaded(set),
+            Err(error) => {
+                tracing::error!(workspace = %workspace.id, revision = workspace.policy_revision, %error,
+                    "a workspace's policies can't be loaded; what they see is denied");
+                metrics::counter!("access_policy_set_failures_total").increment(1);
+                TenantPolicies::Unavailable(self.clock.monotonic() + AGAIN_AFTER)
+            }
+        }
+    }
+
+    /// The set that `workspace` names, worked out by one of all who ask for it. `fresh` is a package of it that is at hand.
+    pub(crate) async fn tenant_set(
+        &self,
+        workspace: &Workspace,
+        fresh: Option<&Arc<PolicyPackage>>,
+    ) -> Result<Arc<TenantSet>, Error> {
+        let key = key_of(workspace)?;
+        let set = self.tenant_sets.sets.get_or_insert_async(&key, self.load_set(workspace, fresh)).await?;
+        self.tenant_sets.newest.insert(workspace.id, Arc::downgrade(&set));
+        Ok(set)
+    }
+
+    async fn load_set(
+        &self,
+        workspace: &Workspace,
+        fresh: Option<&Arc<PolicyPackage>>,
+    ) -> Result<Arc<TenantSet>, Error> {
+        let _turn = self.tenant_sets.working.acquire().await.map_err(Error::internal)?;
+        let newest = self.tenant_sets.newest.get(&workspace.id).and_then(|newest| newest.upgrade());
+        let known = |binding: &PolicyBinding| {
+            let known = newest.iter().flat_map(|newest| &newest.bound);
+            known.clone().find(|bound| is_same(&bound.binding, binding)).map(|bound| Arc::clone(&bound.package))
+        };
+        let mut packages: BTreeMap<&str, Arc<PolicyPackage>> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for binding in &workspace.policies {
+            let at_hand = fresh.filter(|package| package.name() == binding.name).cloned();
+            match at_hand.or_else(|| known(binding)) {
+                Some(package) => drop(packages.insert(&binding.name, package)),
+                None => missing.push(binding),
+            }
+        }
+        let loaded = self.load_packages(&workspace.id, &missing).await?;
+        packages.extend(missing.iter().map(|binding| binding.name.as_str()).zip(loaded));
+        let bound = workspace.policies.iter().filter_map(|binding| {
+            let package = Arc::clone(packages.get(binding.name.as_str())?);
+            Some(Bound { binding: binding.clone(), package })
+        });
+        let set = TenantSet::new(bound.collect()).map_err(|errors| unloadable(&errors))?;
+        Ok(Arc::new(set))
+    }
+
+    /// Packages of kept revisions, in the order asked for.
+    pub(super) async fn load_packages(
+        &self,
+        workspace: &Id,
+        wanted: &[&PolicyBinding],
+    ) -> Result<Vec<Arc<PolicyPackage>>, Error> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gone = |binding: &PolicyBinding| {
+            Error::internal(format!("revision {} of policy `{}` is not whole", binding.revision.revision, binding.name))
+        };
+        let names: Vec<_> = wanted.iter().map(|binding| (binding.name.as_str(), binding.revision.revision)).collect();
+        let revisions = self.read_revisions(workspace, &names).await?;
+        let mut uploads = Vec::new();
+        let mut modules = Vec::new();
+        for (binding, revision) in wanted.iter().zip(&revisions) {
+            let revision = revision.as_ref().filter(|kept| kept.reference() == binding.revision);
+            modules.push(revision.ok_or_else(|| gone(binding))?.module.clone());
+        }
+        let parts = self.read_parts(workspace, &modules).await?;
+        for (binding, revision) in wanted.iter().zip(revisions.iter().flatten()) {
+            let module = parts.get(&revision.module).ok_or_else(|| gone(binding))?;
+            uploads.push(revision.upload(&binding.name, module));
+        }
+        let sandbox = Arc::clone(self.policies.sandbox());
+        let verify = move || {
+            let package = |upload| PolicyPackage::from_upload(upload, &sandbox).map(Arc::new);
+            uploads.iter().map(package).collect::<Result<Vec<_>, _>>()
+        };
+        let verified = tokio::task::spawn_blocking(verify).await.map_err(Error::internal)?;
+        verified.map_err(|errors| unloadable(&errors))
+    }
+}
+
+/// Whether a package of the one is a package of the other.
+fn is_same(one: &PolicyBinding, other: &PolicyBinding) -> bool {
+    one.name == other.name && one.revision.digest == other.revision.digest
+}
+
+fn unloadable(errors: &[GateError]) -> Error {
+    Error::internal(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
