@@ -1,6 +1,7 @@
 //! A folder of policies in place of the built-in set: every rule lives there, and changes without a restart.
 
 mod swapping;
+mod wasm;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -39,7 +39,9 @@ pub fn examine(upload: &Upload, sandbox: &Sandbox) -> Result<Examined, Refused> 
     let package = PolicyPackage::from_upload(upload, sandbox).map_err(|findings| Refused { findings, cases: None })?;
     let mut checks = Vec::new();
     let (cost, facts_read) = match package.module() {
-        Module::Cel(_) => (Cost { unit: CostUnit::Steps, typical: 0, at_most: 0, limit: 0 }, Vec::new()),
+        Module::Cel(program) => {
+            (Cost { unit: CostUnit::Steps, typical: 0, at_most: 0, limit: 0 }, program.facts_read())
+        }
         Module::Wasm(guest) => {
             let trial = trial::run(guest, &upload.settings).map_err(|found| Refused {
                 findings: found.into_iter().map(|kind| GateError::package(&upload.name, kind)).collect(),

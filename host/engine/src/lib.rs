@@ -2,7 +2,7 @@
 //!
 //! Reading order: `manifest` (what a policy says about itself), `package` (a policy's folder, read and verified),
 //! `upload` and `gate` (what a tenant sends, and what it must pass), `module` (what is evaluated: `cel` or `wasm`), `set` (packages bound with settings and a mode, and
-//! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run),
+//! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run), `trace` (a judgement, explained),
 //! `baseline` (the policies that ship in the binary), `error` (why the gate refuses).
 //!
 //! To add a policy: a folder under `policies/` with `manifest.toml`, `policy.cel`, `README.md` and `cases.toml`; the
@@ -24,6 +24,7 @@ mod module;
 mod package;
 mod set;
 mod text;
+mod trace;
 mod trial;
 mod upload;
 mod wasm;
@@ -37,6 +38,7 @@ pub use manifest::{AttributeType, Category, DeclaredAttributes, Engine, Manifest
 pub use module::Fault;
 pub use package::{PolicyPackage, load_dir};
 pub use set::{Binding, Mode, Observation, Origin, PolicySet};
+pub use trace::{Judgement, Leaf, Outcome, Span, Step, Trace};
 pub use upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
 pub use wasm::{CompiledCache, Compiler, Limits, Sandbox, SandboxError, compile_as_child};
 

@@ -7,6 +7,7 @@ use cronflow_policy_cases::{Attributes, FactsRef, Verdict};
 use crate::cel::{self, Findings, Program, Values};
 use crate::error::GateErrorKind;
 use crate::manifest::{Engine, Manifest};
+use crate::trace::{Leaf, Outcome, Step, Trace};
 use crate::wasm::{FactsView, Fuel, Guest, Limits, Sandbox, Spent};
 
 /// A verified module. A further kind is a further variant, and nothing outside this file need know.
@@ -108,5 +109,21 @@ impl Module {
                 guest.evaluate(view, settings, fuel)
             }
         }
+    }
+
+    /// Judges, and says how. `bytes` are those that it was verified from. What a WASM module reads can't be seen, so its
+    /// last step names all the facts.
+    pub(crate) fn explain(&self, bytes: &[u8], facts: &Facts<'_>, settings: &Attributes) -> Trace {
+        if let Self::Cel(program) = self {
+            return program.explain(std::str::from_utf8(bytes).unwrap_or_default(), &facts.values, settings);
+        }
+        let mut fuel = Fuel(self.limits().map_or(0, |limits| limits.fuel));
+        let (said, Spent { lines, .. }) = self.evaluate(facts, settings, &mut fuel);
+        let step = |text, outcome, leaves| Step { span: None, text, outcome, leaves };
+        let mut steps: Vec<Step> = lines.into_iter().map(|line| step(line, Outcome::Noted, Vec::new())).collect();
+        let outcome = said.as_ref().map_or_else(|fault| Outcome::Error(fault.code()), |_| Outcome::Decided);
+        let all = Leaf { path: "facts".to_owned(), value: serde_json::to_value(facts.plain).unwrap_or_default() };
+        steps.push(step("evaluate".to_owned(), outcome, vec![all]));
+        Trace { steps, verdict: said.into() }
     }
 }

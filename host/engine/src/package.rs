@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use cronflow_policy_cases::CaseFile;
+use cronflow_policy_cases::{Attributes, CaseFile, FactsRef};
 use sha2::{Digest, Sha256};
 
 use crate::cel;
 use crate::error::{GateError, GateErrorKind, Position};
 use crate::manifest::{Engine, Manifest};
-use crate::module::Module;
+use crate::module::{Facts, Module};
+use crate::trace::Trace;
 use crate::upload::Upload;
 use crate::wasm::{self, Sandbox};
 
@@ -128,6 +129,15 @@ impl PolicyPackage {
             cases: Some(upload.cases.clone()),
             readme: None,
         })
+    }
+
+    /// Judges facts as a binding with these settings would, and says how.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn explain(&self, facts: FactsRef<'_>, settings: &Attributes) -> Result<Trace, String> {
+        let settings = self.manifest.settle_settings(settings)?;
+        Ok(self.module.explain(&self.bytes, &Facts::new(facts), &settings))
     }
 
     /// The policy's name.

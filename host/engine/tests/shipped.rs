@@ -1,6 +1,6 @@
 //! The policies that ship: complete, verified, and right on every one of their cases.
 
-#![expect(clippy::panic, reason = "what tests share fails like tests")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what tests share fails like tests")]
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn lines(errors: &[access_engine::GateError]) -> String {
 }
 
 fn sandbox() -> Sandbox {
-    Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap()
+    Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

@@ -34,6 +34,17 @@ pub(super) fn too_deep(expr: &IdedExpr) -> bool {
     false
 }
 
+/// Visits every node in the order of the source, without recursion.
+pub(super) fn for_each_node<'e>(expr: &'e IdedExpr, mut visit: impl FnMut(&'e IdedExpr)) {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        visit(expr);
+        let first = open.len();
+        for_children(expr, |child| open.push(child));
+        open.get_mut(first..).unwrap_or_default().reverse();
+    }
+}
+
 fn for_children<'e>(expr: &'e IdedExpr, mut visit: impl FnMut(&'e IdedExpr)) {
     let entry = |entry: &'e EntryExpr, visit: &mut dyn FnMut(&'e IdedExpr)| match entry {
         EntryExpr::StructField(field) => visit(&field.value),

@@ -4,7 +4,7 @@
 //! recursive sees the source), `parse` (the parser, on a stack of its own), `bounds` (how large and deep a tree may be),
 //! `lower` and `names` (the profile: what is allowed, and names turned into slots), `verdicts` (the shape `condition ?
 //! verdict : verdict`), `condition` (the commonest conditions, answered directly), `values` (facts as CEL values,
-//! borrowed), `functions` (addresses and sets), `program` (what is left: evaluated).
+//! borrowed), `functions` (addresses and sets), `program` (what is left: evaluated), `trace` (the same, explained).
 //!
 //! The crate `cel` has no checker, no cost limit and no interrupt, so nothing reaches its evaluator that this gate has
 //! not bounded: sizes, depth and chains are counted, comprehensions range over lists of the facts only, and every name
@@ -22,6 +22,7 @@ mod program;
 mod scan;
 mod schema;
 mod slot;
+mod trace;
 mod values;
 mod verdicts;
 
@@ -39,19 +40,22 @@ pub(crate) type Findings = Vec<(Option<Position>, GateErrorKind)>;
 /// Verifies a module's source. What comes back never aborts, and errs only with a fixed code.
 pub(crate) fn compile(source: &str, manifest: &Manifest) -> Result<Program, Findings> {
     scan::scan(source).map_err(|finding| vec![finding])?;
-    let unverifiable = || vec![(None, GateErrorKind::Unverifiable)];
-    // The scan bounds how deep the parser can recurse, but not in bytes of stack, which depend on the build. So parsing,
-    // lowering and the dropping of what is refused happen on a stack that is ample for every input within the limits.
+    on_gate_stack(|| verify(source, manifest)).unwrap_or_else(|| Err(vec![(None, GateErrorKind::Unverifiable)]))
+}
+
+/// The scan bounds how deep the parser can recurse, but not in bytes of stack, which depend on the build. So parsing,
+/// lowering and the dropping of what is refused happen on a stack that is ample for every input within the limits. `None`
+/// where it panicked or there is no thread to be had.
+fn on_gate_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("policy gate".to_owned())
             .stack_size(limits::GATE_STACK_BYTES)
-            .spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(|| verify(source, manifest))))
-            .map_err(|_| unverifiable())?
+            .spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(work)))
+            .ok()?
             .join()
+            .ok()?
             .ok()
-            .and_then(Result::ok)
-            .unwrap_or_else(|| Err(unverifiable()))
     })
 }
 

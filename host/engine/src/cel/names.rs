@@ -9,8 +9,7 @@ use super::slot::{Place, Slot};
 use crate::error::GateErrorKind;
 use crate::text::closest;
 
-const PLACES: [(Place, &str); 3] =
-    [(Place::Context, "context"), (Place::Resource, "resource.attributes"), (Place::Settings, "settings")];
+const PLACES: [Place; 3] = [Place::Context, Place::Resource, Place::Settings];
 
 impl Lowering {
     /// `a.b.c`, or `has(a.b.c)`.
@@ -49,8 +48,8 @@ impl Lowering {
         if matches!(path, "" | "settings") {
             return Err(no_value(written));
         }
-        for (place, prefix) in PLACES {
-            if let Some(name) = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')) {
+        for place in PLACES {
+            if let Some(name) = path.strip_prefix(place.prefix()).and_then(|rest| rest.strip_prefix('.')) {
                 return self.attribute(place, name, test).ok_or_else(|| self.undeclared(place, name, written));
             }
         }
@@ -115,7 +114,7 @@ impl Lowering {
         }
         segments.reverse();
         let path = segments.join(".");
-        PLACES.into_iter().find(|(_, prefix)| *prefix == path).map(|(place, _)| place)
+        PLACES.into_iter().find(|place| place.prefix() == path)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Parsing, and where a node of the tree stands in the source.
 
+use std::sync::Arc;
+
 use cel::IdedExpr;
+use cel::common::ast::SourceInfo;
 use cel::parser::{ParseErrors, PrattParser};
 
 use super::{Findings, limits};
@@ -40,14 +43,19 @@ fn position(line: isize, column: isize) -> Option<Position> {
     }
 }
 
-/// Gives findings their positions.
-pub(crate) fn locate(source: &str, findings: Vec<NodeFinding>) -> Findings {
+/// Where the nodes of a source's tree stand.
+pub(crate) fn offsets(source: &str) -> Option<Arc<SourceInfo>> {
     // The parser numbers nodes as it reads and hands their offsets out with errors only. So the source is read again
     // with a bracket too many at its end: the same numbers, and an error that carries the offsets.
-    let offsets = match parser().parse(&format!("{source}\n)")) {
+    match parser().parse(&format!("{source}\n)")) {
         Ok(_) => None,
         Err(ParseErrors { errors }) => errors.into_iter().find_map(|error| error.source_info),
-    };
+    }
+}
+
+/// Gives findings their positions.
+pub(crate) fn locate(source: &str, findings: Vec<NodeFinding>) -> Findings {
+    let offsets = offsets(source);
     let place = |id: u64| {
         let (start, _) = offsets.as_ref()?.offset_for(id)?;
         Some(Position::of(source, usize::try_from(start).ok()?))

@@ -14,19 +14,19 @@ use crate::module::Fault;
 use crate::text::clean_message;
 
 /// A tree of conditions with a verdict at the end of every branch. Verdicts never become CEL values, so no operator of
-/// CEL can swallow one.
+/// CEL can swallow one. `at` is the number that the parser gave the node.
 #[derive(Debug)]
 pub(crate) enum Rule {
     /// `condition ? then : otherwise`
-    When { condition: Condition, then: Box<Rule>, otherwise: Box<Rule> },
+    When { condition: Condition, then: Box<Rule>, otherwise: Box<Rule>, at: u64 },
     /// `permit()`
-    Permit,
+    Permit { at: u64 },
     /// `no_match()`
-    NoMatch,
+    NoMatch { at: u64 },
     /// `step_up(seconds)`
-    StepUp(u32),
+    StepUp { seconds: u32, at: u64 },
     /// `forbid("code", message)`
-    Forbid { code: String, message: Message },
+    Forbid { code: String, message: Message, at: u64 },
 }
 
 /// A reason's message.
@@ -58,13 +58,13 @@ impl Program {
         let mut rule = &self.rule;
         loop {
             match rule {
-                Rule::When { condition, then, otherwise } => {
+                Rule::When { condition, then, otherwise, .. } => {
                     rule = if condition.holds(&scope)? { then } else { otherwise };
                 }
-                Rule::Permit => return Ok(Verdict::permit()),
-                Rule::NoMatch => return Ok(Verdict::no_match()),
-                Rule::StepUp(seconds) => return Ok(Verdict::step_up(*seconds)),
-                Rule::Forbid { code, message } => {
+                Rule::Permit { .. } => return Ok(Verdict::permit()),
+                Rule::NoMatch { .. } => return Ok(Verdict::no_match()),
+                Rule::StepUp { seconds, .. } => return Ok(Verdict::step_up(*seconds)),
+                Rule::Forbid { code, message, .. } => {
                     let message = match message {
                         Message::Fixed(message) => message.clone(),
                         Message::Made(expression) => text(expression, &scope)?,
@@ -98,8 +98,9 @@ impl Rule {
     pub(crate) fn plain(condition: IdedExpr) -> Self {
         Self::When {
             condition: Condition::Cel(condition),
-            then: Box::new(Self::Permit),
-            otherwise: Box::new(Self::NoMatch),
+            then: Box::new(Self::Permit { at: 0 }),
+            otherwise: Box::new(Self::NoMatch { at: 0 }),
+            at: 0,
         }
     }
 }

@@ -15,6 +15,17 @@ pub(crate) enum Place {
     Settings,
 }
 
+impl Place {
+    /// The path that names there begin with.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Context => "context",
+            Self::Resource => "resource.attributes",
+            Self::Settings => "settings",
+        }
+    }
+}
+
 /// A free attribute that the manifest declares.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Declared {

@@ -217,7 +217,7 @@ impl VariableResolver for Scope<'_, '_> {
 }
 
 impl Scope<'_, '_> {
-    fn place(&self, place: Place) -> &Attributes {
+    pub(crate) fn place(&self, place: Place) -> &Attributes {
         match place {
             Place::Context => self.values.context,
             Place::Resource => self.values.resource.attributes,
@@ -256,6 +256,10 @@ pub(crate) struct Texts<'a> {
 impl<'a> Texts<'a> {
     fn new(texts: &'a (impl AsRef<[String]> + ?Sized)) -> Self {
         Self { texts: texts.as_ref(), list: OnceLock::new() }
+    }
+
+    pub(crate) fn texts(&self) -> &'a [String] {
+        self.texts
     }
 
     /// Whether any string is in both.

@@ -53,13 +53,13 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
             let condition = Condition::of(lowering.expression(condition));
             let then = verdict(then, lowering, codes);
             let otherwise = verdict(otherwise, lowering, codes);
-            Some(Rule::When { condition, then: Box::new(then?), otherwise: Box::new(otherwise?) })
+            Some(Rule::When { condition, then: Box::new(then?), otherwise: Box::new(otherwise?), at: id })
         }
-        ("permit", 0) => Some(Rule::Permit),
-        ("no_match", 0) => Some(Rule::NoMatch),
+        ("permit", 0) => Some(Rule::Permit { at: id }),
+        ("no_match", 0) => Some(Rule::NoMatch { at: id }),
         ("step_up", 1) => match args.into_iter().next().map(|seconds| seconds.expr) {
             Some(Expr::Literal(LiteralValue::Int(seconds))) if u32::try_from(*seconds.inner()).is_ok() => {
-                u32::try_from(*seconds.inner()).ok().map(Rule::StepUp)
+                u32::try_from(*seconds.inner()).ok().map(|seconds| Rule::StepUp { seconds, at: id })
             }
             _ => {
                 refuse(id, "`step_up` takes the most seconds since the second factor, a whole number literal", lowering)
@@ -83,7 +83,7 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
                 Expr::Literal(_) => return refuse(message.id, "a reason's message is a string", lowering),
                 _ => Message::Made(lowering.expression(message)),
             };
-            Some(Rule::Forbid { code: text, message })
+            Some(Rule::Forbid { code: text, message, at: id })
         }
         ("permit" | "no_match", _) => refuse(id, &format!("`{func_name}` takes no arguments"), lowering),
         ("forbid", _) => refuse(id, "`forbid` takes a code and a message", lowering),

@@ -1,0 +1,106 @@
+//! A WASM policy in the folder: compiled by a child of the real binary, judged, kept compiled, and swapped like any other.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use harness::process::workspace_root;
+use harness::{Host, Question, Setup};
+use wit_component::StringEncoding;
+use wit_parser::Resolve;
+
+use super::{Folder, IN_FORCE, REFUSED, wait_for};
+
+const MANIFEST: &str = "name = \"closing\"\nversion = \"1.0.0\"\nengine = \"wasm\"\ndescription = \"Shut.\"\n\
+                        sees = [\"customer\"]\nreasons = [\"shut\"]\n";
+const SHUT: &str = "[[case]]\nname = \"always\"\nexpect = { effect = \"forbid\", codes = [\"shut\"] }\n";
+const ERRS: &str = "[[case]]\nname = \"always\"\nexpect = { error = true }\n";
+
+/// The smallest module that forbids, or does what `instead` says.
+fn module(instead: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+    (memory (export "memory") 4)
+    (global $next (mut i32) (i32.const 8192))
+    (data (i32.const 128) "\01\00\00\00\a0\00\00\00\01\00\00\00")
+    (data (i32.const 160) "\c8\00\00\00\04\00\00\00\d2\00\00\00\06\00\00\00")
+    (data (i32.const 200) "shut") (data (i32.const 210) "closed")
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+        (global.set $next (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+        (global.get $next)
+        (global.set $next (i32.add (global.get $next) (local.get 3))))
+    (func (export "evaluate") (param i32) (result i32) {instead} (i32.const 128))
+    (func (export "validate-settings") (param i32 i32) (result i32) (i32.const 64))
+    (func (export "describe") (result i32) (i32.const 64)))"#
+    );
+    let mut core = wat::parse_str(text).unwrap();
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(workspace_root().join("sdk-guest/wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("policy")).unwrap();
+    wit_component::embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
+    core
+}
+
+fn write(dir: &Path, module: &[u8], cases: &str) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("manifest.toml"), MANIFEST).unwrap();
+    fs::write(dir.join("policy.wasm"), module).unwrap();
+    fs::write(dir.join("cases.toml"), cases).unwrap();
+}
+
+fn started() -> (Host, Folder) {
+    let setup = Setup::dev();
+    let folder = Folder::exported(&setup);
+    write(&folder.policies.join("closing"), &module(""), SHUT);
+    let policies = folder.policies.display().to_string();
+    (setup.args(["--policies".to_owned(), policies]).start(), folder)
+}
+
+fn compiled(data_dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(data_dir.join("compiled")).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect()
+}
+
+#[test]
+fn a_module_decides_and_is_swapped_without_a_restart() {
+    let (host, folder) = started();
+    let asked = Question::reads_jobs(&host.demo_key("production").secret);
+    let shut = host.decide(&asked);
+    shut.check_deny(&["shut"]);
+    assert_eq!(shut.0["reasons"][0]["policy"], "closing");
+
+    wait_for(&host, IN_FORCE, || folder.take_out("closing"));
+    host.decide(&asked).check_allow();
+
+    // What can't be judged denies; what can't be loaded changes nothing.
+    write(&folder.aside.join("closing"), &module("unreachable"), ERRS);
+    wait_for(&host, IN_FORCE, || folder.put_back("closing"));
+    host.decide(&asked).check_deny(&["policy_error"]);
+    wait_for(&host, IN_FORCE, || folder.take_out("closing"));
+    write(&folder.aside.join("closing"), b"\x7fELF", SHUT);
+    wait_for(&host, REFUSED, || folder.put_back("closing"));
+    host.decide(&asked).check_allow();
+}
+
+#[test]
+fn what_was_compiled_is_kept_for_the_host_alone_and_believed_only_if_it_is_its_own() {
+    let (host, folder) = started();
+    let asked = |host: &Host| Question::reads_jobs(&host.demo_key("production").secret);
+    host.decide(&asked(&host)).check_deny(&["shut"]);
+    let stopped = host.terminate();
+    let data_dir = stopped.setup.data_dir();
+    let kept = compiled(&data_dir);
+    let [file] = kept.as_slice() else { panic!("one module, one file: {kept:?}") };
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(data_dir.join("compiled")).unwrap().permissions().mode() & 0o777, 0o700);
+
+    // Somebody changed it: it is compiled again, not run.
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, &bytes).unwrap();
+    let host = stopped.start();
+    host.decide(&asked(&host)).check_deny(&["shut"]);
+    assert_ne!(fs::read(file).unwrap(), bytes);
+    drop(folder);
+}
