@@ -122,6 +122,14 @@ pub enum GateErrorKind {
     /// Source with characters that read differently from what they mean.
     #[error("the character U+{0:04X} can disguise what the source says; take it out or write it as an escape")]
     DisguisingCharacter(u32),
+    /// A letter outside ASCII where only literals and comments may hold one.
+    #[error("the character U+{0:04X} stands outside of literals and comments; names are written in ASCII")]
+    ForeignCharacter(u32),
+    /// A word of a literal that mixes Latin letters with look-alikes of them.
+    #[error(
+        "the letter U+{0:04X} stands in one word with Latin letters, which it may be mistaken for; write it as an escape"
+    )]
+    LookAlike(u32),
     /// A limit of the profile on the size or shape of an expression.
     #[error("{what} exceed the limit of {limit}; split the policy into several")]
     Limit {
@@ -172,6 +180,24 @@ pub enum GateErrorKind {
     /// A reason code that the manifest does not list, or lists in vain.
     #[error("{0}")]
     Reasons(String),
+    /// An operand or argument of the wrong type.
+    #[error("{0}")]
+    Type(String),
+    /// A pattern that can't be compiled.
+    #[error("{0}")]
+    Pattern(String),
+    /// An evaluation that might cost too much.
+    #[error(
+        "an evaluation may cost {steps} steps and may cost {limit}, {part} of them here; do less for each item, or split the policy"
+    )]
+    TooCostly {
+        /// The bound.
+        steps: u64,
+        /// The most that it may be.
+        limit: u64,
+        /// What the costliest part accounts for.
+        part: u64,
+    },
     /// Something that CEL has and the profile does not.
     #[error("{0}")]
     OutsideProfile(String),

@@ -6,6 +6,7 @@ use cronflow_policy_cases::Report;
 use sha2::{Digest, Sha256};
 
 use crate::cases::run_cases;
+use crate::cel::limits;
 use crate::error::{GateError, GateErrorKind};
 use crate::module::Module;
 use crate::package::PolicyPackage;
@@ -40,7 +41,9 @@ pub fn examine(upload: &Upload, sandbox: &Sandbox) -> Result<Examined, Refused> 
     let mut checks = Vec::new();
     let (cost, facts_read) = match package.module() {
         Module::Cel(program) => {
-            (Cost { unit: CostUnit::Steps, typical: 0, at_most: 0, limit: 0 }, program.facts_read())
+            checks.extend(program.checks().into_iter().map(|(name, found)| check(name, found)));
+            let (steps, limit) = (program.cost(), limits::STEPS);
+            (Cost { unit: CostUnit::Steps, typical: steps, at_most: steps, limit }, program.facts_read())
         }
         Module::Wasm(guest) => {
             let trial = trial::run(guest, &upload.settings).map_err(|found| Refused {

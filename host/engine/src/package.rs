@@ -160,6 +160,14 @@ impl PolicyPackage {
         self.readme.as_deref()
     }
 
+    /// The most steps that an evaluation may cost, of a CEL policy.
+    pub fn cost(&self) -> Option<u64> {
+        match &self.module {
+            Module::Cel(program) => Some(program.cost()),
+            Module::Wasm(_) => None,
+        }
+    }
+
     /// The module as it was given: CEL source, or WebAssembly.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

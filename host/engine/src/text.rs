@@ -26,6 +26,37 @@ pub(crate) fn is_disguising(c: char) -> bool {
         | '\u{FE00}'..='\u{FE0F}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
+/// The first letter of a word that mixes Latin letters with those of a script that has look-alikes of them, with its offset.
+pub(crate) fn look_alike(text: &str) -> Option<(usize, char)> {
+    let (mut latin, mut foreign) = (false, None);
+    let mut characters = text.char_indices();
+    while let Some((offset, c)) = characters.next() {
+        if c == '\\' {
+            // what an escape begins with is no letter of the text
+            characters.next();
+        }
+        if !c.is_alphabetic() {
+            (latin, foreign) = (false, None);
+        } else if c.is_ascii() {
+            latin = true;
+        } else if has_look_alikes(c) {
+            foreign = foreign.or(Some((offset, c)));
+        }
+        if latin && foreign.is_some() {
+            return foreign;
+        }
+    }
+    None
+}
+
+/// Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu, full-width and mathematical letters (after Unicode TR39).
+fn has_look_alikes(c: char) -> bool {
+    matches!(c,
+        '\u{370}'..='\u{58F}' | '\u{13A0}'..='\u{13FF}' | '\u{1C80}'..='\u{1C8F}' | '\u{1F00}'..='\u{1FFF}'
+        | '\u{2C80}'..='\u{2CFF}' | '\u{2DE0}'..='\u{2DFF}' | '\u{A4D0}'..='\u{A4FF}' | '\u{A640}'..='\u{A69F}'
+        | '\u{AB70}'..='\u{ABBF}' | '\u{FF21}'..='\u{FF5A}' | '\u{1D400}'..='\u{1D7FF}')
+}
+
 /// The candidate closest to `name`, if one is close enough to have been meant.
 pub(crate) fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let longest = 64;
@@ -34,7 +65,10 @@ pub(crate) fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     }
     candidates
         .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
+        .map(|candidate| match name.eq_ignore_ascii_case(candidate) {
+            true => (0, candidate),
+            false => (distance(name, candidate), candidate),
+        })
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 4)
         .min()
         .map(|(_, candidate)| candidate.to_owned())

@@ -1,6 +1,6 @@
 //! The policies that ship: complete, verified, and right on every one of their cases.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what tests share fails like tests")]
+#![expect(clippy::panic, reason = "what tests share fails like tests")]
 
 use std::path::Path;
 
@@ -83,4 +83,37 @@ fn an_export_can_be_loaded_again() {
     }
     let exported = PolicySet::platform(load_dir(dir.path(), &sandbox()).unwrap()).unwrap();
     assert_eq!(exported.digest(), PolicySet::platform(shipped()).unwrap().digest());
+}
+
+#[test]
+fn every_shipped_policy_costs_at_most_half_of_what_it_may() {
+    for package in shipped() {
+        let cost = package.cost().unwrap();
+        assert!(cost <= access_engine::limits::STEPS / 2, "{} may cost {cost} steps", package.name());
+    }
+}
+
+/// What the cost bound assumes of facts is at least what the shipped catalog allows.
+#[test]
+fn the_shipped_catalog_stays_within_what_costs_are_bounded_from() {
+    use access_engine::limits;
+    let catalog = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/catalog.toml"));
+    let catalog: toml::Table = catalog.unwrap().parse().unwrap();
+    let allowed = |name: &str| usize::try_from(catalog["limits"][name].as_integer().unwrap()).unwrap();
+    let table = [
+        ("facts_bytes", limits::FACTS_BYTES),
+        ("attributes", limits::ATTRIBUTE_ITEMS),
+        ("attribute_bytes", limits::ATTRIBUTE_BYTES),
+        ("allow_list", limits::NETWORKS),
+        ("gateway_organizations", limits::NETWORKS),
+        ("gateway_environments", limits::NAMES),
+    ];
+    for (name, assumed) in table {
+        assert!(
+            allowed(name) <= assumed,
+            "the catalog's {name} may be {}, costs are bounded for {assumed}",
+            allowed(name)
+        );
+    }
+    assert!(catalog["scopes"].as_table().unwrap().len() <= limits::GRANTED);
 }

@@ -10,11 +10,14 @@ use cel::common::ast::{
 };
 
 use super::bounds;
-use super::functions::{GLOBAL, MEMBER, SETS};
+use super::cost::Bounds;
 use super::limits;
 use super::parse::NodeFinding;
-use super::schema::{self, Kind};
+use super::regexes::Pattern;
+use super::schema;
 use super::slot::{Declared, Place, Slot};
+use super::types::Checker;
+use super::types::overloads::{self, Form};
 use crate::error::GateErrorKind;
 use crate::manifest::{AttributeType, Manifest};
 use crate::text::closest;
@@ -25,6 +28,9 @@ pub(super) struct Lowering {
     /// The codes that `forbid` gives, with where.
     pub(super) given: Vec<(u64, String)>,
     findings: Vec<NodeFinding>,
+    /// The part that costs most, in steps, with where.
+    costliest: Option<(u64, u64)>,
+    patterns: Vec<Pattern>,
     /// The variables of the comprehensions around, innermost last.
     pub(super) locals: Vec<String>,
     comprehensions: usize,
@@ -41,6 +47,8 @@ impl Lowering {
             declared: context.chain(resource).chain(settings).collect(),
             given: Vec::new(),
             findings: Vec::new(),
+            costliest: None,
+            patterns: Vec::new(),
             locals: Vec::new(),
             comprehensions: 0,
         }
@@ -50,8 +58,46 @@ impl Lowering {
         self.findings.push((id, kind));
     }
 
-    pub(super) fn finish(self) -> Result<Vec<Declared>, Vec<NodeFinding>> {
-        if self.findings.is_empty() { Ok(self.declared) } else { Err(self.findings) }
+    /// The declared attributes and the patterns that slots count into, unless something was found.
+    pub(super) fn finish(self) -> Result<(Vec<Declared>, Vec<Pattern>), Vec<NodeFinding>> {
+        if self.findings.is_empty() { Ok((self.declared, self.patterns)) } else { Err(self.findings) }
+    }
+
+    /// Refuses a module that may cost too much, naming its costliest part.
+    pub(super) fn afford(&mut self, steps: u64) {
+        if let Some((part, id)) = self.costliest.filter(|_| steps > limits::STEPS) {
+            self.refuse(Some(id), GateErrorKind::TooCostly { steps, limit: limits::STEPS, part });
+        }
+    }
+
+    /// Lowers and checks a condition. Beside it, what it may cost in steps.
+    pub(super) fn condition(&mut self, expr: IdedExpr) -> (IdedExpr, u64) {
+        self.checked(expr, |checker, expr| checker.condition(expr))
+    }
+
+    /// Lowers and checks a reason's message.
+    pub(super) fn message(&mut self, expr: IdedExpr) -> (IdedExpr, u64) {
+        self.checked(expr, |checker, expr| checker.message(expr))
+    }
+
+    fn checked(
+        &mut self,
+        expr: IdedExpr,
+        check: impl for<'l> FnOnce(&mut Checker<'l>, &'l IdedExpr) -> Result<(), NodeFinding>,
+    ) -> (IdedExpr, u64) {
+        let before = self.findings.len();
+        let expr = self.expression(expr);
+        // what was refused has no types
+        if self.findings.len() > before {
+            return (expr, 0);
+        }
+        if let Err(finding) = check(&mut Checker::new(&self.declared), &expr) {
+            self.findings.push(finding);
+            return (expr, 0);
+        }
+        let steps = Bounds::new(&self.declared, &self.patterns).of(&expr).steps();
+        self.costliest = self.costliest.max(Some((steps, expr.id)));
+        (expr, steps)
     }
 
     /// Lowers one condition or message.
@@ -171,53 +217,85 @@ impl Lowering {
                 return keyed.unwrap_or_else(|| self.plain(id, &func_name, args));
             }
             name if OPERATORS.contains(&name) => return self.plain(id, &func_name, args),
-            "permit" | "forbid" | "no_match" => {
+            "permit" | "forbid" | "no_match" | "step_up" => {
                 let message = format!("`{func_name}` is a verdict; it stands alone at the end of a branch");
                 return self.stop(id, GateErrorKind::NotAVerdict(message));
             }
             _ => {}
         }
-        match GLOBAL.iter().find(|(name, _)| *name == func_name) {
-            Some((_, arity)) if *arity == args.len() => self.plain(id, &func_name, args),
-            Some((_, arity)) => self.wrong_arity(id, &func_name, *arity),
-            None => {
-                let known = GLOBAL.iter().map(|(name, _)| *name).chain(["has", "permit", "forbid", "no_match"]);
-                let suggestion = closest(&func_name, known);
-                self.stop(id, GateErrorKind::UnknownFunction { name: func_name, suggestion })
-            }
+        if func_name == "matches"
+            && let [text, pattern] = args.as_mut_slice()
+        {
+            let (text, pattern) = (std::mem::take(text), std::mem::take(pattern));
+            let args = vec![self.lower(text), self.pattern(pattern)];
+            return IdedExpr { id, expr: Expr::Call(CallExpr { func_name, target: None, args }) };
+        }
+        match self.arity(id, &func_name, Form::Function, args.len()) {
+            Ok(()) => self.plain(id, &func_name, args),
+            Err(refused) => refused,
         }
     }
 
-    fn member(&mut self, id: u64, func_name: String, target: IdedExpr, args: Vec<IdedExpr>) -> IdedExpr {
-        if matches!(&target.expr, Expr::Ident(name) if name == "sets") {
-            return match SETS.into_iter().find(|(name, _)| *name == func_name) {
-                Some((_, full)) if args.len() == 2 => self.plain(id, full, args),
-                Some((_, full)) => self.wrong_arity(id, full, 2),
-                None => {
-                    let suggestion = closest(&func_name, SETS.into_iter().map(|(name, _)| name));
-                    self.stop(id, GateErrorKind::UnknownFunction { name: format!("sets.{func_name}"), suggestion })
-                }
+    fn member(&mut self, id: u64, func_name: String, target: IdedExpr, mut args: Vec<IdedExpr>) -> IdedExpr {
+        if let Expr::Ident(namespace) = &target.expr
+            && namespace == SETS
+        {
+            let full = format!("{SETS}.{func_name}");
+            return match self.arity(id, &full, Form::Function, args.len()) {
+                Ok(()) => self.plain(id, &full, args),
+                Err(refused) => refused,
             };
         }
-        match MEMBER.iter().find(|(name, _)| *name == func_name) {
-            Some((_, arity)) if *arity == args.len() => {
-                let target = Some(Box::new(self.lower(target)));
-                let args = args.into_iter().map(|arg| self.lower(arg)).collect();
-                IdedExpr { id, expr: Expr::Call(CallExpr { func_name, target, args }) }
-            }
-            Some((_, arity)) => self.wrong_arity(id, &func_name, *arity),
-            None if MACROS.contains(&func_name.as_str()) => self.wrong_arity(id, &func_name, 2),
-            None => {
-                let known = MEMBER.iter().map(|(name, _)| *name).chain(MACROS);
-                let suggestion = closest(&func_name, known);
-                self.stop(id, GateErrorKind::UnknownFunction { name: func_name, suggestion })
-            }
+        if let Err(refused) = self.arity(id, &func_name, Form::Method, args.len() + 1) {
+            return refused;
         }
+        let target = Some(Box::new(self.lower(target)));
+        let args = match args.pop() {
+            Some(pattern) if func_name == "matches" => vec![self.pattern(pattern)],
+            last => args.into_iter().chain(last).map(|arg| self.lower(arg)).collect(),
+        };
+        IdedExpr { id, expr: Expr::Call(CallExpr { func_name, target, args }) }
     }
 
-    fn wrong_arity(&mut self, id: u64, name: &str, arity: usize) -> IdedExpr {
-        let message = format!("`{name}` takes {arity} argument{}", if arity == 1 { "" } else { "s" });
-        self.outside(id, &message)
+    /// Whether a function of this name takes so many arguments, the target counted.
+    fn arity(&mut self, id: u64, name: &str, form: Form, given: usize) -> Result<(), IdedExpr> {
+        let targets = usize::from(form == Form::Method);
+        let mut known: Vec<usize> =
+            overloads::named(name, form).map(|overload| overload.takes.len() - targets).collect();
+        known.dedup();
+        if known.contains(&(given - targets)) {
+            return Ok(());
+        }
+        if form == Form::Method && known.is_empty() && MACROS.contains(&name) {
+            known.push(2);
+        }
+        if known.is_empty() {
+            let words: &[&str] = if form == Form::Method { &MACROS } else { &WORDS };
+            let suggestion = closest(name, overloads::names(form).chain(words.iter().copied()));
+            return Err(self.stop(id, GateErrorKind::UnknownFunction { name: name.to_owned(), suggestion }));
+        }
+        let counts = known.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+        let plural = if known == [1] { "" } else { "s" };
+        Err(self.outside(id, &format!("`{name}` takes {counts} argument{plural}")))
+    }
+
+    /// The pattern of `matches`: a string literal, compiled here and never again.
+    fn pattern(&mut self, pattern: IdedExpr) -> IdedExpr {
+        let Expr::Literal(LiteralValue::String(text)) = &pattern.expr else {
+            return self
+                .outside(pattern.id, "the pattern of `matches` is a string literal, since it is compiled only once");
+        };
+        if self.patterns.len() == limits::PATTERNS {
+            return self.stop(pattern.id, GateErrorKind::Limit { what: "patterns", limit: limits::PATTERNS });
+        }
+        match Pattern::compile(text.inner()) {
+            Ok(compiled) => {
+                let slot = Slot::Pattern(self.patterns.len());
+                self.patterns.push(compiled);
+                IdedExpr { id: pattern.id, expr: Expr::Ident(slot.encode()) }
+            }
+            Err(message) => self.stop(pattern.id, GateErrorKind::Pattern(message)),
+        }
     }
 
     fn plain(&mut self, id: u64, name: &str, args: Vec<IdedExpr>) -> IdedExpr {
@@ -226,19 +304,11 @@ impl Lowering {
     }
 
     fn comprehension(&mut self, id: u64, c: ComprehensionExpr) -> IdedExpr {
-        let range_id = c.iter_range.id;
         let iter_range = self.lower(c.iter_range);
-        if !self.is_bounded_list(&iter_range) {
-            return self.outside(
-                range_id,
-                "comprehensions range over lists of facts, declared lists of strings, list literals, and what `map` and \
-                 `filter` make of these",
-            );
-        }
         if c.iter_var2.is_some() || c.accu_var != ACCUMULATOR {
             return self.stop(id, GateErrorKind::Unverifiable);
         }
-        let taken = self.locals.contains(&c.iter_var) || schema::roots().chain(["sets"]).any(|r| r == c.iter_var);
+        let taken = self.locals.contains(&c.iter_var) || schema::roots().chain([SETS]).any(|r| r == c.iter_var);
         if taken {
             let message = format!("the variable `{}` hides another of that name; choose a new one", c.iter_var);
             return self.outside(id, &message);
@@ -266,30 +336,18 @@ impl Lowering {
         }));
         IdedExpr { id, expr }
     }
-
-    /// Whether a lowered expression is a list whose length the facts' limits or the source bound.
-    fn is_bounded_list(&self, expr: &IdedExpr) -> bool {
-        match &expr.expr {
-            Expr::List(_) => true,
-            Expr::Comprehension(inner) => matches!(inner.accu_init.expr, Expr::List(_)),
-            Expr::Ident(name) => match Slot::decode(name) {
-                Some(Slot::Fact(row)) => schema::row(row).is_some_and(|row| row.kind == Kind::Texts),
-                Some(Slot::Attribute(index)) => {
-                    self.declared.get(index).is_some_and(|declared| declared.kind == AttributeType::Strings)
-                }
-                _ => false,
-            },
-            // a finding stands there already
-            Expr::Literal(LiteralValue::Boolean(_)) => !self.findings.is_empty(),
-            _ => false,
-        }
-    }
 }
 
 /// The accumulator of the standard macros. No source can spell it.
 const ACCUMULATOR: &str = "@result";
 
 const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
+
+/// What else is written like a function.
+const WORDS: [&str; 5] = ["has", "permit", "forbid", "no_match", "step_up"];
+
+/// The namespace of functions on lists as sets.
+const SETS: &str = "sets";
 
 /// The operators that are evaluated as they are.
 const OPERATORS: [&str; 16] = [

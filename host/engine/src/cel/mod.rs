@@ -2,27 +2,31 @@
 //!
 //! Reading order: [`limits`] (every number), `schema` (the facts a policy can name), `scan` (tokens, before anything
 //! recursive sees the source), `parse` (the parser, on a stack of its own), `bounds` (how large and deep a tree may be),
-//! `lower` and `names` (the profile: what is allowed, and names turned into slots), `verdicts` (the shape `condition ?
-//! verdict : verdict`), `condition` (the commonest conditions, answered directly), `values` (facts as CEL values,
-//! borrowed), `functions` (addresses and sets), `program` (what is left: evaluated), `trace` (the same, explained).
+//! `lower` and `names` (the profile: what is allowed, and names turned into slots), `regexes` (constant patterns, compiled),
+//! `types` (the one table of operators and functions, and the check), `cost` (what an evaluation may cost at most),
+//! `verdicts` (the shape `condition ? verdict : verdict`), `condition` (the commonest conditions, answered directly),
+//! `values` (facts as CEL values, borrowed), `functions` (what the profile adds), `program` (what is left: evaluated),
+//! `trace` (the same, explained). `policies/CEL.md` says it to authors.
 //!
 //! The crate `cel` has no checker, no cost limit and no interrupt, so nothing reaches its evaluator that this gate has
-//! not bounded: sizes, depth and chains are counted, comprehensions range over lists of the facts only, and every name
-//! is known before the first evaluation.
+//! not bounded: sizes, depth, types and cost, and every name is known before the first evaluation.
 
 pub mod limits;
 
 mod bounds;
 mod condition;
+mod cost;
 mod functions;
 mod lower;
 mod names;
 mod parse;
 mod program;
+mod regexes;
 mod scan;
 mod schema;
 mod slot;
 mod trace;
+mod types;
 mod values;
 mod verdicts;
 

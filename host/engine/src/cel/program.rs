@@ -8,6 +8,8 @@ use cronflow_policy_cases::{Attributes, Verdict};
 
 use super::condition::Condition;
 use super::functions;
+use super::limits;
+use super::regexes::Pattern;
 use super::slot::Declared;
 use super::values::{Scope, Values};
 use crate::module::Fault;
@@ -44,6 +46,10 @@ pub(crate) struct Program {
     pub(crate) rule: Rule,
     /// The free attributes that it reads; slots count into this.
     pub(crate) declared: Vec<Declared>,
+    /// The compiled patterns of `matches`; slots count into this.
+    pub(crate) patterns: Vec<Pattern>,
+    /// What an evaluation may cost at most.
+    pub(crate) steps: u64,
 }
 
 impl Program {
@@ -53,8 +59,33 @@ impl Program {
         catch_unwind(AssertUnwindSafe(|| self.run(values, settings))).unwrap_or(Err(Fault::Panic))
     }
 
+    /// The most steps that an evaluation may cost, by the gate's bound.
+    pub(crate) fn cost(&self) -> u64 {
+        self.steps
+    }
+
+    /// What the gate checked, each with what it found, for the report.
+    pub(crate) fn checks(&self) -> Vec<(&'static str, String)> {
+        let (conditions, verdicts) = self.rule.count();
+        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let patterns = match self.patterns.len() {
+            0 => "there are none".to_owned(),
+            some => format!("{}, compiled once and for all", count(some, "pattern")),
+        };
+        vec![
+            ("parse", format!("{} and {}", count(conditions, "condition"), count(verdicts, "verdict"))),
+            ("types", "every name is known, every condition is a bool, every message a string".to_owned()),
+            ("cost", format!("{} steps at most, of {}", self.steps, limits::STEPS)),
+            ("regexes", patterns),
+        ]
+    }
+
+    pub(super) fn scope<'s, 'a>(&'s self, values: &'s Values<'a>, settings: &'s Attributes) -> Scope<'s, 'a> {
+        Scope { values, settings, declared: &self.declared, patterns: &self.patterns }
+    }
+
     fn run(&self, values: &Values<'_>, settings: &Attributes) -> Result<Verdict, Fault> {
-        let scope = Scope { values, settings, declared: &self.declared };
+        let scope = self.scope(values, settings);
         let mut rule = &self.rule;
         loop {
             match rule {
@@ -90,6 +121,19 @@ fn text(expression: &IdedExpr, scope: &Scope<'_, '_>) -> Result<String, Fault> {
     context.set_variable_resolver(scope);
     let value = Value::resolve_val(expression, &context).map_err(|_| Fault::Evaluation)?;
     value.downcast_ref::<CelString>().map(|text| clean_message(text.inner())).ok_or(Fault::Evaluation)
+}
+
+impl Rule {
+    /// Conditions and verdicts. Recurses as deep as conditionals nest, which the scan bounds.
+    fn count(&self) -> (usize, usize) {
+        match self {
+            Self::When { then, otherwise, .. } => {
+                let ((c, v), (d, w)) = (then.count(), otherwise.count());
+                (c + d + 1, v + w)
+            }
+            _ => (0, 1),
+        }
+    }
 }
 
 #[cfg(test)]

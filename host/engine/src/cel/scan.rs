@@ -4,7 +4,7 @@ use cel::parser::pratt_parser::{Lexer, TokenKind};
 
 use super::limits;
 use crate::error::{GateErrorKind, Position};
-use crate::text::is_disguising;
+use crate::text::{is_disguising, look_alike};
 
 /// Refuses what is too large or too deep to be parsed in bounded stack and time.
 pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)> {
@@ -27,6 +27,12 @@ pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)
             TokenKind::TokWhitespace | TokenKind::TokComment => continue,
             // the parser recovers from such tokens, at a risk that is not worth it
             TokenKind::TokError => {
+                if let Some(c) =
+                    source.get(token.start..).and_then(|rest| rest.chars().find(|c| !c.is_ascii_whitespace()))
+                    && !c.is_ascii()
+                {
+                    return Err((at(token.start), GateErrorKind::ForeignCharacter(c.into())));
+                }
                 let message = lexer.get_error().map_or("the expression does not parse", |e| e.message.as_str());
                 return Err((at(token.start), GateErrorKind::Syntax(message.to_owned())));
             }
@@ -35,6 +41,12 @@ pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)
                 depth = depth.saturating_sub(1);
             }
             TokenKind::TokQuestion => conditionals += 1,
+            TokenKind::TokString => {
+                let text = source.get(token.start..token.end).unwrap_or_default();
+                if let Some((offset, c)) = look_alike(text) {
+                    return Err((at(token.start + offset), GateErrorKind::LookAlike(c.into())));
+                }
+            }
             _ => {}
         }
         tokens += 1;

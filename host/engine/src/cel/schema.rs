@@ -1,6 +1,7 @@
 //! The facts that a CEL policy can name: a row per path, with its type, whether it may be absent, and where its value
 //! is. Held against the generated JSON Schema by a test, in both directions.
 
+use super::limits;
 use super::values::{FactRef, Values};
 
 /// What stands at a path.
@@ -42,6 +43,17 @@ pub(crate) enum Presence {
 }
 
 impl Row {
+    /// The most bytes of a string, or items of a list, that policies are given; larger facts are an error to them.
+    pub(crate) fn most(&self) -> usize {
+        match (self.kind, self.path.rsplit('.').next()) {
+            (Kind::Texts, Some("ip_allow" | "egress_allow" | "organizations")) => limits::NETWORKS,
+            (Kind::Texts, Some("scopes" | "roles")) if self.path.starts_with("principal.") => limits::GRANTED,
+            (Kind::Texts, _) => limits::NAMES,
+            (_, Some("path")) => limits::PATH_BYTES,
+            _ => limits::NAME_BYTES,
+        }
+    }
+
     pub(crate) fn value<'b, 'a>(&self, values: &'b Values<'a>) -> Option<FactRef<'b, 'a>> {
         (self.value)(values)
     }

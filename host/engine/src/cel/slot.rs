@@ -1,11 +1,11 @@
 //! Slots: what names become, so that an evaluation looks nothing up.
 
-use super::schema;
+use super::{limits, schema};
 use crate::manifest::{AttributeType, DECLARED_LIMIT};
 
 /// The most slots of one kind: one printable character each.
 const SLOTS: usize = 90;
-const _: () = assert!(schema::ROWS.len() <= SLOTS && 3 * DECLARED_LIMIT <= SLOTS);
+const _: () = assert!(schema::ROWS.len() <= SLOTS && 3 * DECLARED_LIMIT <= SLOTS && limits::PATTERNS <= SLOTS);
 
 /// Where a free attribute stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) enum Slot {
     Attribute(usize),
     /// Whether that attribute is stated.
     AttributeStated(usize),
+    /// A compiled pattern, by its place in the module's list.
+    Pattern(usize),
 }
 
 impl Slot {
@@ -54,6 +56,7 @@ impl Slot {
             Self::FactStated(index) => ('?', index),
             Self::Attribute(index) => ('%', index),
             Self::AttributeStated(index) => ('&', index),
+            Self::Pattern(index) => ('~', index),
         };
         // within SLOTS, so this is a printable character
         let place = u8::try_from(index).map_or(u8::MAX, |index| index.saturating_add(b'!'));
@@ -68,6 +71,7 @@ impl Slot {
             b'?' => Some(Self::FactStated(index)),
             b'%' => Some(Self::Attribute(index)),
             b'&' => Some(Self::AttributeStated(index)),
+            b'~' => Some(Self::Pattern(index)),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use super::schema::{Kind, ROWS};
 use super::*;
 use crate::module::Fault;
 
-fn manifest() -> Manifest {
+pub(super) fn manifest() -> Manifest {
     Manifest::parse(
         r#"
         name = "test"
@@ -33,7 +33,7 @@ fn manifest() -> Manifest {
     .unwrap()
 }
 
-fn compiled(source: &str) -> Result<Program, String> {
+pub(super) fn compiled(source: &str) -> Result<Program, String> {
     compile(source, &manifest()).map_err(|findings| {
         let show = |(at, kind): (Option<Position>, GateErrorKind)| match at {
             Some(Position { line, column }) => format!("{line}:{column}: {kind}"),
@@ -45,7 +45,7 @@ fn compiled(source: &str) -> Result<Program, String> {
 
 /// What the gate says to a condition.
 #[track_caller]
-fn refused(condition: &str, expected: &str) {
+pub(super) fn refused(condition: &str, expected: &str) {
     let source = format!("{condition}\n? permit() : no_match()");
     match compiled(&source) {
         Ok(_) => panic!("`{}` passed the gate", source.chars().take(200).collect::<String>()),
@@ -62,7 +62,8 @@ fn evaluate(source: &str, facts: &Facts, settings: &Attributes) -> Result<Verdic
 fn evaluator_alone(condition: &str, facts: &Facts, settings: &Attributes) -> Result<Verdict, Fault> {
     let mut lowering = lower::Lowering::new(&manifest());
     let condition = lowering.expression(parse::parse(condition).unwrap());
-    let program = Program { rule: program::Rule::plain(condition), declared: lowering.finish().unwrap() };
+    let (declared, patterns) = lowering.finish().unwrap();
+    let program = Program { rule: program::Rule::plain(condition), declared, patterns, steps: 0 };
     program.evaluate(&Values::new(facts.as_ref()), settings)
 }
 
@@ -96,8 +97,6 @@ fn joined() -> impl Strategy<Value = String> {
     let atoms = [
         "true",
         "false",
-        "principal.kind",
-        "now",
         "has(facts.gateway)",
         "has(workspace.egress_allow)",
         "has(request.environment)",
@@ -109,16 +108,12 @@ fn joined() -> impl Strategy<Value = String> {
         "request.environment == 'production'",
         "gateway.id == 'gw'",
         "now == now",
-        "now == principal.kind",
         "principal.scopes == action.scopes",
         "principal.scopes == principal.methods",
         "'jobs:read' in principal.scopes",
         "request.environment in gateway.environments",
         "'*' in gateway.organizations",
-        "now in principal.scopes",
-        "principal.scopes in principal.scopes",
         "'x' in principal.ip_allow",
-        "'a' in principal.kind",
         "sets.intersects(principal.scopes, action.scopes)",
         "sets.intersects(principal.ip_allow, action.scopes)",
         "sets.intersects(gateway.organizations, principal.methods)",
@@ -138,7 +133,7 @@ fn joined() -> impl Strategy<Value = String> {
 
 /// What a condition comes to on the sample: true, false or an error.
 #[track_caller]
-fn comes_to(facts: &Facts, condition: &str, expected: Option<bool>) {
+pub(super) fn comes_to(facts: &Facts, condition: &str, expected: Option<bool>) {
     let settings = Attributes::from([("limit".to_owned(), Value::Integer(3))]);
     let verdict = evaluate(&format!("{condition}\n? permit() : no_match()"), facts, &settings);
     assert_eq!(evaluator_alone(condition, facts, &settings), verdict, "{condition}");
@@ -171,7 +166,6 @@ fn expressions_come_to_what_cel_says() {
         ("principal.kind == 'api_key' && facts.principal.kind == \"api_key\"", Some(true)),
         ("'jobs:read' in principal.scopes", Some(true)),
         ("'jobs' in principal.scopes", Some(false)),
-        ("1 in principal.scopes", Some(false)),
         ("principal.scopes[1] == 'workers:manage'", Some(true)),
         ("principal.scopes[2] == 'x'", None),
         ("principal.scopes[-1] == 'x'", None),
@@ -210,12 +204,6 @@ fn expressions_come_to_what_cel_says() {
         ("principal.expires_at > 0 && true", None),
         ("!(principal.expires_at > 0)", None),
         ("(principal.expires_at > 0 ? true : true)", None),
-        // types
-        ("principal.kind", None),
-        ("principal.kind && true", None),
-        ("!principal.kind", None),
-        ("principal.kind == 1", Some(false)),
-        ("principal.kind > 1", None),
         ("now > principal.created_at", Some(true)),
         ("now == 1767225600000", Some(true)),
         ("now + 9223372036854775807 > 0", None),
@@ -242,6 +230,8 @@ fn expressions_come_to_what_cel_says() {
         ("settings.limit == 3 && !has(settings.names)", Some(true)),
         ("settings.names.exists(n, n == 'x')", None),
         // addresses
+        ("ip('x' + request.ip) == ip(request.ip)", None),
+        ("cidr(principal.kind).containsIP(request.ip)", None),
         ("ip(request.ip) == ip('::ffff:203.0.113.7')", Some(true)),
         ("cidr('203.0.113.0/24').containsIP(request.ip)", Some(true)),
         ("cidr('203.0.113.0/24').containsIP(ip(request.ip))", Some(true)),
@@ -251,7 +241,6 @@ fn expressions_come_to_what_cel_says() {
         ("principal.ip_allow.exists(c, cidr(c).containsIP(request.ip))", Some(true)),
         ("['x', '203.0.113.7/32'].containsIP(request.ip)", Some(true)),
         ("['x', '203.0.113.8/32'].containsIP(request.ip)", None),
-        ("[1].containsIP(request.ip)", None),
         ("[].containsIP(request.ip)", Some(false)),
         ("cidr('203.0.113.0/24').containsCIDR('203.0.113.128/25')", Some(true)),
         ("cidr('203.0.113.0/24').containsCIDR(cidr('203.0.113.0/24'))", Some(true)),
@@ -265,13 +254,8 @@ fn expressions_come_to_what_cel_says() {
         ("['x', '203.0.113.0/24'].containsCIDR('203.0.113.7/32')", Some(true)),
         ("['x', '203.0.113.8/32'].containsCIDR('203.0.113.7/32')", None),
         ("[].containsCIDR('203.0.113.7/32')", Some(false)),
-        ("cidr('203.0.113.0/24').containsCIDR('203.0.113.7')", None),
-        ("cidr('203.0.113.0/24').containsCIDR(1)", None),
         ("['203.0.113.0/24'].all(net, principal.ip_allow.containsCIDR(net))", Some(true)),
         ("isIP(request.ip) && !isIP('x') && isCIDR('::/0') && !isCIDR('1.2.3.4')", Some(true)),
-        ("ip('x') == ip('x')", None),
-        ("cidr('10.0.0.0/8').containsIP('x')", None),
-        ("ip('1.2.3.4') == '1.2.3.4'", Some(false)),
     ];
     for (condition, expected) in table {
         comes_to(facts, condition, expected);
@@ -298,7 +282,6 @@ fn a_reason_says_what_the_module_made_of_the_facts_and_stays_printable() {
     assert_eq!(says("principal.scopes.join(', ')").unwrap(), "jobs:read");
     // a forbid whose message errs does not let the request through
     assert_eq!(says("gateway.id"), Err(Err(Fault::Evaluation)));
-    assert_eq!(says("string(now) == ''"), Err(Err(Fault::Evaluation)));
 }
 
 #[test]
@@ -322,8 +305,7 @@ fn names_that_do_not_exist_are_refused_with_their_place_and_a_suggestion() {
         ("principal.kind in context", "the name of an attribute is a string literal"),
         ("siez(principal.scopes) == 1", "1:1: unknown function `siez`; did you mean `size`?"),
         ("principal.kind.startswith('a')", "unknown function `startswith`; did you mean `startsWith`?"),
-        ("principal.kind.matches('a+')", "unknown function `matches`"),
-        ("sets.intersect([], [])", "unknown function `sets.intersect`; did you mean `intersects`?"),
+        ("sets.intersect([], [])", "unknown function `sets.intersect`; did you mean `sets.intersects`?"),
         ("type(now) == int", "unknown function `type`"),
         ("dyn(now) == 1", "unknown function `dyn`"),
         ("optional.of(1).hasValue()", "unknown function `hasValue`"),
@@ -415,14 +397,17 @@ fn what_the_profile_leaves_out_is_refused() {
         ("principal.scopes.exists(s, action.scopes.exists(s, true))", "hides another"),
         ("[1].exists(sets, true)", "hides another"),
         ("principal.kind.exists(c, true)", "comprehensions range over lists"),
-        ("(principal.scopes + principal.scopes).exists(c, true)", "comprehensions range over lists"),
         ("{'a': 1}.exists(k, true)", "comprehensions range over lists"),
         ("resource.attributes.owner.exists(k, true)", "comprehensions range over lists"),
         ("@result", "unexpected character"),
         ("a & b", "unexpected single '&'"),
         ("'abc", "unterminated"),
         ("if", "reserved identifier"),
-        ("прinсipal.kind == ''", "unexpected character"),
+        ("прinсipal.kind == ''", "1:1: the character U+043F stands outside of literals and comments"),
+        ("principal.sсopes == []", "1:12: the character U+0441 stands outside"),
+        ("'jobs:reаd' in principal.scopes", "1:9: the letter U+0430 stands in one word with Latin letters"),
+        ("request.path.startsWith('/ΑPI')", "1:27: the letter U+0391 stands in one word"),
+        ("principal.kind == 'ａpi'", "the letter U+FF41"),
     ];
     for (condition, expected) in table {
         refused(condition, expected);
@@ -475,7 +460,7 @@ fn what_is_just_within_the_limits_passes_and_is_evaluated() {
     let facts = Facts::sample();
     comes_to(&facts, &format!("{}1 > 0", "1+".repeat(limits::EXPRESSION_DEPTH - 3)), Some(true));
     comes_to(&facts, &format!("{}true{}", "(".repeat(20), ")".repeat(20)), Some(true));
-    comes_to(&facts, &format!("{}[1]{} == 1", "[".repeat(20), "]".repeat(20)), Some(false));
+    comes_to(&facts, &format!("{0}1{1} == {0}2{1}", "[".repeat(20), "]".repeat(20)), Some(false));
     comes_to(&facts, &format!("{}true", "true && ".repeat(700)), Some(true));
     let chain = "principal.kind == 'x' ? no_match() : ".repeat(limits::CONDITIONALS);
     assert_eq!(evaluate(&format!("{chain}permit()"), &facts, &Attributes::new()), Ok(Verdict::permit()));
@@ -580,5 +565,87 @@ fn every_path_hands_out_its_own_value() {
         if row.kind != Kind::Record {
             comes_to(&bare, &format!("{name} == {name}"), None);
         }
+    }
+}
+
+/// The author's page knows every function and every limit.
+#[test]
+fn the_page_for_authors_is_complete() {
+    use super::types::overloads::{Form, names};
+    let page = include_str!("../../../../policies/CEL.md");
+    for name in names(Form::Function).chain(names(Form::Method)) {
+        assert!(page.contains(&format!("`{name}`")), "policies/CEL.md says nothing of `{name}`");
+    }
+    let limits = [
+        limits::SOURCE_BYTES,
+        limits::TOKENS,
+        limits::NODES,
+        limits::BRACKET_DEPTH,
+        limits::CONDITIONALS,
+        limits::EXPRESSION_DEPTH,
+        limits::COMPREHENSION_DEPTH,
+        limits::PATTERNS,
+        limits::PATTERN_BYTES,
+        usize::try_from(limits::STEPS).unwrap(),
+        limits::FACTS_BYTES,
+        limits::PATH_BYTES,
+        limits::NAME_BYTES,
+        limits::NETWORKS,
+        limits::GRANTED,
+        limits::NAMES,
+        limits::ATTRIBUTE_BYTES,
+        limits::ATTRIBUTE_ITEMS,
+    ];
+    let numbers: Vec<&str> = page.split(|c: char| !c.is_ascii_digit()).collect();
+    for limit in limits {
+        assert!(numbers.contains(&limit.to_string().as_str()), "policies/CEL.md says nothing of {limit}");
+    }
+    for example in page.split("```cel\n").skip(2).flat_map(|rest| rest.split("```").next().unwrap().lines()) {
+        compiled(&format!("{example}\n? permit() : no_match()")).unwrap();
+    }
+}
+
+/// Every row of the table of types is one that the evaluator knows, and gives what it says.
+#[test]
+fn every_overload_can_be_evaluated() {
+    use super::types::overloads::{Form, OVERLOADS, Of};
+    let sample = |of: &Of| match of {
+        Of::Bool => "true",
+        Of::Int => "3",
+        Of::Double => "2.5",
+        Of::Text => "'7'",
+        Of::Ip => "ip('10.0.0.1')",
+        Of::Cidr => "cidr('10.0.0.0/8')",
+        Of::Time => "timestamp('2026-12-24T12:30:05Z')",
+        Of::Duration => "duration('90m')",
+        Of::Pattern => "'^[0-9]+$'",
+        Of::Texts => "['10.0.0.0/8']",
+        Of::A => "3",
+        Of::ListOfA => "[3, 4, 5, 6]",
+        Of::MapOfA => "{'7': 3}",
+    };
+    for overload in OVERLOADS.iter().filter(|overload| overload.form != Form::Operator) {
+        let mut args: Vec<&str> = overload.takes.iter().map(sample).collect();
+        match (overload.name, args.last_mut()) {
+            ("timestamp", Some(text)) if *text == "'7'" => *text = "'2026-12-24T00:00:00Z'",
+            ("duration", Some(text)) => *text = "'1h'",
+            ("ip" | "containsIP", Some(text)) if *text == "'7'" => *text = "'10.0.0.1'",
+            ("cidr" | "containsCIDR", Some(text)) if *text == "'7'" => *text = "'10.1.0.0/16'",
+            ("bool", Some(text)) if *text == "'7'" => *text = "'true'",
+            ("substring", Some(last)) => *last = "1",
+            (name, Some(text)) if name.starts_with("get") && *text == "'7'" => *text = "'+02:00'",
+            _ => {}
+        }
+        if overload.name == "substring" {
+            args[1] = "0";
+        }
+        let call = match overload.form {
+            Form::Method => format!("{}.{}({})", args[0], overload.name, args[1..].join(", ")),
+            _ => format!("{}({})", overload.name, args.join(", ")),
+        };
+        let value = sample(&overload.gives);
+        let value = if value == "['10.0.0.0/8']" { "['']" } else { value };
+        comes_to(&Facts::sample(), &format!("({call} == {value}) || true"), Some(true));
+        comes_to(&Facts::sample(), &format!("{call} == {call}"), Some(true));
     }
 }

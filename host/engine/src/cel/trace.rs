@@ -25,7 +25,7 @@ use crate::trace::{Leaf, Outcome, Span, Step, Trace};
 impl Program {
     /// Judges, and says how. `source` is what the program was compiled from.
     pub(crate) fn explain(&self, source: &str, values: &Values<'_>, settings: &Attributes) -> Trace {
-        let scope = Scope { values, settings, declared: &self.declared };
+        let scope = self.scope(values, settings);
         let places = Places::of(source);
         let mut steps = Vec::new();
         let mut rule = &self.rule;
@@ -147,6 +147,7 @@ fn path(slot: Slot, declared: &[super::slot::Declared]) -> Option<String> {
         Slot::Attribute(index) | Slot::AttributeStated(index) => {
             declared.get(index).map(|declared| format!("{}.{}", declared.place.prefix(), declared.name))
         }
+        Slot::Pattern(_) => None,
     }
 }
 
@@ -166,6 +167,7 @@ fn leaves(slots: Vec<Slot>, scope: &Scope<'_, '_>) -> Vec<Leaf> {
             Slot::AttributeStated(index) => {
                 (&mut stated, Leaf { path, value: (attribute(index, scope) != Json::Null).into() })
             }
+            Slot::Pattern(_) => continue,
         };
         if !of.iter().any(|known| known.path == leaf.path) {
             of.push(leaf);

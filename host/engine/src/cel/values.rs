@@ -10,6 +10,8 @@ use cel::common::value::{BuiltinRef, CowVal, Val};
 use cel::context::VariableResolver;
 use cronflow_policy_cases::{Attributes, FactsRef, Value};
 
+use super::limits;
+use super::regexes::Pattern;
 use super::schema::{self, Presence};
 use super::slot::{Declared, Place, Slot};
 use crate::manifest::AttributeType;
@@ -103,6 +105,19 @@ impl<'b, 'a: 'b> FactRef<'b, 'a> {
     }
 }
 
+impl FactRef<'_, '_> {
+    /// Whether it is no larger than the cost bound assumes: bytes of a string, items of a list.
+    fn is_within(self, most: usize) -> bool {
+        match self {
+            Self::Int(_) | Self::There => true,
+            Self::Text(text) => text.inner().len() <= most,
+            Self::Texts(texts) => {
+                texts.texts.len() <= most && texts.texts.iter().map(String::len).sum::<usize>() <= limits::FACTS_BYTES
+            }
+        }
+    }
+}
+
 impl<'b, 'a> From<&'b CelInt> for FactRef<'b, 'a> {
     fn from(number: &'b CelInt) -> Self {
         Self::Int(number)
@@ -191,13 +206,19 @@ pub(crate) struct Scope<'s, 'a> {
     pub(crate) values: &'s Values<'a>,
     pub(crate) settings: &'s Attributes,
     pub(crate) declared: &'s [Declared],
+    pub(crate) patterns: &'s [Pattern],
 }
 
 impl VariableResolver for Scope<'_, '_> {
-    /// Every name that reaches this is a slot's, since lowering left no other. `None`, what is absent, is an error.
+    /// Every name that reaches this is a slot's, since lowering left no other. `None`, what is absent, is an error; so is
+    /// what is larger than the cost bound assumes.
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         match Slot::decode(name)? {
-            Slot::Fact(row) => schema::row(row)?.value(self.values).map(|fact| CowVal::Borrowed(fact.as_val())),
+            Slot::Fact(row) => {
+                let row = schema::row(row)?;
+                let fact = row.value(self.values).filter(|fact| fact.is_within(row.most()))?;
+                Some(CowVal::Borrowed(fact.as_val()))
+            }
             Slot::FactStated(row) => match schema::row(row)?.presence(self.values) {
                 Presence::Stated => Some(CowVal::Borrowed(&TRUE)),
                 Presence::NotStated => Some(CowVal::Borrowed(&FALSE)),
@@ -207,6 +228,7 @@ impl VariableResolver for Scope<'_, '_> {
                 let declared = self.declared.get(index)?;
                 attribute(self.place(declared.place).get(&declared.name)?, declared.kind)
             }
+            Slot::Pattern(index) => Some(CowVal::Borrowed(self.patterns.get(index)?)),
             Slot::AttributeStated(index) => {
                 let declared = self.declared.get(index)?;
                 let stated = self.place(declared.place).contains_key(&declared.name);
@@ -226,7 +248,7 @@ impl Scope<'_, '_> {
     }
 }
 
-/// A free attribute's value, if it is of the declared type.
+/// A free attribute's value, if it is of the declared type and no larger than the cost bound assumes.
 fn attribute(value: &Value, kind: AttributeType) -> Option<CowVal<'_, '_>> {
     match (kind, value) {
         (AttributeType::Bool, Value::Boolean(truth)) => Some(CowVal::Borrowed(if *truth { &TRUE } else { &FALSE })),
@@ -234,8 +256,15 @@ fn attribute(value: &Value, kind: AttributeType) -> Option<CowVal<'_, '_>> {
         (AttributeType::Double, Value::Double(number)) => Some(CowVal::owned(CelDouble::from(*number))),
         // JSON does not tell 5 from 5.0
         (AttributeType::Double, Value::Integer(number)) => Some(CowVal::owned(CelDouble::from(*number as f64))),
-        (AttributeType::String, Value::Text(text)) => Some(CowVal::owned(CelString::from(text.as_str()))),
-        (AttributeType::Strings, Value::Texts(texts)) => Some(CowVal::owned(list_of(texts))),
+        (AttributeType::String, Value::Text(text)) if text.len() <= limits::ATTRIBUTE_BYTES => {
+            Some(CowVal::owned(CelString::from(text.as_str())))
+        }
+        (AttributeType::Strings, Value::Texts(texts))
+            if texts.len() <= limits::ATTRIBUTE_ITEMS
+                && texts.iter().all(|text| text.len() <= limits::ATTRIBUTE_BYTES) =>
+        {
+            Some(CowVal::owned(list_of(texts)))
+        }
         _ => None,
     }
 }

@@ -19,6 +19,8 @@ pub(super) fn read(parsed: IdedExpr, manifest: &Manifest) -> Result<Program, Vec
     let mut lowering = Lowering::new(manifest);
     let mut codes = Vec::new();
     let rule = verdict(parsed, &mut lowering, &mut codes);
+    let steps = rule.as_ref().map_or(0, |(_, steps)| *steps);
+    lowering.afford(steps);
     for code in manifest.reasons.iter().flatten() {
         if !codes.contains(code) {
             let message = format!("the manifest lists the reason `{code}`, which the module never gives; take it out");
@@ -35,14 +37,14 @@ pub(super) fn read(parsed: IdedExpr, manifest: &Manifest) -> Result<Program, Vec
         }
     }
     match (rule, lowering.finish()) {
-        (Some(rule), Ok(declared)) => Ok(Program { rule, declared }),
+        (Some((rule, steps)), Ok((declared, patterns))) => Ok(Program { rule, declared, patterns, steps }),
         (_, Err(findings)) => Err(findings),
         (None, Ok(_)) => Err(vec![(None, GateErrorKind::Unverifiable)]),
     }
 }
 
-/// Recurses as deep as conditionals nest, which the scan bounds.
-fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> Option<Rule> {
+/// A rule, and what its costliest way may cost in steps. Recurses as deep as conditionals nest, which the scan bounds.
+fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> Option<(Rule, u64)> {
     let id = expr.id;
     let Expr::Call(CallExpr { func_name, target: None, args }) = expr.expr else {
         return not_a_verdict(id, lowering);
@@ -50,16 +52,20 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
     match (func_name.as_str(), args.len()) {
         (operators::CONDITIONAL, 3) => {
             let [condition, then, otherwise]: [IdedExpr; 3] = args.try_into().ok()?;
-            let condition = Condition::of(lowering.expression(condition));
+            let (condition, steps) = lowering.condition(condition);
+            let condition = Condition::of(condition);
             let then = verdict(then, lowering, codes);
             let otherwise = verdict(otherwise, lowering, codes);
-            Some(Rule::When { condition, then: Box::new(then?), otherwise: Box::new(otherwise?), at: id })
+            let ((then, if_so), (otherwise, if_not)) = (then?, otherwise?);
+            let steps = steps.saturating_add(if_so.max(if_not));
+            let rule = Rule::When { condition, then: Box::new(then), otherwise: Box::new(otherwise), at: id };
+            Some((rule, steps))
         }
-        ("permit", 0) => Some(Rule::Permit { at: id }),
-        ("no_match", 0) => Some(Rule::NoMatch { at: id }),
+        ("permit", 0) => Some((Rule::Permit { at: id }, 1)),
+        ("no_match", 0) => Some((Rule::NoMatch { at: id }, 1)),
         ("step_up", 1) => match args.into_iter().next().map(|seconds| seconds.expr) {
             Some(Expr::Literal(LiteralValue::Int(seconds))) if u32::try_from(*seconds.inner()).is_ok() => {
-                u32::try_from(*seconds.inner()).ok().map(|seconds| Rule::StepUp { seconds, at: id })
+                u32::try_from(*seconds.inner()).ok().map(|seconds| (Rule::StepUp { seconds, at: id }, 1))
             }
             _ => {
                 refuse(id, "`step_up` takes the most seconds since the second factor, a whole number literal", lowering)
@@ -78,12 +84,15 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
             }
             lowering.given.push((code.id, text.clone()));
             codes.push(text.clone());
-            let message = match message.expr {
-                Expr::Literal(LiteralValue::String(message)) => Message::Fixed(clean_message(message.inner())),
+            let (message, steps) = match message.expr {
+                Expr::Literal(LiteralValue::String(message)) => (Message::Fixed(clean_message(message.inner())), 1),
                 Expr::Literal(_) => return refuse(message.id, "a reason's message is a string", lowering),
-                _ => Message::Made(lowering.expression(message)),
+                _ => {
+                    let (message, steps) = lowering.message(message);
+                    (Message::Made(message), steps)
+                }
             };
-            Some(Rule::Forbid { code: text, message, at: id })
+            Some((Rule::Forbid { code: text, message, at: id }, steps))
         }
         ("permit" | "no_match", _) => refuse(id, &format!("`{func_name}` takes no arguments"), lowering),
         ("forbid", _) => refuse(id, "`forbid` takes a code and a message", lowering),
@@ -92,7 +101,7 @@ fn verdict(expr: IdedExpr, lowering: &mut Lowering, codes: &mut Vec<String>) -> 
     }
 }
 
-fn not_a_verdict(id: u64, lowering: &mut Lowering) -> Option<Rule> {
+fn not_a_verdict<T>(id: u64, lowering: &mut Lowering) -> Option<T> {
     refuse(
         id,
         "this comes to no verdict; end every branch with `permit()`, `forbid(\"code\", message)`, `step_up(seconds)` or \
@@ -101,7 +110,7 @@ fn not_a_verdict(id: u64, lowering: &mut Lowering) -> Option<Rule> {
     )
 }
 
-fn refuse(id: u64, message: &str, lowering: &mut Lowering) -> Option<Rule> {
+fn refuse<T>(id: u64, message: &str, lowering: &mut Lowering) -> Option<T> {
     lowering.refuse(Some(id), GateErrorKind::NotAVerdict(message.to_owned()));
     None
 }
