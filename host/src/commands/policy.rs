@@ -1,6 +1,8 @@
 //! `policy …`: one file each, named by the subcommand.
 
+mod build;
 mod export;
+mod new;
 mod test;
 
 use std::path::PathBuf;
@@ -10,9 +12,15 @@ use clap::Subcommand;
 
 use crate::cli::Format;
 
-/// Test and export policies.
+/// Write, build, test and export policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
+    New(new::New),
+    /// Compile a policy in Rust to `policy.wasm`.
+    Build {
+        /// The policy's folder.
+        dir: PathBuf,
+    },
     /// Check a policy, or each policy of a folder, and run its cases.
     Test {
         /// A policy's folder, or a folder of such.
@@ -28,6 +36,8 @@ pub(crate) enum Policy {
 impl Policy {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         match self {
+            Self::New(new) => new.run(),
+            Self::Build { dir } => build::run(&dir, format),
             Self::Test { dir } => test::run(&dir, format),
             Self::Export { dir } => export::run(&dir),
         }

@@ -12,6 +12,7 @@ use crate::output;
 pub(super) fn run(dir: &Path, format: Format) -> anyhow::Result<ExitCode> {
     // `policy test .` is in a folder that has a name all the same.
     let dir = dir.canonicalize().with_context(|| format!("`{}`", dir.display()))?;
+    super::build::build_if_rust(&dir)?;
     let sandbox = crate::sandbox::sandbox(None)?;
     let packages = if dir.join("manifest.toml").is_file() {
         access_engine::PolicyPackage::load(&dir, &sandbox).map(|package| vec![package])
