@@ -28,7 +28,7 @@
 //! `cronflow-access policy new --rust NAME` writes such a policy, with its cases, ready to be tested and built. The same
 //! cases run natively under `cargo test` ([`testing`]), and in the sandbox by `cronflow-access policy test`.
 //!
-//! Reading order: [`policy`](attr@policy) (the attribute) and [`Policy`] (what it makes), [`facts`] (what a policy is told), [`verdict`] (what it
+//! Reading order: [`policy`](macro@policy) (the attribute) and [`Policy`] (what it makes), [`facts`] (what a policy is told), [`verdict`] (what it
 //! says), [`network`] (addresses), `settings`, [`log`]; then `runtime` (memory of a guest, the one file that is unsafe by
 //! hand) and `bindings` (generated from `wit/policy.wit`).
 //!

@@ -4,7 +4,7 @@ use crate::facts::{Attribute, Facts};
 use crate::fail::fail;
 use crate::verdict::Verdict;
 
-/// A policy: what [`#[policy]`](attr@crate::policy) makes, as the static `POLICY` beside the function.
+/// A policy: what [`#[policy]`](macro@crate::policy) makes, as the static `POLICY` beside the function.
 #[derive(Debug)]
 pub struct Policy {
     name: &'static str,
