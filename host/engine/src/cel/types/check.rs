@@ -103,9 +103,13 @@ impl<'l> Checker<'l> {
         let args: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         let got = args.iter().map(|arg| self.check(arg)).collect::<Result<Vec<Type>, _>>()?;
         literals(call)?;
-        overloads::named(&call.func_name, form)
-            .find_map(|overload| applies(overload, &got))
-            .ok_or_else(|| mismatch(id, call, form, &args, &got))
+        let mut given = overloads::named(&call.func_name, form).filter_map(|overload| applies(overload, &got));
+        match given.next() {
+            // an item of an empty list, which there never is: several overloads apply, and none is meant
+            Some(first) if got.contains(&Type::Anything) && given.any(|other| other != first) => Ok(Type::Anything),
+            Some(first) => Ok(first),
+            None => Err(mismatch(id, call, form, &args, &got)),
+        }
     }
 
     fn comprehension(&mut self, c: &'l ComprehensionExpr) -> Checked {
