@@ -250,7 +250,12 @@ fn within_limit(folder: &str, name: &str, bytes: &[u8]) -> Result<(), Vec<GateEr
     if bytes.len() <= limit {
         return Ok(());
     }
-    Err(vec![GateError::file(folder, name, None, GateErrorKind::FileTooLarge { size: bytes.len(), limit })])
+    // where the source should have ended
+    let position = bytes.get(..limit).filter(|_| name == CEL_MODULE).map(|start| {
+        let start = String::from_utf8_lossy(start);
+        Position::of(&start, start.len())
+    });
+    Err(vec![GateError::file(folder, name, position, GateErrorKind::FileTooLarge { size: bytes.len(), limit })])
 }
 
 fn digest(manifest: &[u8], module: &[u8]) -> [u8; 32] {

@@ -75,7 +75,7 @@ fn refusals_name_the_file_and_the_place() {
         (vec![("manifest.toml", with(&"#".repeat(70_000)))], "quotas/manifest.toml: the file has "),
         (
             vec![("manifest.toml", MANIFEST.into()), ("policy.cel", vec![b' '; 20_000])],
-            "quotas/policy.cel: the file has 16385 bytes and may have 16384; shorten it",
+            "quotas/policy.cel:1:16385: the file has 16385 bytes and may have 16384; shorten it",
         ),
         (
             vec![("manifest.toml", MANIFEST.into()), ("policy.cel", MODULE.replace("scopes", "scope").into())],

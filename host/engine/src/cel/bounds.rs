@@ -15,7 +15,7 @@ pub(super) fn size(expr: &IdedExpr) -> Result<(), Vec<NodeFinding>> {
         count += 1;
         if count > limits::NODES {
             let kind = GateErrorKind::Limit { what: "nodes of the expression", limit: limits::NODES };
-            return Err(vec![(None, kind)]);
+            return Err(vec![(Some(expr.id), kind)]);
         }
         for_children(expr, |child| open.push(child));
     }

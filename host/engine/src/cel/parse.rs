@@ -29,6 +29,10 @@ pub(crate) fn parse(source: &str) -> Result<IdedExpr, Findings> {
                 (position, GateErrorKind::Syntax(format!("the expression does not parse: {message}")))
             })
             .collect();
+        // that it gave up on finding more has no place, and says nothing to the author
+        if findings.iter().any(|(at, _)| at.is_some()) {
+            findings.retain(|(at, _)| at.is_some());
+        }
         if findings.is_empty() {
             findings.push((None, GateErrorKind::Unverifiable));
         }

@@ -11,7 +11,7 @@ pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)
     let at = |offset: usize| Some(Position::of(source, offset));
     if source.len() > limits::SOURCE_BYTES {
         let kind = GateErrorKind::FileTooLarge { size: source.len(), limit: limits::SOURCE_BYTES };
-        return Err((None, kind));
+        return Err((at(limits::SOURCE_BYTES), kind));
     }
     let disguising = |c: char| is_disguising(c) || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'));
     if let Some((offset, c)) = source.char_indices().find(|(_, c)| disguising(*c)) {

@@ -1,5 +1,7 @@
 //! The profile by data: sources that the gate refuses, with what it says, and expressions with what they come to.
 
+mod chains;
+
 use std::collections::BTreeMap;
 
 use cronflow_policy_cases::{Attributes, Facts, Gateway, Value, Verdict};

@@ -270,10 +270,12 @@ impl<'b> Draw<'b> {
 
     fn atom(&mut self, kind: Kind) -> String {
         match kind {
-            Kind::Bool => self.one(&["true", "false", "has(request.ip)", "has(facts.gateway)", "(1 / 0 == 1)"]).to_owned(),
-            Kind::Int => {
-                self.one(&["0", "1", "-7", "9223372036854775807", "now", "context.mfa_age", "settings.limit"]).to_owned()
+            Kind::Bool => {
+                self.one(&["true", "false", "has(request.ip)", "has(facts.gateway)", "(1 / 0 == 1)"]).to_owned()
             }
+            Kind::Int => self
+                .one(&["0", "1", "-7", "9223372036854775807", "now", "context.mfa_age", "settings.limit"])
+                .to_owned(),
             Kind::Text => {
                 if !self.scope.is_empty() && self.below(2) == 0 {
                     let place = self.below(self.scope.len());
@@ -331,8 +333,7 @@ impl<'b> Draw<'b> {
             }
             6 => format!("({} in {})", self.expression(Kind::Text, depth), self.expression(Kind::Texts, depth)),
             7 => {
-                let (a, name) =
-                    (self.expression(Kind::Text, depth), self.one(&["contains", "startsWith", "endsWith"]));
+                let (a, name) = (self.expression(Kind::Text, depth), self.one(&["contains", "startsWith", "endsWith"]));
                 format!("{a}.{name}({})", self.expression(Kind::Text, depth))
             }
             8 => format!("{}.matches('^[a-z:]+$')", self.expression(Kind::Text, 0)),
