@@ -1,10 +1,12 @@
 //! Policies that a workspace uploads: from a draft to a live denial, and back.
 
+mod diff;
 mod dying;
 mod hosts;
 mod load;
 mod lockout;
 mod refused;
+mod status;
 
 use harness::{Answer, Host, Question, Request, Response};
 use serde_json::{Value, json};

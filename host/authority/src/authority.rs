@@ -160,6 +160,7 @@ impl Authority {
         self.log.flush();
         trouble::flush();
         self.tell_usage().await;
+        self.tell_policies().await;
         self.greet_hosts().await;
         self.do_due_work().await;
         let now = self.clock.monotonic();

@@ -3,12 +3,13 @@
 //! [`platform`](Policies) is the installation's own set, from the binary or a folder. The rest is a workspace's own: `upload`
 //! (what is sent, and the gate), `put`, `publish`, `rollback`, `remove` (changes, one commit each), `list`, `show`, `diff`,
 //! `status`; what they stand on: `kept` (the records), `change` (what all changes have in common), `tenant_set` (what is in
-//! force, loaded), `gate_queue` (one upload at a time).
+//! force, loaded), `tally` (what came of it), `gate_queue` (one upload at a time).
 //!
 //! A revision is immutable and kept for good. What is in force stands in the workspace's head, one record, so that no decision
 //! sees half a change; the modules lie apart, so that reading a head never drags them along.
 
 mod change;
+mod diff;
 mod gate_queue;
 mod kept;
 mod list;
@@ -18,6 +19,8 @@ mod put;
 mod remove;
 mod rollback;
 mod show;
+mod status;
+mod tally;
 pub(crate) mod tenant_set;
 mod upload;
 
@@ -26,11 +29,13 @@ use access_model::{Policy, RevisionRef, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::diff::{DiffRequest, DiffView};
 pub(crate) use self::gate_queue::GateQueue;
 pub use self::platform::{Policies, PoliciesError, Reload, Rules};
 pub use self::publish::Publication;
 pub use self::put::PutView;
 pub use self::show::RevisionView;
+pub use self::status::StatusView;
 pub use self::upload::{FailedCase, Finding, UploadRefused, UploadRequest};
 
 /// Actions of the catalog that these use cases need a permit for.

@@ -87,6 +87,11 @@ pub(crate) fn policy_totals(workspace: &Id) -> String {
     format!("policy-totals/{workspace}")
 }
 
+/// Key of how a workspace's policies fare on a host.
+pub(crate) fn policy_status(workspace: &Id, host: &str) -> String {
+    format!("policy-status/{workspace}/{host}")
+}
+
 /// Index of a workspace's policies, by name.
 pub(crate) fn policies_of(workspace: &Id) -> String {
     format!("policies/{workspace}")

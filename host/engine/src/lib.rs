@@ -37,7 +37,7 @@ pub use gate::{Examined, Refused, examine};
 pub use manifest::{AttributeType, Category, DeclaredAttributes, Engine, Manifest, Setting};
 pub use module::Fault;
 pub use package::{PolicyPackage, load_dir};
-pub use set::{Binding, Mode, Observation, Origin, PolicySet};
+pub use set::{Binding, Heard, Mode, Observation, Origin, PolicySet};
 pub use trace::{Judgement, Leaf, Outcome, Span, Step, Trace};
 pub use upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
 pub use wasm::{CompiledCache, Compiler, Limits, Sandbox, SandboxError, compile_as_child};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cronflow_policy_cases::{Attributes, Decision, FactsRef, Verdict};
+use cronflow_policy_cases::{Attributes, Decision, Effect, FactsRef, Verdict};
 use sha2::{Digest, Sha256};
 
 use crate::combine::{Said, combine};
@@ -69,6 +69,7 @@ pub struct PolicySet {
 
 #[derive(Debug)]
 struct Bound {
+    place: usize,
     package: Arc<PolicyPackage>,
     settings: Attributes,
     mode: Mode,
@@ -88,6 +89,17 @@ pub struct Observation<'a> {
     pub fuel: u64,
     /// What it logged.
     pub log: Vec<String>,
+}
+
+/// What was heard from a tenant's binding, as far as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The binding's place in the tenant's set, from 0.
+    pub place: usize,
+    /// Its effect, or why there is none.
+    pub effect: Result<Effect, Fault>,
+    /// Fuel burnt; a CEL program burns none.
+    pub fuel: u64,
 }
 
 impl PolicySet {
@@ -113,7 +125,7 @@ impl PolicySet {
             }
             match manifest.settle_settings(&settings) {
                 Err(message) => refuse(GateErrorKind::Settings(message)),
-                Ok(settings) => bound.push(Bound { package, settings, mode, origin }),
+                Ok(settings) => bound.push(Bound { place: bound.len(), package, settings, mode, origin }),
             }
         }
         if bound.len() > BINDINGS_LIMIT {
@@ -150,19 +162,35 @@ impl PolicySet {
 
     /// Decides by this platform set and a tenant's together, with the whole of a decision's fuel. It may take milliseconds.
     pub fn decide_with(&self, tenant: Option<&Self>, facts: FactsRef<'_>) -> Decision {
+        self.decide_heard(tenant, facts, &mut Vec::new())
+    }
+
+    /// The same. What the tenant's bindings say is added to `heard`.
+    pub fn decide_heard(&self, tenant: Option<&Self>, facts: FactsRef<'_>, heard: &mut Vec<Heard>) -> Decision {
         let facts = Facts::new(facts);
         let mut fuel = self.fuel(tenant, |limits| limits.decision_fuel);
         combine(
             facts.plain,
             self.and(tenant)
                 .flat_map(|set| set.seeing(&facts, Mode::Enforce))
-                .map(|bound| bound.said(&facts, &mut fuel)),
+                .map(|bound| bound.said(&facts, &mut fuel, heard)),
         )
     }
 
     /// The same decision, if it can be made on little fuel: what is served where requests are. `None`: ask
     /// [`PolicySet::decide_with`], somewhere that may take its time.
     pub fn decide_inline(&self, tenant: Option<&Self>, facts: FactsRef<'_>) -> Option<Decision> {
+        self.decide_inline_heard(tenant, facts, &mut Vec::new())
+    }
+
+    /// The same. What the tenant's bindings say is added to `heard`, and nothing where there is no decision.
+    pub fn decide_inline_heard(
+        &self,
+        tenant: Option<&Self>,
+        facts: FactsRef<'_>,
+        heard: &mut Vec<Heard>,
+    ) -> Option<Decision> {
+        let before = heard.len();
         let facts = Facts::new(facts);
         let mut fuel = self.fuel(tenant, |limits| limits.inline_fuel);
         let mut is_costly = false;
@@ -170,12 +198,16 @@ impl PolicySet {
         let decision = combine(
             facts.plain,
             bindings.map_while(|bound| {
-                let said = bound.said(&facts, &mut fuel);
+                let said = bound.said(&facts, &mut fuel, heard);
                 is_costly = said.verdict == Err(Fault::OutOfFuel);
                 (!is_costly).then_some(said)
             }),
         );
-        (!is_costly).then_some(decision)
+        if is_costly {
+            heard.truncate(before);
+            return None;
+        }
+        Some(decision)
     }
 
     fn and<'a>(&'a self, tenant: Option<&'a Self>) -> impl Iterator<Item = &'a Self> {
@@ -188,28 +220,28 @@ impl PolicySet {
         Fuel(limits.map_or(0, of))
     }
 
-    /// What the bindings in monitor mode say. Run it after [`PolicySet::decide`], apart from it.
-    pub fn monitor(&self, facts: FactsRef<'_>) -> Vec<Observation<'_>> {
-        self.observe(facts, Mode::Monitor)
+    /// What the bindings in monitor mode say, on a budget of their own, as small as that of a decision made where its request
+    /// is served. Run it after the decision, apart from it.
+    pub fn monitor(&self, facts: FactsRef<'_>) -> Vec<Heard> {
+        let facts = Facts::new(facts);
+        let mut fuel = self.fuel(None, |limits| limits.inline_fuel);
+        self.seeing(&facts, Mode::Monitor).map(|bound| bound.heard(&facts, &mut fuel).0).collect()
     }
 
     /// What every binding that sees the action says, enforced ones first: a decision, explained.
     pub fn explain(&self, facts: FactsRef<'_>) -> Vec<Observation<'_>> {
-        let mut observations = self.observe(facts, Mode::Enforce);
-        observations.extend(self.observe(facts, Mode::Monitor));
-        observations
-    }
-
-    fn observe(&self, facts: FactsRef<'_>, mode: Mode) -> Vec<Observation<'_>> {
         let facts = Facts::new(facts);
-        let mut fuel = self.fuel(None, |limits| limits.decision_fuel);
-        self.seeing(&facts, mode)
-            .map(|bound| {
-                let (verdict, Spent { fuel, lines }) =
-                    bound.package.module().evaluate(&facts, &bound.settings, &mut fuel);
-                Observation { policy: bound.package.name(), mode, verdict, fuel, log: lines }
-            })
-            .collect()
+        let observe = |mode| {
+            let mut fuel = self.fuel(None, |limits| limits.decision_fuel);
+            self.seeing(&facts, mode)
+                .map(|bound| {
+                    let (verdict, Spent { fuel, lines }) =
+                        bound.package.module().evaluate(&facts, &bound.settings, &mut fuel);
+                    Observation { policy: bound.package.name(), mode, verdict, fuel, log: lines }
+                })
+                .collect::<Vec<_>>()
+        };
+        [Mode::Enforce, Mode::Monitor].into_iter().flat_map(observe).collect()
     }
 
     /// The bindings of a mode that see the facts' action. An unknown category is seen by none, so nothing permits it.
@@ -222,9 +254,18 @@ impl PolicySet {
 }
 
 impl Bound {
-    fn said<'a>(&'a self, facts: &Facts<'_>, fuel: &mut Fuel) -> Said<'a> {
-        let (verdict, _) = self.package.module().evaluate(facts, &self.settings, fuel);
+    fn said<'a>(&'a self, facts: &Facts<'_>, fuel: &mut Fuel, all: &mut Vec<Heard>) -> Said<'a> {
+        let (heard, verdict) = self.heard(facts, fuel);
+        if self.origin == Origin::Tenant {
+            all.push(heard);
+        }
         Said { policy: self.package.name(), grants: self.grants(), verdict }
+    }
+
+    fn heard(&self, facts: &Facts<'_>, fuel: &mut Fuel) -> (Heard, Result<Verdict, Fault>) {
+        let (verdict, Spent { fuel, .. }) = self.package.module().evaluate(facts, &self.settings, fuel);
+        let effect = verdict.as_ref().map(|verdict| verdict.effect).map_err(|fault| *fault);
+        (Heard { place: self.place, effect, fuel }, verdict)
     }
 
     /// INVARIANT: a tenant's permit never counts, whatever its manifest says.

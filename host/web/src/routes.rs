@@ -15,7 +15,9 @@ use access_authority::keys::{KeyRequest, KeyView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::network::{NetworkUpdate, NetworkView};
 use access_authority::organizations::{OrganizationRequest, OrganizationView};
-use access_authority::policies::{PolicyView, Publication, PutView, RevisionView, UploadRequest};
+use access_authority::policies::{
+    DiffRequest, DiffView, PolicyView, Publication, PutView, RevisionView, StatusView, UploadRequest,
+};
 use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
 use access_authority::usage::{UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
@@ -272,6 +274,17 @@ pub(crate) fn table() -> Vec<Group> {
                     .named("policies.revision")
                     .says("Show a revision, with all that was uploaded")
                     .answers::<RevisionView>(200),
+                get("/v1/workspaces/{workspace}/policies/{policy}/diff", policies::diff)
+                    .action(authority::policies::actions::GET)
+                    .named("policies.diff")
+                    .says("Compare two revisions of a policy")
+                    .query::<DiffRequest>()
+                    .answers::<DiffView>(200),
+                get("/v1/workspaces/{workspace}/policies/{policy}/status", policies::status)
+                    .action(authority::policies::actions::GET)
+                    .named("policies.status")
+                    .says("Show how a policy fares on every host")
+                    .answers::<StatusView>(200),
             ],
         },
         Group {

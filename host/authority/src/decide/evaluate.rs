@@ -17,7 +17,14 @@ impl Authority {
     /// Decides by the platform's set and the caller's workspace's own.
     pub(crate) fn evaluate(&self, rules: &Rules, caller: &Caller, facts: FactsRef<'_>) -> Result<Decision, Refusal> {
         match caller.workspace.as_deref().map(|workspace| &workspace.policies) {
-            Some(TenantPolicies::Loaded(own)) => Ok(own.decide(rules, facts)),
+            Some(TenantPolicies::Loaded(own)) => {
+                let decision = own.decide(rules, facts);
+                own.monitor(facts, &decision, |policy| {
+                    self.log.would_deny(&facts.principal.id, &facts.action.name, policy);
+                });
+                self.wait_to_tell(own);
+                Ok(decision)
+            }
             Some(TenantPolicies::Unavailable(_)) if SEEN.contains(&facts.action.category.as_str()) => {
                 let message = "the workspace's policies can't be loaded; roll back or delete the one published last";
                 Err(Refusal::PolicyUnavailable(message.to_owned()))

@@ -25,13 +25,30 @@ struct Pending {
 struct Line {
     principal: Option<String>,
     action: String,
-    code: String,
+    why: Why,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Why {
+    /// Denied, with this code first.
+    Code(String),
+    /// Allowed, and this policy in monitor mode would have denied it.
+    Monitor(String),
 }
 
 impl DecisionLog {
     /// Counts a denial.
     pub(crate) fn denied(&self, principal: Option<&str>, action: &str, code: &str) {
-        let line = Line { principal: principal.map(str::to_owned), action: action.to_owned(), code: code.to_owned() };
+        self.count(principal, action, Why::Code(code.to_owned()));
+    }
+
+    /// Counts what a policy in monitor mode would have denied.
+    pub(crate) fn would_deny(&self, principal: &str, action: &str, policy: &str) {
+        self.count(Some(principal), action, Why::Monitor(policy.to_owned()));
+    }
+
+    fn count(&self, principal: Option<&str>, action: &str, why: Why) {
+        let line = Line { principal: principal.map(str::to_owned), action: action.to_owned(), why };
         let mut pending = lock(&self.pending);
         if let Some(count) = pending.lines.get_mut(&line) {
             *count += 1;
@@ -47,7 +64,15 @@ impl DecisionLog {
         let Pending { lines, lost } = std::mem::take(&mut *lock(&self.pending));
         for (line, count) in lines {
             let principal = line.principal.as_deref().unwrap_or("");
-            tracing::info!(target: "access::decisions", principal, action = line.action, code = line.code, count, "denied");
+            let action = line.action;
+            match line.why {
+                Why::Code(code) => {
+                    tracing::info!(target: "access::decisions", principal, action, code, count, "denied");
+                }
+                Why::Monitor(policy) => {
+                    tracing::info!(target: "access::decisions", principal, action, policy, count, "would have been denied");
+                }
+            }
         }
         if lost > 0 {
             tracing::warn!(target: "access::decisions", lost, "the decision log was full");

@@ -5,18 +5,21 @@
 //! policies would have seen is denied until it can.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use access_engine::{Binding, GateError, Mode, PolicyPackage, PolicySet};
+use access_engine::{Binding, Fault, GateError, Heard, Mode, PolicyPackage, PolicySet};
 use access_model::audit::sha256_hex;
 use access_model::{Id, PolicyBinding, PolicyMode, Workspace};
 use arc_swap::ArcSwapOption;
-use cronflow_policy_cases::{Decision, FactsRef};
+use cronflow_policy_cases::{Decision, Effect, FactsRef};
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
 use super::platform::Rules;
+use super::status::Waiting;
+use super::tally::Tally;
 use crate::authority::Authority;
 use crate::error::Error;
 
@@ -46,6 +49,12 @@ pub(crate) struct TenantSet {
     pub(crate) set: PolicySet,
     /// In the set's order.
     pub(crate) bound: Vec<Bound>,
+    pub(crate) workspace: Id,
+    /// The workspace's policy revision.
+    pub(crate) revision: u64,
+    /// Whether other hosts are to be told of what came of it.
+    pub(crate) is_waiting: AtomicBool,
+    has_monitors: bool,
     // The digest of this and a platform set together, for the platform set that it was last asked with.
     paired: ArcSwapOption<(Arc<str>, Arc<str>)>,
 }
@@ -54,6 +63,8 @@ pub(crate) struct TenantSet {
 #[derive(Debug, Clone)]
 pub(crate) struct Bound {
     pub(crate) binding: PolicyBinding,
+    /// What came of it on this host.
+    pub(crate) tally: Arc<Tally>,
     package: Arc<PolicyPackage>,
 }
 
@@ -62,12 +73,26 @@ pub(crate) struct Bound {
 pub(crate) struct TenantSets {
     sets: Cache<(Id, String), Arc<TenantSet>>,
     newest: Cache<Id, Weak<TenantSet>>,
+    /// Workspaces whose policies other hosts are to be told of.
+    pub(super) waiting: Mutex<Waiting>,
     working: Semaphore,
 }
 
 impl Default for TenantSets {
     fn default() -> Self {
-        Self { sets: Cache::new(SETS), newest: Cache::new(NEWEST), working: Semaphore::new(AT_ONCE) }
+        Self {
+            sets: Cache::new(SETS),
+            newest: Cache::new(NEWEST),
+            waiting: Mutex::default(),
+            working: Semaphore::new(AT_ONCE),
+        }
+    }
+}
+
+impl TenantSets {
+    /// The set that a workspace had last, while anybody has it still.
+    pub(super) fn newest(&self, workspace: &Id) -> Option<Arc<TenantSet>> {
+        self.newest.get(workspace)?.upgrade()
     }
 }
 
@@ -79,21 +104,59 @@ impl TenantPolicies {
 }
 
 impl TenantSet {
-    fn new(bound: Vec<Bound>) -> Result<Self, Vec<GateError>> {
-        let bindings = bound.iter().map(|Bound { binding, package }| Binding {
+    fn new(workspace: &Workspace, bound: Vec<Bound>) -> Result<Self, Vec<GateError>> {
+        let bindings = bound.iter().map(|Bound { binding, package, .. }| Binding {
             mode: match binding.revision.mode {
                 PolicyMode::Enforce => Mode::Enforce,
                 PolicyMode::Monitor => Mode::Monitor,
             },
             ..Binding::tenant(Arc::clone(package))
         });
-        Ok(Self { set: PolicySet::new(bindings)?, bound, paired: ArcSwapOption::empty() })
+        Ok(Self {
+            set: PolicySet::new(bindings)?,
+            workspace: workspace.id,
+            revision: workspace.policy_revision,
+            is_waiting: AtomicBool::new(false),
+            has_monitors: bound.iter().any(|bound| bound.binding.revision.mode == PolicyMode::Monitor),
+            bound,
+            paired: ArcSwapOption::empty(),
+        })
     }
 
-    /// Decides by the platform's set and this.
+    /// Decides by the platform's set and this, and counts what this says.
     pub(crate) fn decide(&self, rules: &Rules, facts: FactsRef<'_>) -> Decision {
-        let quickly = rules.set.decide_inline(Some(&self.set), facts);
-        quickly.unwrap_or_else(|| rules.set.decide_with(Some(&self.set), facts))
+        let mut heard = Vec::with_capacity(self.bound.len());
+        let quickly = rules.set.decide_inline_heard(Some(&self.set), facts, &mut heard);
+        let decision = quickly.unwrap_or_else(|| rules.set.decide_heard(Some(&self.set), facts, &mut heard));
+        self.count(&heard);
+        decision
+    }
+
+    /// Counts what came of a decision. `heard` names places of this set.
+    pub(crate) fn count(&self, heard: &[Heard]) {
+        for heard in heard {
+            if let Some(bound) = self.bound.get(heard.place) {
+                bound.tally.count(heard, false);
+            }
+        }
+    }
+
+    /// Asks the policies in monitor mode, after the decision; `would_deny` is told the name of each that would have made a
+    /// denial of an allow.
+    pub(crate) fn monitor(&self, facts: FactsRef<'_>, decision: &Decision, would_deny: impl Fn(&str)) {
+        if !self.has_monitors {
+            return;
+        }
+        for heard in self.set.monitor(facts) {
+            let Some(bound) = self.bound.get(heard.place) else { continue };
+            // On the whole of a decision's fuel it might have said something else.
+            let denies = !matches!(heard.effect, Ok(Effect::Permit | Effect::NoMatch) | Err(Fault::OutOfFuel));
+            let would = denies && *decision == Decision::Allow;
+            bound.tally.count(&heard, would);
+            if would {
+                would_deny(&bound.binding.name);
+            }
+        }
     }
 
     /// The digest of everything that decides: platform set, catalog, and this.
@@ -128,6 +191,7 @@ impl Authority {
                 tracing::error!(workspace = %workspace.id, revision = workspace.policy_revision, %error,
                     "a workspace's policies can't be loaded; what they see is denied");
                 metrics::counter!("access_policy_set_failures_total").increment(1);
+                self.will_tell(&workspace.id);
                 TenantPolicies::Unavailable(self.clock.monotonic() + AGAIN_AFTER)
             }
         }
@@ -151,16 +215,16 @@ impl Authority {
         fresh: Option<&Arc<PolicyPackage>>,
     ) -> Result<Arc<TenantSet>, Error> {
         let _turn = self.tenant_sets.working.acquire().await.map_err(Error::internal)?;
-        let newest = self.tenant_sets.newest.get(&workspace.id).and_then(|newest| newest.upgrade());
+        let newest = self.tenant_sets.newest(&workspace.id);
         let known = |binding: &PolicyBinding| {
-            let known = newest.iter().flat_map(|newest| &newest.bound);
-            known.clone().find(|bound| is_same(&bound.binding, binding)).map(|bound| Arc::clone(&bound.package))
+            let mut known = newest.iter().flat_map(|newest| &newest.bound);
+            known.find(|bound| is_same(&bound.binding, binding))
         };
         let mut packages: BTreeMap<&str, Arc<PolicyPackage>> = BTreeMap::new();
         let mut missing = Vec::new();
         for binding in &workspace.policies {
             let at_hand = fresh.filter(|package| package.name() == binding.name).cloned();
-            match at_hand.or_else(|| known(binding)) {
+            match at_hand.or_else(|| known(binding).map(|known| Arc::clone(&known.package))) {
                 Some(package) => drop(packages.insert(&binding.name, package)),
                 None => missing.push(binding),
             }
@@ -169,9 +233,13 @@ impl Authority {
         packages.extend(missing.iter().map(|binding| binding.name.as_str()).zip(loaded));
         let bound = workspace.policies.iter().filter_map(|binding| {
             let package = Arc::clone(packages.get(binding.name.as_str())?);
-            Some(Bound { binding: binding.clone(), package })
+            // A revision that stays in force goes on counting.
+            let same = known(binding).filter(|known| known.binding == *binding);
+            let tally = same.map(|known| Arc::clone(&known.tally)).unwrap_or_default();
+            Some(Bound { binding: binding.clone(), tally, package })
         });
-        let set = TenantSet::new(bound.collect()).map_err(|errors| unloadable(&errors))?;
+        let set = TenantSet::new(workspace, bound.collect()).map_err(|errors| unloadable(&errors))?;
+        self.will_tell(&workspace.id);
         Ok(Arc::new(set))
     }
 

@@ -79,6 +79,24 @@ fn an_unknown_category_is_not_permitted() {
 }
 
 #[test]
+fn what_a_tenants_policies_say_is_heard() {
+    let platform = PolicySet::new([Binding::platform(granting("a", "permit()"))]).unwrap();
+    let tenant = |package| Binding::tenant(package);
+    let own = PolicySet::new([
+        Binding { mode: Mode::Monitor, ..tenant(forbidding("m")) },
+        tenant(package("n", "sees = [\"customer\"]\n", "no_match()")),
+        tenant(forbidding("f")),
+    ])
+    .unwrap();
+    let facts = Facts::sample();
+    let mut heard = Vec::new();
+    platform.decide_heard(Some(&own), facts.as_ref(), &mut heard);
+    assert!(platform.decide_inline_heard(Some(&own), facts.as_ref(), &mut heard).is_some());
+    let heard: Vec<_> = heard.into_iter().map(|heard| (heard.place, heard.effect)).collect();
+    assert_eq!(heard, [(1, Ok(Effect::NoMatch)), (2, Ok(Effect::Forbid))].repeat(2), "the tenant's, enforced ones");
+}
+
+#[test]
 fn monitored_policies_are_watched_and_count_in_no_row() {
     let monitor = |package| Binding { mode: Mode::Monitor, ..Binding::platform(package) };
     let facts = Facts::sample();
@@ -90,9 +108,8 @@ fn monitored_policies_are_watched_and_count_in_no_row() {
     ])
     .unwrap();
     assert_eq!(set.decide(facts.as_ref()), Decision::Allow);
-    let watched: Vec<(&str, bool)> =
-        set.monitor(facts.as_ref()).into_iter().map(|o| (o.policy, o.verdict.is_ok())).collect();
-    assert_eq!(watched, [("f", true), ("e", false), ("g", true)]);
+    let watched: Vec<_> = set.monitor(facts.as_ref()).into_iter().map(|heard| (heard.place, heard.effect)).collect();
+    assert_eq!(watched, [(0, Ok(Effect::Forbid)), (1, Err(Fault::Evaluation)), (2, Ok(Effect::Permit))]);
     assert_eq!(set.explain(facts.as_ref())[0].policy, "a");
     assert_eq!(code(&decide([monitor(granting("g", "permit()"))])), "not_permitted");
 }

@@ -1,14 +1,13 @@
 //! `/v1/workspaces/{workspace}/policies`: upload, publish, roll back, delete, list, show.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use access_authority::policies::{Publication, UploadRequest, actions};
+use access_authority::policies::{DiffRequest, Publication, UploadRequest, actions};
 use access_authority::{Permit, Target};
 use access_model::{Id, IdKind};
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,30 +34,17 @@ pub(crate) struct PutQuery {
     publish: bool,
 }
 
-/// The query of an upload, or the problem with it, to be told after the permit.
-#[derive(Debug)]
-pub(crate) struct Asked(Option<PutQuery>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let query = Query::<PutQuery>::from_request_parts(parts, state).await;
-        Ok(Self(query.ok().map(|Query(query)| query)))
-    }
-}
-
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<(String, String)>,
-    query: Asked,
+    query: Result<Query<PutQuery>, QueryRejection>,
     Condition(if_match): Condition,
     body: Body,
 ) -> Result<Response, Problem> {
     let (permit, name) = permit(&app, &asker, actions::PUT, path.clone()).await?;
-    let PutQuery { publish } =
-        query.0.ok_or_else(|| Problem::new(400, "invalid_request", "the query takes `publish`: true or false"))?;
+    let malformed = |_| Problem::new(400, "invalid_request", "the query takes `publish`: true or false");
+    let Query(PutQuery { publish }) = query.map_err(malformed)?;
     let publish = match publish {
         true => Some(self::permit(&app, &asker, actions::PUBLISH, path).await?.0),
         false => None,
@@ -142,6 +128,27 @@ pub(crate) async fn revision(
     let (permit, name) = permit(&app, &asker, actions::GET, path).await?;
     let number = number.parse().map_err(|_| Problem::new(404, "not_found", "revisions have numbers, from 1"))?;
     Ok(json(StatusCode::OK, &app.authority.get_policy_revision(&permit, &name, number).await?))
+}
+
+pub(crate) async fn diff(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<(String, String)>,
+    query: Result<Query<DiffRequest>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let (permit, name) = permit(&app, &asker, actions::GET, path).await?;
+    let malformed = |_| Problem::new(400, "invalid_request", "the query takes `from` and `to`: numbers of revisions");
+    let Query(request) = query.map_err(malformed)?;
+    Ok(json(StatusCode::OK, &app.authority.diff_policy(&permit, &name, &request).await?))
+}
+
+pub(crate) async fn status(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<(String, String)>,
+) -> Result<Response, Problem> {
+    let (permit, name) = permit(&app, &asker, actions::GET, path).await?;
+    Ok(json(StatusCode::OK, &app.authority.policy_status(&permit, &name).await?))
 }
 
 /// The permit for something about the policy that a path names.
