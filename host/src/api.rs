@@ -1,5 +1,6 @@
 //! How commands speak to a running host: HTTP and JSON, with a bearer that comes from a file or the environment.
 
+use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
@@ -49,6 +50,20 @@ impl Api {
         read(answer.with_context(|| self.unreachable())?)
     }
 
+    /// Asks with PUT.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.put(&url).header("authorization", &self.bearer).send_json(body);
+        read(answer.with_context(|| self.unreachable())?)
+    }
+
+    /// Asks with DELETE.
+    pub(crate) fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.delete(&url).header("authorization", &self.bearer).call();
+        read(answer.with_context(|| self.unreachable())?)
+    }
+
     fn unreachable(&self) -> String {
         format!("no answer from `{}`; is the host running, and is --url right?", self.url)
     }
@@ -62,12 +77,39 @@ fn read(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
     if status.is_success() {
         return Ok(value);
     }
-    let field = |name: &str| value.get(name).and_then(Value::as_str);
-    match (field("code"), field("detail")) {
-        (Some(code), Some(detail)) => bail!("{code} ({status}): {detail}"),
+    let problem = Problem(value);
+    match (problem.field("code"), problem.field("detail")) {
+        (Some(_), Some(_)) => Err(problem.into()),
         _ => bail!("the host answered {status}, and not in our words; is --url right?"),
     }
 }
+
+/// A problem document (RFC 9457) with a code and a detail.
+#[derive(Debug)]
+pub(crate) struct Problem(Value);
+
+impl Problem {
+    /// The document.
+    pub(crate) const fn document(&self) -> &Value {
+        &self.0
+    }
+
+    /// A text of it.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.0.get("status").and_then(Value::as_u64).unwrap_or_default();
+        let title = self.field("title").unwrap_or_default();
+        let [code, detail] = ["code", "detail"].map(|name| self.field(name).unwrap_or_default());
+        write!(f, "{code} ({status} {title}): {detail}")
+    }
+}
+
+impl std::error::Error for Problem {}
 
 /// A secret from a file (`-`: standard input), else from an environment variable.
 pub(crate) fn secret(file: Option<&str>, variable: &str) -> anyhow::Result<String> {

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Gateway(gateway::Gateway),
     /// Ask for a decision. Exit code 0: allow; 2: deny; 3: could not decide.
     Authorize(Box<authorize::Authorize>),
-    /// Write, build, test and export policies.
+    /// Write, test, upload, publish and watch policies.
     #[command(subcommand)]
     Policy(policy::Policy),
     /// Check and show the configuration.

@@ -23,6 +23,7 @@ mod on_redis;
 mod outage;
 mod packaging;
 mod policies;
+mod policy_cli;
 mod policy_folder;
 mod rotation;
 mod secrets;

@@ -26,4 +26,4 @@ pub use freshness::Heard;
 pub use gather::Question;
 pub use identify::Caller;
 pub use permit::Permit;
-pub use require::Target;
+pub use require::{Place, Target};

@@ -40,7 +40,7 @@ pub mod workspaces;
 
 pub use authority::{Authority, World};
 pub use current::{Current, IfMatch};
-pub use decide::{Answer, Caller, Outcome, Permit, Question, Target};
+pub use decide::{Answer, Caller, Outcome, Permit, Place, Question, Target};
 pub use error::Error;
 pub use failpoint::FAILPOINTS;
 pub use heads::OwnerChange;

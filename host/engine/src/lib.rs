@@ -1,7 +1,8 @@
 //! The policy engine: facts and a policy set in, a decision out, within limits.
 //!
 //! Reading order: `manifest` (what a policy says about itself), `package` (a policy's folder, read and verified),
-//! `upload` and `gate` (what a tenant sends, and what it must pass), `module` (what is evaluated: `cel` or `wasm`), `set` (packages bound with settings and a mode, and
+//! `folder`, `upload` and `gate` (what a
+//! tenant writes, what of it is sent, and what that must pass), `module` (what is evaluated: `cel` or `wasm`), `set` (packages bound with settings and a mode, and
 //! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run), `trace` (a judgement, explained),
 //! `baseline` (the policies that ship in the binary), `error` (why the gate refuses).
 //!
@@ -18,6 +19,7 @@ mod cases;
 mod cel;
 mod combine;
 mod error;
+mod folder;
 mod gate;
 mod manifest;
 mod module;
@@ -33,6 +35,7 @@ pub use baseline::{baseline, baseline_files};
 pub use cases::run_cases;
 pub use combine::{Said, combine};
 pub use error::{GateError, GateErrorKind, Position};
+pub use folder::Folder;
 pub use gate::{Examined, Refused, examine};
 pub use manifest::{AttributeType, Category, DeclaredAttributes, Engine, Manifest, Setting};
 pub use module::Fault;

@@ -15,11 +15,11 @@ use crate::trace::Trace;
 use crate::upload::Upload;
 use crate::wasm::{self, Sandbox};
 
-const MANIFEST: &str = "manifest.toml";
-const CEL_MODULE: &str = "policy.cel";
-const WASM_MODULE: &str = "policy.wasm";
+pub(crate) const MANIFEST: &str = "manifest.toml";
+pub(crate) const CEL_MODULE: &str = "policy.cel";
+pub(crate) const WASM_MODULE: &str = "policy.wasm";
 const README: &str = "README.md";
-const CASES: &str = "cases.toml";
+pub(crate) const CASES: &str = "cases.toml";
 
 /// The files that make a package, and the most bytes that each may have. Others in the folder are left alone.
 const FILES: [(&str, usize); 5] = [
@@ -44,17 +44,7 @@ pub struct PolicyPackage {
 impl PolicyPackage {
     /// Reads and verifies a folder.
     pub fn load(dir: &Path, sandbox: &Sandbox) -> Result<Self, Vec<GateError>> {
-        // `.` and the like name no folder by themselves
-        let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-        let folder = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut files = BTreeMap::new();
-        for (name, limit) in FILES {
-            match read(&dir.join(name), limit) {
-                Ok(Some(bytes)) => drop(files.insert(name.to_owned(), bytes)),
-                Ok(None) => {}
-                Err(kind) => return Err(vec![GateError::file(&folder, name, None, kind)]),
-            }
-        }
+        let (folder, files) = files(dir)?;
         Self::from_files(&folder, &files, Some(sandbox))
     }
 
@@ -70,11 +60,7 @@ impl PolicyPackage {
             |name| text(folder, files, name)?.ok_or_else(|| refused("", None, GateErrorKind::MissingFile(name)));
 
         let source = required(MANIFEST)?;
-        let manifest = Manifest::parse(source).map_err(|(position, kind)| refused(MANIFEST, position, kind))?;
-        if manifest.name != folder {
-            let kind = GateErrorKind::NameMismatch { folder: folder.to_owned(), manifest: manifest.name };
-            return Err(refused(MANIFEST, None, kind));
-        }
+        let manifest = manifest(folder, source)?;
         let mut errors = Vec::new();
         let cases = match text(folder, files, CASES)?.map(CaseFile::parse).transpose() {
             Ok(cases) => cases,
@@ -84,10 +70,7 @@ impl PolicyPackage {
                 None
             }
         };
-        let file = match manifest.engine {
-            Engine::Cel => CEL_MODULE,
-            Engine::Wasm => WASM_MODULE,
-        };
+        let file = module_file(manifest.engine);
         let bytes = bytes(folder, files, file)?.ok_or_else(|| refused("", None, GateErrorKind::MissingFile(file)))?;
         let readme = text(folder, files, README)?.map(str::to_owned);
         match Module::verify(&manifest, bytes, sandbox) {
@@ -112,10 +95,7 @@ impl PolicyPackage {
         let manifest = upload.manifest();
         let refused = |message| vec![GateError::package(&upload.name, GateErrorKind::Manifest(message))];
         manifest.check().map_err(refused)?;
-        let file = match upload.engine {
-            Engine::Cel => CEL_MODULE,
-            Engine::Wasm => WASM_MODULE,
-        };
+        let file = module_file(upload.engine);
         within_limit(&upload.name, file, &upload.module)?;
         let module = Module::verify(&manifest, &upload.module, Some(sandbox)).map_err(|found| {
             found.into_iter().map(|(at, kind)| GateError::file(&upload.name, file, at, kind)).collect::<Vec<_>>()
@@ -183,6 +163,25 @@ impl PolicyPackage {
     }
 }
 
+/// The file that a module lies in.
+pub(crate) const fn module_file(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Cel => CEL_MODULE,
+        Engine::Wasm => WASM_MODULE,
+    }
+}
+
+/// A folder's manifest, which has its name.
+pub(crate) fn manifest(folder: &str, source: &str) -> Result<Manifest, Vec<GateError>> {
+    let refused = |position, kind| vec![GateError::file(folder, MANIFEST, position, kind)];
+    let manifest = Manifest::parse(source).map_err(|(position, kind)| refused(position, kind))?;
+    if manifest.name != folder {
+        let kind = GateErrorKind::NameMismatch { folder: folder.to_owned(), manifest: manifest.name };
+        return Err(refused(None, kind));
+    }
+    Ok(manifest)
+}
+
 /// Reads every package of a folder: its subfolders that hold any file of a package, by name. Plain files, the catalog among
 /// them, and other subfolders are left alone. What can't be read, and a package without its manifest, is an error: a rule
 /// must not go because a file did.
@@ -214,6 +213,22 @@ pub fn load_dir(dir: &Path, sandbox: &Sandbox) -> Result<Vec<PolicyPackage>, Vec
     if errors.is_empty() { Ok(packages) } else { Err(errors) }
 }
 
+/// A folder's name, and its files that make a package.
+pub(crate) fn files(dir: &Path) -> Result<(String, BTreeMap<String, Vec<u8>>), Vec<GateError>> {
+    // `.` and the like name no folder by themselves
+    let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let folder = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut files = BTreeMap::new();
+    for (name, limit) in FILES {
+        match read(&dir.join(name), limit) {
+            Ok(Some(bytes)) => drop(files.insert(name.to_owned(), bytes)),
+            Ok(None) => {}
+            Err(kind) => return Err(vec![GateError::file(&folder, name, None, kind)]),
+        }
+    }
+    Ok((folder, files))
+}
+
 /// `None` where there is no such file. Never reads more than the limit and one byte.
 fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, GateErrorKind> {
     use std::io::{ErrorKind, Read};
@@ -228,14 +243,18 @@ fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, GateErrorKind> {
 }
 
 /// A file's text, within its limit.
-fn text<'a>(folder: &str, files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<&'a str>, Vec<GateError>> {
+pub(crate) fn text<'a>(
+    folder: &str,
+    files: &'a BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> Result<Option<&'a str>, Vec<GateError>> {
     let Some(bytes) = bytes(folder, files, name)? else { return Ok(None) };
     let not_text = |_| vec![GateError::file(folder, name, None, GateErrorKind::NotText)];
     std::str::from_utf8(bytes).map(Some).map_err(not_text)
 }
 
 /// A file's bytes, within its limit.
-fn bytes<'a>(
+pub(crate) fn bytes<'a>(
     folder: &str,
     files: &'a BTreeMap<String, Vec<u8>>,
     name: &str,

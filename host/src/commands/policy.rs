@@ -1,8 +1,16 @@
 //! `policy …`: one file each, named by the subcommand.
 
 mod build;
+mod delete;
 mod export;
+mod list;
 mod new;
+mod publish;
+mod push;
+mod remote;
+mod rollback;
+mod settings;
+mod status;
 mod test;
 
 use std::path::PathBuf;
@@ -12,7 +20,7 @@ use clap::Subcommand;
 
 use crate::cli::Format;
 
-/// Write, build, test and export policies.
+/// Write, test, upload, publish and watch policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     New(new::New),
@@ -26,6 +34,14 @@ pub(crate) enum Policy {
         /// A policy's folder, or a folder of such.
         dir: PathBuf,
     },
+    Push(push::Push),
+    Publish(publish::Publish),
+    /// Put in force what was before; with nothing before, nothing.
+    Rollback(remote::One),
+    Status(status::Status),
+    List(list::List),
+    /// Take a policy away. Its revisions are kept.
+    Delete(remote::One),
     /// Write the built-in policies and catalog to a new folder, to start from.
     Export {
         /// A folder that does not exist yet, or is empty.
@@ -39,6 +55,12 @@ impl Policy {
             Self::New(new) => new.run(),
             Self::Build { dir } => build::run(&dir, format),
             Self::Test { dir } => test::run(&dir, format),
+            Self::Push(push) => push.run(format),
+            Self::Publish(publish) => publish.run(format),
+            Self::Rollback(one) => rollback::run(&one, format),
+            Self::Status(status) => status.run(format),
+            Self::List(list) => list.run(format),
+            Self::Delete(one) => delete::run(&one, format),
             Self::Export { dir } => export::run(&dir),
         }
     }

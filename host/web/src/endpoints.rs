@@ -19,7 +19,7 @@ pub(crate) mod workspaces;
 
 use std::convert::Infallible;
 
-use access_authority::{PageRequest, Target};
+use access_authority::{PageRequest, Place, Target};
 use access_model::{Id, IdKind};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -29,6 +29,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::problem::Problem;
+
+/// Stands in a path for the workspace that whoever asks belongs to: a key's holder need not know its id.
+pub(crate) const OWN: &str = "own";
 
 /// JSON out, never to be cached: it tells of authorization, or holds a secret.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
@@ -59,7 +62,12 @@ pub(crate) fn organization(segment: Result<String, Problem>) -> Result<Target, P
 
 /// The workspace that a segment of the path names.
 pub(crate) fn workspace(segment: Result<String, Problem>) -> Result<Target, Problem> {
-    Ok(Target::workspace(id(IdKind::Workspace, "workspace", &segment?)?))
+    Ok(Target::workspace(place(&segment?)?))
+}
+
+/// The same: a public id, or [`OWN`].
+pub(crate) fn place(segment: &str) -> Result<Place, Problem> {
+    if segment == OWN { Ok(Place::Own) } else { id(IdKind::Workspace, "workspace", segment).map(Place::Named) }
 }
 
 /// Which page of a list is asked for, or the problem with that, to be told after the permit.

@@ -145,6 +145,22 @@ impl CaseFile {
         }
         Ok(Self { cases: read })
     }
+
+    /// The cases of a file as [`CaseFile::from_json`] reads them: each by itself, with what the file states for all of them.
+    ///
+    /// # Errors
+    /// As [`CaseFile::parse`], for what is no file of cases at all.
+    pub fn to_json(source: &str) -> Result<Vec<serde_json::Value>, CaseError> {
+        let mut file: Table = toml::from_str(source).map_err(|e| toml_error(source, &e))?;
+        let base = file.remove("facts").and_then(|facts| facts.as_table().cloned()).unwrap_or_default();
+        let Some(TomlValue::Array(cases)) = file.remove("case") else { return Ok(Vec::new()) };
+        let whole = |case: TomlValue| {
+            let over = Table::from_iter([("facts".to_owned(), TomlValue::Table(base.clone()))]);
+            merge(over, case.as_table().cloned().unwrap_or_default())
+        };
+        let json = |case| serde_json::to_value(case).map_err(|e| error_at(source, 0, e.to_string()));
+        cases.into_iter().map(whole).map(json).collect()
+    }
 }
 
 /// Fills a case's facts up and checks its expectation. Returns where its name stands, too.

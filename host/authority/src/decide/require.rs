@@ -28,7 +28,22 @@ pub struct Target {
     /// The organization, where it is one or is about to lie in one.
     pub organization: Option<Id>,
     /// The workspace, where it lies in one.
-    pub workspace: Option<Id>,
+    pub workspace: Option<Place>,
+}
+
+/// Which workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The one with this id.
+    Named(Id),
+    /// That of whoever asks.
+    Own,
+}
+
+impl From<Id> for Place {
+    fn from(id: Id) -> Self {
+        Self::Named(id)
+    }
 }
 
 impl Target {
@@ -38,17 +53,17 @@ impl Target {
     }
 
     /// A workspace, or what lies in it.
-    pub const fn workspace(id: Id) -> Self {
-        Self { kind: Some("workspace"), id: None, organization: None, workspace: Some(id) }
+    pub fn workspace(place: impl Into<Place>) -> Self {
+        Self { kind: Some("workspace"), id: None, organization: None, workspace: Some(place.into()) }
     }
 
     /// A key of a workspace.
-    pub fn key(workspace: Id, key: &Id) -> Self {
+    pub fn key(workspace: impl Into<Place>, key: &Id) -> Self {
         Self { kind: Some("key"), id: Some(key.to_string()), ..Self::workspace(workspace) }
     }
 
     /// A policy of a workspace.
-    pub fn policy(workspace: Id, name: &str) -> Self {
+    pub fn policy(workspace: impl Into<Place>, name: &str) -> Self {
         Self { kind: Some("policy"), id: Some(name.chars().take(63).collect()), ..Self::workspace(workspace) }
     }
 
@@ -123,14 +138,16 @@ impl Authority {
         if let Some(Err(quota)) = meter.map(|meter| self.meters.attempt(meter, now)) {
             return Err(denied(self.refuse_quota(asking(&rules, caller, action), quota)));
         }
-        let workspace = match &target.workspace {
+        let own = || caller.workspace.as_ref().map(|workspace| workspace.record.id);
+        let id = target.workspace.and_then(|place| if let Place::Named(id) = place { Some(id) } else { own() });
+        let workspace = match &id {
             Some(id) => self.workspace(id).await?,
             None => None,
         };
         let resource = Resource {
             kind: target.kind.map(str::to_owned),
             id: target.id,
-            workspace: target.workspace.map(|id| id.to_string()),
+            workspace: id.map(|id| id.to_string()),
             attributes: Attributes::new(),
         };
         let context = Attributes::new();
@@ -149,8 +166,9 @@ impl Authority {
         }
         self.usage.count(&caller.entry, 200);
         let missing = |what, id: &Id| Error::NotFound { what, id: id.to_string() };
-        if let (Some(id), None) = (&target.workspace, &workspace) {
-            return Err(missing("workspace", id));
+        if target.workspace.is_some() && workspace.is_none() {
+            let id = id.map_or_else(|| "own".to_owned(), |id| id.to_string());
+            return Err(Error::NotFound { what: "workspace", id });
         }
         let organization = match &target.organization {
             Some(id) => Some(self.organization(id).await?.ok_or_else(|| missing("organization", id))?),

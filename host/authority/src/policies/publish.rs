@@ -18,9 +18,10 @@ use crate::records::TRIES;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "PolicyPublication")]
 pub struct Publication {
-    /// The revision; the same one again changes nothing.
+    /// The revision; left out, the latest. The same one again changes nothing.
+    #[serde(default)]
     #[schemars(range(min = 1), example = &1)]
-    pub revision: u64,
+    pub revision: Option<u64>,
 }
 
 impl Authority {
@@ -41,7 +42,8 @@ impl Authority {
             let books = self.read_policy_books(&workspace, name).await?;
             let policy = books.alive(name)?;
             books.check(if_match)?;
-            let revision = self.get_revision(&workspace, name, publication.revision).await?;
+            let number = publication.revision.unwrap_or(policy.value.latest.revision);
+            let revision = self.get_revision(&workspace, name, number).await?;
             if policy.value.published.as_ref() == Some(&revision.reference()) {
                 return Ok(Current { shown: (&policy.value).into(), version: policy.version() });
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access_authority::audit::{ACTION_LIST, AuditFilter};
 use access_authority::keys::{Change, KeyRequest, actions};
-use access_authority::{Answer, Error, IfMatch, Issued, PageRequest, Permit, Target, keys::KeyView};
+use access_authority::{Answer, Error, IfMatch, Issued, PageRequest, Permit, Place, Target, keys::KeyView};
 use access_model::PlainSecret;
 
 use crate::bench::Bench;
@@ -68,8 +68,13 @@ async fn a_key_does_what_its_scopes_say_in_its_own_workspace() {
         (actions::ISSUE, own(), Some("missing_scope")),
         ("network.get", own(), Some("missing_scope")),
         (ACTION_LIST, own(), Some("missing_scope")),
+        (actions::LIST, Target::workspace(Place::Own), None),
         (actions::LIST, Target::workspace(bench.demo.other_workspace), Some("wrong_workspace")),
-        (actions::LIST, Target::workspace("ws_00doesnotexist0000".parse().unwrap()), Some("wrong_workspace")),
+        (
+            actions::LIST,
+            Target::workspace("ws_00doesnotexist0000".parse::<access_model::Id>().unwrap()),
+            Some("wrong_workspace"),
+        ),
         (actions::LIST, Target::platform(), Some("wrong_workspace")),
         ("gateways.list", Target::platform(), Some("kind_not_allowed")),
         ("organizations.get", Target::organization(bench.demo.organization), Some("kind_not_allowed")),

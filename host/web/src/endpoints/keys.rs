@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
-use crate::endpoints::{Paging, id, json, workspace};
+use crate::endpoints::{Paging, id, json, place, workspace};
 use crate::idempotency::{IdempotencyKey, created};
 use crate::if_match::{Condition, tagged, with_tag};
 use crate::problem::Problem;
@@ -124,9 +124,7 @@ async fn permit(
     action: &str,
     path: Result<(String, String), Problem>,
 ) -> Result<(Permit, Id), Problem> {
-    let ids = path.and_then(|(workspace, key)| {
-        Ok((id(IdKind::Workspace, "workspace", &workspace)?, id(IdKind::Key, "key", &key)?))
-    });
+    let ids = path.and_then(|(workspace, key)| Ok((place(&workspace)?, id(IdKind::Key, "key", &key)?)));
     let target = ids.as_ref().map(|(workspace, key)| Target::key(*workspace, key)).map_err(Problem::clone);
     Ok((app.permit(asker, action, target).await?, ids?.1))
 }

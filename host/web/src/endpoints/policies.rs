@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use access_authority::policies::{DiffRequest, Publication, UploadRequest, actions};
-use access_authority::{Permit, Target};
-use access_model::{Id, IdKind};
+use access_authority::{Permit, Place, Target};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::body::Body;
-use crate::endpoints::{Paging, id, json, workspace};
+use crate::endpoints::{Paging, json, place, workspace};
 use crate::if_match::{Condition, tagged};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -158,7 +157,7 @@ async fn permit(
     action: &str,
     path: Result<(String, String), Problem>,
 ) -> Result<(Permit, String), Problem> {
-    let named = path.and_then(|(workspace, name)| Ok((id(IdKind::Workspace, "workspace", &workspace)?, name)));
-    let target = named.as_ref().map(|(workspace, name): &(Id, String)| Target::policy(*workspace, name));
+    let named = path.and_then(|(workspace, name)| Ok((place(&workspace)?, name)));
+    let target = named.as_ref().map(|(workspace, name): &(Place, String)| Target::policy(*workspace, name));
     Ok((app.permit(asker, action, target.map_err(Problem::clone)).await?, named?.1))
 }

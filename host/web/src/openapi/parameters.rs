@@ -5,6 +5,7 @@ use access_model::{Id, IdKind};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::endpoints::OWN;
 use crate::routes::{Endpoint, Shape};
 
 /// The parameters of an endpoint.
@@ -54,6 +55,9 @@ fn in_path(segment: &str) -> Value {
         _ => None,
     };
     let schema = match kind {
+        Some(kind @ IdKind::Workspace) => {
+            json!({ "type": "string", "pattern": format!("^{OWN}$|{}", Id::pattern(&[kind])) })
+        }
         Some(kind) => json!({ "type": "string", "pattern": Id::pattern(&[kind]) }),
         None if segment == "policy" => json!({ "type": "string", "pattern": POLICY_NAME_PATTERN }),
         None if segment == "revision" => json!({ "type": "integer", "minimum": 1 }),
@@ -69,7 +73,8 @@ fn in_path(segment: &str) -> Value {
         fields.insert("example".into(), example);
     }
     if let (Some(kind), Some(fields)) = (kind, parameter.as_object_mut()) {
-        fields.insert("description".into(), json!(format!("Public id of the {segment}.")));
+        let own = if kind == IdKind::Workspace { "; `own`: that of the key that asks" } else { "" };
+        fields.insert("description".into(), json!(format!("Public id of the {segment}{own}.")));
         fields.insert("example".into(), json!(Id::example(kind)));
     }
     parameter

@@ -7,8 +7,7 @@ fn refusal(source: &str) -> String {
 
 #[test]
 fn facts_merge_from_the_sample_over_the_file_to_the_case() {
-    let file = CaseFile::parse(
-        r#"
+    let source = r#"
 [facts]
 context = { mfa = true, age = 5, ratio = 0.5, names = ["a"] }
 [facts.request]
@@ -24,9 +23,10 @@ name = "two"
 absent = ["context.mfa", "workspace", "request.ip"]
 settings = { limit = 3 }
 expect = { error = true }
-"#,
-    )
-    .unwrap();
+"#;
+    let file = CaseFile::parse(source).unwrap();
+    // Each by itself is what it is in its file.
+    assert_eq!(CaseFile::from_json(&CaseFile::to_json(source).unwrap()).unwrap(), file);
     let [one, two] = file.cases.as_slice() else { panic!() };
     assert_eq!(one.facts.context["age"], Value::Integer(6));
     assert_eq!(one.facts.context["ratio"], Value::Double(0.5));
