@@ -43,6 +43,6 @@ pub use package::{PolicyPackage, load_dir};
 pub use set::{Binding, Heard, Mode, Observation, Origin, PolicySet};
 pub use trace::{Judgement, Leaf, Outcome, Span, Step, Trace};
 pub use upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
-pub use wasm::{CompiledCache, Compiler, Limits, Sandbox, SandboxError, compile_as_child};
+pub use wasm::{CompiledCache, Compiler, Limits, Sandbox, SandboxError, compile_as_child, inspect};
 
 pub use crate::cel::limits;

@@ -24,4 +24,4 @@ pub use compile::{Compiler, compile_as_child};
 pub(crate) use facts::FactsView;
 pub(crate) use guest::{Fuel, Guest, Spent};
 pub use limits::Limits;
-pub use sandbox::{Sandbox, SandboxError};
+pub use sandbox::{Sandbox, SandboxError, inspect};

@@ -10,7 +10,8 @@ use super::cache::{self, CompiledCache};
 use super::compile::Compiler;
 use super::guest::{Guest, State};
 use super::limits::Limits;
-use super::{component, config, scan};
+use super::scan::{self, Sort};
+use super::{component, config};
 use crate::error::GateErrorKind;
 
 /// How often the clock of the wall-clock backstop ticks.
@@ -72,8 +73,7 @@ impl Sandbox {
     /// Makes a module ready: scanned, made a component, compiled (or taken from the cache), and its exports found. Nothing of
     /// it is run.
     pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<Arc<Guest>, GateErrorKind> {
-        let sort = scan::scan(bytes)?;
-        let component = component::component(bytes, sort)?;
+        let component = inspect(bytes)?;
         let compiled = self.compiled(&component)?;
         let wrong = |error: wasmtime::Error| {
             GateErrorKind::Module(format!("the module is not of the world `cronflow:policy/policy@1`: {error:#}"))
@@ -101,6 +101,20 @@ impl Sandbox {
         }
         cache::load(&self.engine, &code).map_err(|error| refused(format!("{error:#}")))
     }
+}
+
+/// The component that a module is or becomes: what the gate finds out before a compiler sees anything.
+///
+/// # Errors
+/// What is wrong with it, for its author.
+pub fn inspect(bytes: &[u8]) -> Result<Vec<u8>, GateErrorKind> {
+    let sort = scan::scan(bytes)?;
+    let component = component::component(bytes, sort)?;
+    if sort == Sort::Core {
+        // the type that it carries may ask for anything
+        scan::scan(&component)?;
+    }
+    Ok(component)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the backstop is real time, and decides nothing but overload")]

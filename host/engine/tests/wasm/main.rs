@@ -7,7 +7,7 @@ mod hostile;
 
 use std::sync::Arc;
 
-use access_engine::{Binding, PolicyPackage, PolicySet, baseline, examine};
+use access_engine::{Binding, PolicyPackage, PolicySet, baseline, examine, inspect};
 use cronflow_policy_cases::{Decision, Facts};
 use guests::{SANDBOX, bytes, module, upload, verdict};
 
@@ -45,6 +45,13 @@ fn a_module_passes_the_gate_with_a_report() {
     assert!(report.cost.typical > 0 && report.cost.typical <= report.cost.at_most, "{:?}", report.cost);
     assert!(report.checks.iter().any(|check| check.name == "description" && check.found == "a fix"), "{report:?}");
     assert_eq!((report.digest.len(), report.facts_read), (64, vec!["*".to_owned()]));
+}
+
+/// What tools make of a core module themselves.
+#[test]
+fn a_component_passes_the_gate_as_well() {
+    let component = inspect(&bytes(&module(&verdict(1), ""))).unwrap();
+    assert!(examine(&upload("guest", component), &SANDBOX).is_ok());
 }
 
 #[test]
