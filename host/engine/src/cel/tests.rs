@@ -1,6 +1,7 @@
 //! The profile by data: sources that the gate refuses, with what it says, and expressions with what they come to.
 
 mod chains;
+mod conformance;
 
 use std::collections::BTreeMap;
 

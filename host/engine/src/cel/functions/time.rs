@@ -12,8 +12,9 @@ use jiff::tz::Offset;
 
 use super::{Result, arg, error, plain_value, string};
 
-/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z, Unix time in milliseconds: the range of timestamps.
-const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+/// 0001-01-01T00:00:00Z and 9999-12-30T22:00:00Z, Unix time in milliseconds: the range of timestamps, but for the last hours
+/// of cel-spec's, which not every offset could show.
+const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_207_200_000;
 
 /// The longest duration, as in cel-spec: about 10,000 years.
 const LONGEST: i64 = 315_576_000_000_000;
