@@ -1,5 +1,6 @@
 //! Backup and restore of the embedded store: what was acknowledged before a backup began is in it, whatever went on meanwhile.
 
+mod policies;
 mod refused;
 
 use std::collections::BTreeMap;

@@ -13,6 +13,8 @@ mod doctor;
 mod example;
 mod forward_auth;
 mod gateways;
+#[path = "../../host/engine/tests/wasm/hostile_modules.rs"]
+mod hostile_modules;
 mod house;
 mod kind_table;
 mod limits;
@@ -31,3 +33,5 @@ mod shutdown;
 mod tools;
 mod tour;
 mod two_hosts;
+#[path = "../../host/engine/tests/wasm/wat.rs"]
+mod wat;

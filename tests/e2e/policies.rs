@@ -2,14 +2,21 @@
 
 mod diff;
 mod dying;
+mod form;
+mod hostile;
 mod hosts;
 mod load;
 mod lockout;
 mod refused;
 mod status;
+mod unavailable;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use harness::{Answer, Host, Question, Request, Response};
 use serde_json::{Value, json};
+
+use crate::wat;
 
 /// A policy that forbids deleting jobs, for this reason.
 fn forbids_deleting(code: &str) -> Value {
@@ -17,6 +24,15 @@ fn forbids_deleting(code: &str) -> Value {
         "engine": "cel",
         "source": format!("action.name == \"jobs.delete\" ? forbid(\"{code}\", \"not here\") : no_match()"),
     })
+}
+
+/// A module, as JSON is sent.
+fn wasm(wat: &str) -> Value {
+    json!({ "engine": "wasm", "module_base64": base64(&wat::bytes(wat)) })
+}
+
+fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// The path of a policy of the first workspace, and what follows it.

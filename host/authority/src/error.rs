@@ -59,16 +59,9 @@ pub enum Error {
     /// A policy did not pass the gate.
     #[error("the policy is refused: {}", .0.summary())]
     UploadRefused(Box<UploadRefused>),
-    /// Something is larger than it may be.
-    #[error("{what} has {size} bytes and may have {limit}; nothing was changed")]
-    TooLarge {
-        /// `the module`.
-        what: &'static str,
-        /// Its size.
-        size: usize,
-        /// The most it may have.
-        limit: usize,
-    },
+    /// What was uploaded is larger than it may be.
+    #[error("{}; nothing was changed", .0.summary())]
+    TooLarge(Box<UploadRefused>),
     /// It can't be done as things are.
     #[error("{0}")]
     Conflict(String),

@@ -1,4 +1,4 @@
-//! JSON in: strict, and with errors that name the field, the line and the column, never the value.
+//! JSON in (and forms, unread): strict, and with errors that name the field, the line and the column, never the value.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -32,6 +32,7 @@ pub(crate) struct Body {
     declared: usize,
     limit: usize,
     is_json: bool,
+    boundary: Option<String>,
     app: Arc<App>,
 }
 
@@ -40,6 +41,7 @@ impl FromRequest<Arc<App>> for Body {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Infallible> {
         let is_json = is_json(request.headers());
+        let boundary = content_type(request.headers()).and_then(|text| multer::parse_boundary(text).ok());
         let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let declared = declared.unwrap_or_default();
         Ok(Self {
@@ -47,6 +49,7 @@ impl FromRequest<Arc<App>> for Body {
             declared,
             limit: app.authority.catalog().limits.body_bytes,
             is_json,
+            boundary,
             app: Arc::clone(app),
         })
     }
@@ -56,6 +59,11 @@ impl Body {
     /// The same, which may have so many bytes.
     pub(crate) fn up_to(self, limit: usize) -> Self {
         Self { limit, ..self }
+    }
+
+    /// What stands between its parts, if it is a form (RFC 7578).
+    pub(crate) fn boundary(&self) -> Option<String> {
+        self.boundary.clone()
     }
 
     /// Reads the body as `T`. Unknown, missing and doubled fields are errors.
@@ -88,7 +96,7 @@ impl Body {
     }
 
     /// Reads it to its end. Whoever lets us wait for it must be somebody still when it is there.
-    async fn read(self, permit: &Permit) -> Result<Bytes, Problem> {
+    pub(crate) async fn read(self, permit: &Permit) -> Result<Bytes, Problem> {
         let too_large = || {
             let detail = format!("the body is larger than {} bytes; send less", self.limit);
             Problem::new(413, "payload_too_large", detail)
@@ -121,6 +129,11 @@ fn parse<T: DeserializeOwned>(is_json: bool, bytes: &[u8]) -> Result<T, Problem>
     if !is_json {
         return Err(Problem::new(415, "unsupported_media_type", "send JSON, with `Content-Type: application/json`"));
     }
+    from_json(bytes)
+}
+
+/// Reads JSON as `T`.
+pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map(|Object(value)| value).map_err(|_| fault::<T>(bytes))
 }
 
@@ -148,8 +161,12 @@ fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
     Problem::new(400, "invalid_request", format!("{field}{what} ({place})"))
 }
 
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
-    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = content_type(headers).unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }

@@ -1,6 +1,6 @@
 //! Errors out: RFC 9457 problem documents, with a stable `type` per code.
 
-use access_authority::policies::{FailedCase, Finding};
+use access_authority::policies::{FailedCase, Finding, UploadRefused};
 use access_authority::{Answer, Error};
 use access_model::key::KeyError;
 use access_model::meter::QuotaView;
@@ -68,13 +68,8 @@ impl Problem {
             Error::IdempotencyKeyReused => Self::new(422, "idempotency_key_reused", text),
             Error::Stale => Self::new(412, "stale", text),
             Error::NameTaken { .. } => Self::new(409, "name_taken", text),
-            Error::UploadRefused(refused) => {
-                let mut problem = Self::new(422, "policy_refused", text);
-                problem.0.findings = refused.findings;
-                problem.0.cases = refused.cases;
-                problem
-            }
-            Error::TooLarge { .. } => Self::new(413, "payload_too_large", text),
+            Error::UploadRefused(refused) => Self::new(422, "policy_refused", text).refused(*refused),
+            Error::TooLarge(refused) => Self::new(413, "payload_too_large", text).refused(*refused),
             Error::Busy => Self::new(429, "busy", text).retry_after(1),
             Error::Conflict(_) | Error::NotPublished(_) => Self::new(409, "conflict", text),
             Error::Archived(_) | Error::NotActive { .. } | Error::Transition(_) => Self::new(409, "conflict", text),
@@ -113,6 +108,11 @@ impl Problem {
     /// Its stable code.
     pub(crate) fn code(&self) -> &str {
         &self.0.code
+    }
+
+    fn refused(mut self, refused: UploadRefused) -> Self {
+        (self.0.findings, self.0.cases) = (refused.findings, refused.cases);
+        self
     }
 
     fn retry_after(mut self, seconds: u64) -> Self {

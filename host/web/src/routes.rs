@@ -32,6 +32,7 @@ use crate::endpoints::{
     audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network, organizations,
     policies, settings, usage, workspaces,
 };
+use crate::upload::UploadForm;
 
 /// Endpoints that serve one noun.
 pub(crate) struct Group {
@@ -236,6 +237,7 @@ pub(crate) fn table() -> Vec<Group> {
                     .notes(policies::NOTES)
                     .query::<policies::PutQuery>()
                     .takes::<UploadRequest>()
+                    .or_form::<UploadForm>()
                     .answers::<PutView>(200)
                     .also(422)
                     .versioned(),

@@ -1,9 +1,10 @@
 //! What a workspace does to itself, it can undo by itself: managing is judged by the platform alone.
 
-use harness::Host;
+use harness::{Host, Question};
 use serde_json::json;
 
 use super::{delete, delete_job, policy, publish};
+use crate::wat;
 
 #[test]
 fn a_policy_that_forbids_everything_is_rolled_back_by_the_workspaces_own_key() {
@@ -41,10 +42,27 @@ fn a_policy_that_errs_denies_and_is_rolled_back() {
 }
 
 #[test]
+fn a_module_that_loops_or_traps_is_rolled_back_by_the_workspaces_own_key() {
+    let host = Host::dev();
+    let own = host.client(Some(&host.issue("production", &["policies:write"]).secret));
+    publish(&host, "module", &super::wasm(&wat::module(&wat::verdict(2), "")));
+    delete_job(&host).check_allow();
+    for then in ["(loop (br 0))", "unreachable"] {
+        // So that the gate finds nothing: its facts are about something else.
+        let module = super::wasm(&wat::module(&wat::where_said(*b"dele", then), ""));
+        own.put(&policy(&host, "module", "?publish=true"), &module).check_json(200);
+        delete_job(&host).check_deny(&["policy_error"]);
+        host.decide(&Question::reads_jobs(&host.demo_key("production").secret)).check_allow();
+        own.post(&policy(&host, "module", "/rollback"), &json!({})).check_json(200);
+        delete_job(&host).check_allow();
+    }
+}
+
+#[test]
 fn a_permit_of_its_own_gives_nobody_anything() {
     let host = Host::dev();
     publish(&host, "generous", &json!({ "engine": "cel", "source": "permit()" }));
     let key = host.issue("production", &["jobs:read"]);
-    let asked = harness::Question::of(&key.secret).to("DELETE /v1/jobs/42").within("production");
+    let asked = Question::of(&key.secret).to("DELETE /v1/jobs/42").within("production");
     host.decide(&asked).check_deny(&["missing_scope"]);
 }

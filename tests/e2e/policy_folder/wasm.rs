@@ -4,12 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use harness::process::workspace_root;
 use harness::{Host, Question, Setup};
-use wit_component::StringEncoding;
-use wit_parser::Resolve;
 
 use super::{Folder, IN_FORCE, REFUSED, wait_for};
+use crate::wat;
 
 const MANIFEST: &str = "name = \"closing\"\nversion = \"1.0.0\"\nengine = \"wasm\"\ndescription = \"Shut.\"\n\
                         sees = [\"customer\"]\nreasons = [\"shut\"]\n";
@@ -18,27 +16,7 @@ const ERRS: &str = "[[case]]\nname = \"always\"\nexpect = { error = true }\n";
 
 /// The smallest module that forbids, or does what `instead` says.
 fn module(instead: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-    (memory (export "memory") 4)
-    (global $next (mut i32) (i32.const 8192))
-    (data (i32.const 128) "\01\00\00\00\a0\00\00\00\01\00\00\00")
-    (data (i32.const 160) "\c8\00\00\00\04\00\00\00\d2\00\00\00\06\00\00\00")
-    (data (i32.const 200) "shut") (data (i32.const 210) "closed")
-    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-        (global.set $next (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-        (global.get $next)
-        (global.set $next (i32.add (global.get $next) (local.get 3))))
-    (func (export "evaluate") (param i32) (result i32) {instead} (i32.const 128))
-    (func (export "validate-settings") (param i32 i32) (result i32) (i32.const 64))
-    (func (export "describe") (result i32) (i32.const 64)))"#
-    );
-    let mut core = wat::parse_str(text).unwrap();
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(workspace_root().join("sdk-guest/wit")).unwrap();
-    let world = resolve.select_world(&[package], Some("policy")).unwrap();
-    wit_component::embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
-    core
+    wat::bytes(&wat::module(&format!("{instead} {}", wat::verdict(1)), ""))
 }
 
 fn write(dir: &Path, module: &[u8], cases: &str) {

@@ -48,7 +48,13 @@ impl Authority {
                 return Ok(Current { shown: (&policy.value).into(), version: policy.version() });
             }
             let binding = PolicyBinding { name: name.to_owned(), revision: revision.reference() };
-            let package = self.load_packages(&workspace, &[&binding]).await?.pop();
+            let unloadable = |error| match error {
+                Error::Internal => Error::Conflict(format!(
+                    "revision {number} can't be loaded any more; publish another, or upload it anew with a change"
+                )),
+                error => error,
+            };
+            let package = self.load_packages(&workspace, &[&binding]).await.map_err(unloadable)?.pop();
             let mut changed = books.unchanged(policy.value.clone());
             self.put_in_force(&mut changed, permit, &revision, self.clock.now())?;
             let shown = PolicyView::from(&changed.policy);

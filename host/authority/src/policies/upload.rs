@@ -36,6 +36,9 @@ pub struct UploadRequest {
     #[serde(default)]
     #[schemars(regex(pattern = "^[0-9A-Za-z+/]*={0,2}$"))]
     pub module_base64: Option<String>,
+    /// The same as it is, where it came in a form.
+    #[serde(skip)]
+    pub module: Option<bytes::Bytes>,
     /// Parameters that it reads; what is set is what is declared.
     #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     pub settings: Attributes,
@@ -148,7 +151,7 @@ impl Authority {
     }
 
     fn read_upload(&self, name: &str, request: UploadRequest) -> Result<Upload, Error> {
-        let UploadRequest { engine, source, module_base64, settings, attributes, mode: _, cases } = request;
+        let UploadRequest { engine, source, module_base64, module, settings, attributes, mode: _, cases } = request;
         if !is_policy_name(name) {
             let message = "must have 1 to 63 lower case letters, digits and hyphens, a letter first";
             return Err(Error::invalid("name", message));
@@ -156,19 +159,18 @@ impl Authority {
         if self.policies.names().iter().any(|taken| taken == name) {
             return Err(Error::NameTaken { what: "a policy of the platform", name: name.to_owned() });
         }
-        let module = match (engine, source, module_base64) {
-            (access_engine::Engine::Cel, Some(source), None) => source.into_bytes(),
-            (access_engine::Engine::Wasm, None, Some(module)) => STANDARD
+        let module = match (engine, source, module_base64, module) {
+            (access_engine::Engine::Cel, Some(source), None, None) => source.into_bytes(),
+            (access_engine::Engine::Wasm, None, None, Some(module)) => module.into(),
+            (access_engine::Engine::Wasm, None, Some(module), None) => STANDARD
                 .decode(module)
                 .map_err(|_| Error::invalid("module_base64", "is not base64 (RFC 4648 §4, padded)"))?,
             (access_engine::Engine::Cel, ..) => {
-                return Err(Error::invalid(
-                    "source",
-                    "a policy with `engine` cel has a `source`, and no `module_base64`",
-                ));
+                return Err(Error::invalid("source", "a policy with `engine` cel has a `source`, and no module"));
             }
             (access_engine::Engine::Wasm, ..) => {
-                let message = "a policy with `engine` wasm has a `module_base64`, and no `source`";
+                let message =
+                    "a policy with `engine` wasm has a `module_base64` (in a form, a `module`), and no `source`";
                 return Err(Error::invalid("module_base64", message));
             }
         };
@@ -198,9 +200,7 @@ fn digest(upload: &Upload, mode: PolicyMode, cases: &[u8]) -> Result<String, Err
 }
 
 fn refused(Refused { findings, cases }: Refused) -> Error {
-    if let Some(GateError { kind: GateErrorKind::FileTooLarge { size, limit }, .. }) = findings.first() {
-        return Error::TooLarge { what: "the module", size: *size, limit: *limit };
-    }
+    let is_too_large = matches!(findings.first(), Some(GateError { kind: GateErrorKind::FileTooLarge { .. }, .. }));
     let findings = findings.into_iter().take(TOLD).map(|GateError { file, position, kind, .. }| Finding {
         file,
         line: position.map(|position| position.line),
@@ -213,5 +213,6 @@ fn refused(Refused { findings, cases }: Refused) -> Error {
         expected: case.expected.to_string(),
         got: case.got.to_string(),
     });
-    Error::UploadRefused(Box::new(UploadRefused { findings: findings.collect(), cases: cases.collect() }))
+    let refused = Box::new(UploadRefused { findings: findings.collect(), cases: cases.collect() });
+    if is_too_large { Error::TooLarge(refused) } else { Error::UploadRefused(refused) }
 }

@@ -1,69 +1,15 @@
-//! Guests written in WAT: the smallest modules that are policies, and what breaks one limit each.
+//! What the tests hand to the gate, and the sandbox that they share.
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use access_engine::{Compiler, Engine, Limits, Sandbox, Upload};
 use cronflow_policy_cases::{Attributes, CaseFile};
-use wit_component::StringEncoding;
-use wit_parser::Resolve;
+
+pub(crate) use crate::wat::{bytes, module, verdict};
 
 /// One for all tests: a pool of its own for each would reserve the address space many times over.
 pub(crate) static SANDBOX: LazyLock<Sandbox> =
     LazyLock::new(|| Sandbox::new(Limits::SERVING, Compiler::InProcess, None).unwrap());
-
-/// Allocates by counting up, as the SDK does.
-pub(crate) const REALLOC: &str = r#"(func (export "cabi_realloc") (param $old i32) (param $had i32) (param $align i32) (param $size i32) (result i32)
-    (local $at i32)
-    (local.set $at (i32.and
-        (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1)))
-        (i32.sub (i32.const 0) (local.get $align))))
-    (global.set $next (i32.add (local.get $at) (local.get $size)))
-    (local.get $at))"#;
-
-/// The exports that every policy has, and nothing special about them.
-pub(crate) const SETTINGS: &str = r#"(func (export "validate-settings") (param i32 i32) (result i32) (i32.const 64))"#;
-const DESCRIBE: &str = r#"(func (export "describe") (result i32)
-    (i32.store (i32.const 80) (i32.const 96)) (i32.store (i32.const 84) (i32.const 5)) (i32.const 80))"#;
-
-/// A verdict in memory at 128: 0 permits, 1 forbids with the reason `shut`, 2 has nothing to say.
-pub(crate) fn verdict(effect: u8) -> String {
-    let reason = "(i32.store (i32.const 132) (i32.const 160)) (i32.store (i32.const 136) (i32.const 1))
-        (i32.store (i32.const 160) (i32.const 200)) (i32.store (i32.const 164) (i32.const 4))
-        (i32.store (i32.const 168) (i32.const 210)) (i32.store (i32.const 172) (i32.const 6))";
-    let reasons = if effect == 1 { reason } else { "" };
-    format!("(i32.store8 (i32.const 128) (i32.const {effect})) {reasons} (i32.const 128)")
-}
-
-/// A module: what it judges by, and whatever else it has.
-pub(crate) fn module(evaluate: &str, rest: &str) -> String {
-    whole(evaluate, &format!("{REALLOC} {SETTINGS} {rest}"))
-}
-
-/// A module of which everything but memory and `describe` is given.
-pub(crate) fn whole(evaluate: &str, rest: &str) -> String {
-    format!(
-        r#"(module
-    (memory (export "memory") 4)
-    (global $next (mut i32) (i32.const 8192))
-    (data (i32.const 96) "a fix")
-    (data (i32.const 200) "shut") (data (i32.const 210) "closed")
-    {DESCRIBE}
-    (func (export "evaluate") (param $facts i32) (result i32) {evaluate})
-    {rest})"#
-    )
-}
-
-/// The module's bytes, carrying the world's type as what the SDK builds does.
-pub(crate) fn bytes(wat: &str) -> Vec<u8> {
-    let mut core = wat::parse_str(wat).unwrap();
-    let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk-guest/wit");
-    let (package, _) = resolve.push_path(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("policy")).unwrap();
-    wit_component::embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
-    core
-}
 
 /// A tenant's upload of a module.
 pub(crate) fn upload(name: &str, module: Vec<u8>) -> Upload {

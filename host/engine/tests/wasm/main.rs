@@ -4,22 +4,29 @@
 
 mod guests;
 mod hostile;
+mod hostile_modules;
+mod wat;
 
 use std::sync::Arc;
 
 use access_engine::{Binding, PolicyPackage, PolicySet, baseline, examine, inspect};
 use cronflow_policy_cases::{Decision, Facts};
 use guests::{SANDBOX, bytes, module, upload, verdict};
+use wat::where_said;
 
-fn package(wat: &str) -> Arc<PolicyPackage> {
-    let upload = upload("guest", bytes(wat));
+fn package(module: Vec<u8>) -> Arc<PolicyPackage> {
+    let upload = upload("guest", module);
     Arc::new(PolicyPackage::from_upload(&upload, &SANDBOX).unwrap_or_else(|errors| panic!("{errors:?}")))
 }
 
 /// What the platform's policies and a tenant's module say together.
 pub(crate) fn decide(wat: &str, facts: &Facts) -> Decision {
+    judge(bytes(wat), facts)
+}
+
+pub(crate) fn judge(module: Vec<u8>, facts: &Facts) -> Decision {
     let platform = PolicySet::platform(baseline().unwrap()).unwrap();
-    let tenant = PolicySet::new([Binding::tenant(package(wat))]).unwrap();
+    let tenant = PolicySet::new([Binding::tenant(package(module))]).unwrap();
     platform.decide_with(Some(&tenant), facts.as_ref())
 }
 
@@ -36,6 +43,16 @@ fn a_module_judges() {
     for (effect, expected) in [(0, vec![]), (1, vec!["shut"]), (2, vec![])] {
         assert_eq!(codes(&decide(&module(&verdict(effect), ""), &facts)), expected, "{effect}");
     }
+}
+
+#[test]
+fn what_lies_in_memory_can_be_looked_through() {
+    let module = module(&where_said(*b"dele", "unreachable"), "");
+    examine(&upload("guest", bytes(&module)), &SANDBOX).unwrap();
+    let mut facts = Facts::sample();
+    assert_eq!(codes(&decide(&module, &facts)), [""; 0]);
+    facts.action.name = "jobs.delete".into();
+    assert_eq!(codes(&decide(&module, &facts)), ["policy_error"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access_authority::policies::{DiffRequest, Publication, UploadRequest, actions};
+use access_authority::policies::{DiffRequest, Publication, actions};
 use access_authority::{Permit, Place, Target};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -18,10 +18,11 @@ use crate::endpoints::{Paging, json, place, workspace};
 use crate::if_match::{Condition, tagged};
 use crate::problem::Problem;
 use crate::segments::Segments;
+use crate::upload;
 
 /// What is to be known of uploads.
 pub(crate) const NOTES: &str = "The policy is examined first: types, bounds, cost, and its own cases, all of which must pass. \
-The same upload again is the same revision. With `publish=true`, which needs the permit to publish as well, the revision is \
+A form (`multipart/form-data`) has the same JSON as its part `policy`, and the file as its part `source` or `module`. The same upload again is the same revision. With `publish=true`, which needs the permit to publish as well, the revision is \
 in force when the answer comes, and `policy_revision` is what a question says as `min_revision` to be sure of that anywhere.";
 
 /// Whether to publish at once.
@@ -48,7 +49,7 @@ pub(crate) async fn put(
         true => Some(self::permit(&app, &asker, actions::PUBLISH, path).await?.0),
         false => None,
     };
-    let request: UploadRequest = body.up_to(app.authority.catalog().limits.upload_bytes).json(&permit).await?;
+    let request = upload::read(body.up_to(app.authority.catalog().limits.upload_bytes), &permit).await?;
     let put = app.authority.put_policy(&permit, publish.as_ref(), &name, request, &if_match?).await?;
     Ok(tagged(StatusCode::OK, &put))
 }

@@ -21,11 +21,11 @@ pub(super) fn of(endpoint: &Endpoint, group: &Group, catalog: &Catalog, schemas:
         say("parameters", Value::Array(parameters));
     }
     if let Some(body) = &endpoint.body {
-        let schema = (body.shape)(&mut schemas.read);
-        say(
-            "requestBody",
-            json!({ "required": body.required, "content": { "application/json": { "schema": schema } } }),
-        );
+        let mut content = json!({ "application/json": { "schema": (body.shape)(&mut schemas.read) } });
+        if let (Some(form), Some(content)) = (body.form, content.as_object_mut()) {
+            content.insert("multipart/form-data".into(), json!({ "schema": form(&mut schemas.read) }));
+        }
+        say("requestBody", json!({ "required": body.required, "content": content }));
     }
     say("responses", responses(endpoint, schemas));
     match endpoint.action {

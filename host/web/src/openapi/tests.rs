@@ -78,7 +78,7 @@ fn a_name_stands_for_one_schema() {
     let mut schemas = Schemas::new();
     for endpoint in table().iter().flat_map(|group| &group.endpoints) {
         if let Some(body) = &endpoint.body {
-            (body.shape)(&mut schemas.read);
+            [Some(body.shape), body.form].into_iter().flatten().for_each(|shape| drop(shape(&mut schemas.read)));
         }
         for (_, answers) in &endpoint.answers {
             if let Answers::Json(shape) = answers {

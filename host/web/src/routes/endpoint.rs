@@ -55,6 +55,8 @@ pub(crate) struct Endpoint {
 pub(crate) struct Takes {
     /// Its shape.
     pub(crate) shape: Shape,
+    /// Its shape as a form, where it may be one.
+    pub(crate) form: Option<Shape>,
     /// Whether it must be there.
     pub(crate) required: bool,
 }
@@ -191,12 +193,18 @@ impl Endpoint {
 
     /// Takes a `T` as JSON.
     pub(crate) fn takes<T: JsonSchema>(self) -> Self {
-        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, required: true }), ..self }
+        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, form: None, required: true }), ..self }
     }
 
     /// Takes a `T` as JSON, or nothing.
     pub(crate) fn may_take<T: JsonSchema>(self) -> Self {
-        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, required: false }), ..self }
+        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, form: None, required: false }), ..self }
+    }
+
+    /// Takes a `T` as a form as well.
+    pub(crate) fn or_form<T: JsonSchema>(self) -> Self {
+        let body = self.body.map(|body| Takes { form: Some(SchemaGenerator::subschema_for::<T>), ..body });
+        Self { body, ..self }
     }
 
     /// Answers a `T` as JSON.
