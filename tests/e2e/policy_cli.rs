@@ -1,5 +1,7 @@
 //! The author's commands: a folder becomes a policy in force, and is taken back, by a key that may do nothing else.
 
+mod author;
+mod readme;
 mod runaway;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! Asking on and on while something happens, and noting when each question was sent and what came of it.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -130,7 +131,7 @@ impl Count {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "whether this is `tests/run` is asked of the tester's environment")]
 pub fn is_left_to_tests_run(program: &str) -> bool {
-    let is_here = Command::new(program).arg("--version").output().is_ok();
+    let is_here = if program == WASM_TARGET { has_wasm_target() } else { is_a_program(program) };
     assert!(is_here || std::env::var_os(TESTS_RUN).is_none(), "{program} is missing, and {TESTS_RUN} is set");
     if !is_here {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -138,4 +139,16 @@ pub fn is_left_to_tests_run(program: &str) -> bool {
         io::Write::write_all(&mut io::stderr(), told.as_bytes()).expect("it can be said");
     }
     !is_here
+}
+
+/// What Rust compiles policies for, as [`is_left_to_tests_run`] is asked for it.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+fn has_wasm_target() -> bool {
+    let place = Command::new("rustc").args(["--print", "target-libdir", "--target", WASM_TARGET]).output();
+    place.is_ok_and(|place| Path::new(String::from_utf8_lossy(&place.stdout).trim()).is_dir())
+}
+
+fn is_a_program(name: &str) -> bool {
+    Command::new(name).arg("--version").output().is_ok()
 }

@@ -16,6 +16,16 @@ pub struct Folder {
     pub upload: Upload,
     /// Its cases as they are sent: each by itself, with the facts that the file states for all.
     pub cases: Vec<Value>,
+    /// Names of the cases that are not: they leave unset what is set here and has no default, which no upload can say.
+    pub left_out: Vec<String>,
+}
+
+impl Folder {
+    /// A sentence about the cases that are left out, where there are some.
+    pub fn remark(&self) -> Option<String> {
+        let names = self.left_out.join("`, `");
+        (!names.is_empty()).then(|| format!("not among the cases, since they leave unset what is set here: `{names}`"))
+    }
 }
 
 impl Folder {
@@ -49,23 +59,33 @@ impl Folder {
             refused(CASES, Some(Position { line, column }), GateErrorKind::Cases(message))
         };
         let source = package::text(&name, &files, CASES)?.unwrap_or_default();
-        let mut cases = CaseFile::parse(source).map_err(of_cases)?;
-        let mut sent = CaseFile::to_json(source).map_err(of_cases)?;
-        // They were written with the manifest's defaults in mind, whatever is set now.
-        for (case, sent) in cases.cases.iter_mut().zip(&mut sent).filter(|_| !is_as_written) {
-            let defaults = manifest.settings.iter().filter_map(|(name, s)| Some((name.clone(), s.default.clone()?)));
-            case.settings = defaults.chain(case.settings.clone()).collect();
-            let stated = serde_json::to_value(&case.settings).unwrap_or_default();
-            sent.as_object_mut().map(|sent| sent.insert("settings".to_owned(), stated));
+        let all = CaseFile::parse(source).map_err(of_cases)?;
+        let sent = CaseFile::to_json(source).map_err(of_cases)?;
+        let default = |name: &String| manifest.settings.get(name).and_then(|setting| setting.default.clone());
+        let (mut cases, mut left_out) = (Vec::new(), Vec::new());
+        for (mut case, mut sent) in all.cases.into_iter().zip(sent) {
+            // They were written with the manifest's defaults in mind, whatever is set now.
+            if settings.keys().any(|name| default(name).is_none() && !case.settings.contains_key(name)) {
+                left_out.push(case.name);
+                continue;
+            }
+            if !is_as_written {
+                let defaults = settings.keys().filter_map(|name| Some((name.clone(), default(name)?)));
+                case.settings = defaults.chain(case.settings).collect();
+                let stated = serde_json::to_value(&case.settings).unwrap_or_default();
+                sent.as_object_mut().map(|sent| sent.insert("settings".to_owned(), stated));
+            }
+            cases.push((case, sent));
         }
+        let (cases, sent) = cases.into_iter().unzip();
         let upload = Upload {
             engine: manifest.engine,
             module,
             settings,
             attributes: manifest.attributes,
-            cases,
+            cases: CaseFile { cases },
             name: manifest.name,
         };
-        Ok(Self { upload, cases: sent })
+        Ok(Self { upload, cases: sent, left_out })
     }
 }

@@ -3,7 +3,8 @@
 //! Reading order: `manifest` (what a policy says about itself), `package` (a policy's folder, read and verified),
 //! `folder`, `upload` and `gate` (what a
 //! tenant writes, what of it is sent, and what that must pass), `module` (what is evaluated: `cel` or `wasm`), `set` (packages bound with settings and a mode, and
-//! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run), `trace` (a judgement, explained),
+//! [`PolicySet::decide`]), `combine` (the one table that makes a decision of verdicts), `cases` (a package's cases, run), `trace` (a judgement, explained), `measure` (a
+//! judgement, to be timed),
 //! `baseline` (the policies that ship in the binary), `error` (why the gate refuses).
 //!
 //! To add a policy: a folder under `policies/` with `manifest.toml`, `policy.cel`, `README.md` and `cases.toml`; the
@@ -22,6 +23,7 @@ mod error;
 mod folder;
 mod gate;
 mod manifest;
+mod measure;
 mod module;
 mod package;
 mod set;
@@ -38,6 +40,7 @@ pub use error::{GateError, GateErrorKind, Position};
 pub use folder::Folder;
 pub use gate::{Examined, Refused, examine};
 pub use manifest::{AttributeType, Category, DeclaredAttributes, Engine, Manifest, Setting};
+pub use measure::Ready;
 pub use module::Fault;
 pub use package::{PolicyPackage, load_dir};
 pub use set::{Binding, Heard, Mode, Observation, Origin, PolicySet};

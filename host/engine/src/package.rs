@@ -213,8 +213,11 @@ pub fn load_dir(dir: &Path, sandbox: &Sandbox) -> Result<Vec<PolicyPackage>, Vec
     if errors.is_empty() { Ok(packages) } else { Err(errors) }
 }
 
+/// Files by their names.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
 /// A folder's name, and its files that make a package.
-pub(crate) fn files(dir: &Path) -> Result<(String, BTreeMap<String, Vec<u8>>), Vec<GateError>> {
+pub(crate) fn files(dir: &Path) -> Result<(String, Files), Vec<GateError>> {
     // `.` and the like name no folder by themselves
     let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let folder = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -1,8 +1,12 @@
 //! `policy …`: one file each, named by the subcommand.
 
+mod bench;
 mod build;
+mod check;
 mod delete;
+mod explain;
 mod export;
+mod findings;
 mod list;
 mod new;
 mod publish;
@@ -29,11 +33,10 @@ pub(crate) enum Policy {
         /// The policy's folder.
         dir: PathBuf,
     },
-    /// Check a policy, or each policy of a folder, and run its cases.
-    Test {
-        /// A policy's folder, or a folder of such.
-        dir: PathBuf,
-    },
+    Check(check::Check),
+    Test(test::Test),
+    Explain(explain::Explain),
+    Bench(bench::Bench),
     Push(push::Push),
     Publish(publish::Publish),
     /// Put in force what was before; with nothing before, nothing.
@@ -54,7 +57,10 @@ impl Policy {
         match self {
             Self::New(new) => new.run(),
             Self::Build { dir } => build::run(&dir, format),
-            Self::Test { dir } => test::run(&dir, format),
+            Self::Check(check) => check.run(format),
+            Self::Test(test) => test.run(format),
+            Self::Explain(explain) => explain.run(format),
+            Self::Bench(bench) => bench.run(format),
             Self::Push(push) => push.run(format),
             Self::Publish(publish) => publish.run(format),
             Self::Rollback(one) => rollback::run(&one, format),

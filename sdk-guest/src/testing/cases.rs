@@ -24,8 +24,24 @@ use crate::verdict::{Effect, Obligation, Verdict};
 #[track_caller]
 pub fn check_cases(policy: &Policy, manifest: &str, cases: &str) {
     let report = run_cases(policy, manifest, cases);
+    leave(&report);
     assert!(report.is_success(), "\n{report}");
     crate::log::log(report.to_string().trim_end());
+}
+
+/// Leaves a report to whoever runs the tests and asks for it: `cronflow-access policy test` does, to compare it with the
+/// sandbox's.
+#[track_caller]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "only who runs a test can say that it wants its report"
+)]
+fn leave(report: &Report) {
+    let Some(file) = std::env::var_os("CRONFLOW_POLICY_REPORT") else { return };
+    let line = format!("{}\n", report.to_json());
+    let file = std::fs::OpenOptions::new().append(true).open(file);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes())).expect("the report can be left");
 }
 
 /// Runs cases natively. The manifest gives the defaults of settings, and the reasons that may be given.

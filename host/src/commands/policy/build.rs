@@ -48,14 +48,16 @@ fn is_crate(dir: &Path) -> bool {
     dir.join("Cargo.toml").is_file()
 }
 
-/// Compiles a policy's folder where its manifest names a module that is compiled from a crate beside it.
-pub(super) fn build_if_rust(dir: &Path) -> anyhow::Result<()> {
+/// Whether a policy's manifest names a module that is compiled from a crate beside it.
+pub(super) fn is_rust(dir: &Path) -> bool {
     let manifest = fs::read_to_string(dir.join("manifest.toml")).unwrap_or_default();
     let engine = manifest.parse::<toml::Table>().ok().and_then(|manifest| manifest.get("engine").cloned());
-    if is_crate(dir) && engine.as_ref().and_then(toml::Value::as_str) == Some("wasm") {
-        build(dir)?;
-    }
-    Ok(())
+    is_crate(dir) && engine.as_ref().and_then(toml::Value::as_str) == Some("wasm")
+}
+
+/// Compiles a policy's folder where there is something to compile.
+pub(super) fn build_if_rust(dir: &Path) -> anyhow::Result<()> {
+    if is_rust(dir) { build(dir).map(drop) } else { Ok(()) }
 }
 
 /// Compiles the crate of a policy's folder, and puts the module beside its manifest.
@@ -97,7 +99,7 @@ fn check_target(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn not_there(program: &str, error: std::io::Error) -> anyhow::Error {
+pub(super) fn not_there(program: &str, error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::NotFound => {
             anyhow::anyhow!(

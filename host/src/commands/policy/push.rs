@@ -1,14 +1,15 @@
 //! `policy push DIR`: builds where there is something to build, and uploads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use access_engine::{Engine, Folder};
+use access_engine::{Engine, Folder, Position};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::findings;
 use super::remote::At;
 use super::settings::Settings;
 use crate::api::Problem;
@@ -38,18 +39,21 @@ impl Push {
         super::build::build_if_rust(&self.dir)?;
         let folder = match Folder::read(&self.dir, &self.settings.read()?) {
             Ok(folder) => folder,
-            Err(findings) => {
-                findings.iter().for_each(|finding| output::complain(&finding.to_string()));
+            Err(found) => {
+                findings::complain(&self.dir, &found);
                 return Ok(ExitCode::FAILURE);
             }
         };
+        folder.remark().iter().for_each(|remark| output::remark(remark));
         let name = &folder.upload.name;
         let publish = if self.publish { "?publish=true" } else { "" };
         let path = self.at.path(&format!("/{name}{publish}"))?;
         match api.put(&path, &body(&folder, self.monitor)) {
-            Ok(answer) => show(format, name, &answer),
+            Ok(answer) => Ok(show(format, name, &answer)),
             Err(error) => match error.downcast_ref::<Problem>() {
-                Some(problem) if problem.field("code") == Some("policy_refused") => refused(format, name, problem),
+                Some(problem) if problem.field("code") == Some("policy_refused") => {
+                    Ok(refused(format, &self.dir, name, problem))
+                }
                 _ => Err(error),
             },
         }
@@ -58,7 +62,7 @@ impl Push {
 
 /// The folder as the API takes it.
 fn body(folder: &Folder, monitor: bool) -> Value {
-    let Folder { upload, cases } = folder;
+    let Folder { upload, cases, .. } = folder;
     let mut body = json!({
         "engine": upload.engine, "settings": upload.settings, "attributes": upload.attributes, "cases": cases,
         "mode": if monitor { "monitor" } else { "enforce" },
@@ -73,10 +77,10 @@ fn body(folder: &Folder, monitor: bool) -> Value {
     body
 }
 
-fn show(format: Format, name: &str, answer: &Value) -> anyhow::Result<ExitCode> {
+fn show(format: Format, name: &str, answer: &Value) -> ExitCode {
     if format == Format::Json {
         output::show(format, answer);
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     let revision = answer.get("revision").unwrap_or(&Value::Null);
     let of = |value: &Value, field: &str| value.get(field).cloned().unwrap_or(Value::Null);
@@ -98,29 +102,30 @@ fn show(format: Format, name: &str, answer: &Value) -> anyhow::Result<ExitCode> 
             "revision {number} is a draft; `cronflow-access policy publish {name}` puts it in force"
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 /// Tells why the gate does not let it through: every finding with its place, every case that fails.
-fn refused(format: Format, name: &str, problem: &Problem) -> anyhow::Result<ExitCode> {
+fn refused(format: Format, dir: &Path, name: &str, problem: &Problem) -> ExitCode {
     if format == Format::Json {
         output::show(format, problem.document());
-        return Ok(ExitCode::FAILURE);
+        return ExitCode::FAILURE;
     }
     let list = |field: &str| problem.document().get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     let of = |value: &Value, field: &str| value.get(field).map(output::plain).unwrap_or_default();
     for finding in list("findings") {
-        let place = match (finding.get("line"), finding.get("column")) {
-            (Some(Value::Number(line)), Some(Value::Number(column))) => format!(":{line}:{column}"),
-            _ => String::new(),
-        };
-        let file = Some(of(&finding, "file")).filter(|file| !file.is_empty()).map(|file| format!("/{file}"));
-        output::complain(&format!("{name}{}{place}: {}", file.unwrap_or_default(), of(&finding, "message")));
+        let number = |field: &str| finding.get(field).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let position = number("line").zip(number("column")).map(|(line, column)| Position { line, column });
+        let place = position.map_or_else(String::new, |Position { line, column }| format!(":{line}:{column}"));
+        let file = of(&finding, "file");
+        let slash = if file.is_empty() { "" } else { "/" };
+        let sentence = format!("{name}{slash}{file}{place}: {}", of(&finding, "message"));
+        findings::complain_of(dir, &sentence, &file, position);
     }
     for case in list("cases") {
         let [case, expected, got] = ["name", "expected", "got"].map(|field| of(&case, field));
         output::remark(&format!("FAILED  {name}: {case}\n        expected {expected}\n        got      {got}"));
     }
     output::remark("nothing was uploaded");
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }
