@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::Run;
-use crate::output;
 
 /// The document.
 pub(super) fn document(runs: &[Run], differences: &[String]) -> String {
@@ -18,7 +17,12 @@ pub(super) fn document(runs: &[Run], differences: &[String]) -> String {
             let told = |field: &str| case.get(field).map(|value| value.to_string()).unwrap_or_default();
             let failed = case.get("passed") != Some(&Value::Bool(true));
             let failure = failed.then(|| format!("expected {}, got {}", told("expected"), told("got")));
-            testcase(&mut xml, &suite, &case.get("name").map(output::plain).unwrap_or_default(), failure.as_deref());
+            testcase(
+                &mut xml,
+                &suite,
+                case.get("name").and_then(Value::as_str).unwrap_or_default(),
+                failure.as_deref(),
+            );
         }
         xml.push_str("  </testsuite>\n");
     }
