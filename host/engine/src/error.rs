@@ -113,6 +113,19 @@ pub enum GateErrorKind {
         /// The most it may have.
         limit: usize,
     },
+    /// A tenant's policies might cost too much together.
+    #[error(
+        "the workspace's CEL policies may cost {steps} steps in one decision and may cost {limit}, {part} of them this one; make \
+         it cheaper, or delete what is needed no longer"
+    )]
+    SetTooCostly {
+        /// What they may cost together.
+        steps: u64,
+        /// The most that it may be.
+        limit: u64,
+        /// What the costliest accounts for.
+        part: u64,
+    },
     /// A binding's settings don't fit the manifest.
     #[error("{0}")]
     Settings(String),

@@ -22,6 +22,7 @@ mod combine;
 mod error;
 mod folder;
 mod gate;
+mod guarded;
 mod manifest;
 mod measure;
 mod module;

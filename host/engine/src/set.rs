@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cronflow_policy_cases::{Attributes, Decision, Effect, FactsRef, Verdict};
 use sha2::{Digest, Sha256};
 
+use crate::cel::limits;
 use crate::combine::{Said, combine};
 use crate::error::{GateError, GateErrorKind};
 use crate::manifest::Category;
@@ -132,6 +133,7 @@ impl PolicySet {
             let kind = GateErrorKind::TooManyBindings { count: bound.len(), limit: BINDINGS_LIMIT };
             errors.push(GateError::package("set", kind));
         }
+        errors.extend([Mode::Enforce, Mode::Monitor].into_iter().filter_map(|mode| too_costly(&bound, mode)));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -272,6 +274,17 @@ impl Bound {
     fn grants(&self) -> bool {
         self.origin == Origin::Platform && self.package.manifest().grants
     }
+}
+
+/// Refuses a tenant's policies that may cost too much together, naming the costliest. CEL is evaluated where requests are
+/// served, and has no fuel that could run out.
+fn too_costly(bindings: &[Bound], mode: Mode) -> Option<GateError> {
+    let bound = bindings.iter().filter(|bound| bound.origin == Origin::Tenant && bound.mode == mode);
+    let costs = bound.filter_map(|bound| Some((bound.package.cost()?, bound.package.name())));
+    let steps = costs.clone().fold(0, |sum: u64, (cost, _)| sum.saturating_add(cost));
+    let (part, name) = costs.max()?;
+    let limit = limits::SET_STEPS;
+    (steps > limit).then(|| GateError::package(name, GateErrorKind::SetTooCostly { steps, limit, part }))
 }
 
 /// Every part is preceded by its length, so that no two sets share an encoding.

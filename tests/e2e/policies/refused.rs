@@ -67,6 +67,9 @@ fn what_is_too_large_is_a_loud_413() {
     let host = Host::dev();
     publish(&host, "no-deleting", &forbids_deleting("first"));
     check(&host, &cel(&format!("no_match() // {}", "x".repeat(17 << 10))), 413, "payload_too_large");
+    let chain = format!("{}1 > 0\n? permit() : no_match()", "1 + ".repeat(100_000));
+    let problem = check(&host, &cel(&chain), 413, "payload_too_large");
+    assert!(problem["detail"].as_str().is_some_and(|said| said.contains("policy.cel:1:16385")), "{problem}");
     let module = "AAAA".repeat((1 << 20) / 3 + 1);
     check(&host, &json!({ "engine": "wasm", "module_base64": module }), 413, "payload_too_large");
     check(&host, &cel(&"x".repeat(3 << 20)), 413, "payload_too_large");
@@ -83,4 +86,22 @@ fn a_workspace_has_so_many_policies_and_no_more() {
     host.operator().put(&policy(&host, "p-32", ""), &cel("no_match()")).check_problem(409, "conflict");
     super::check_gone(&host.operator().send(&super::delete(&policy(&host, "p-7", ""))));
     host.operator().put(&policy(&host, "p-32", ""), &cel("no_match()")).check_json(200);
+}
+
+#[test]
+fn cel_policies_have_a_budget_together() {
+    let host = Host::dev();
+    publish(&host, "no-deleting", &forbids_deleting("first"));
+    let costly = cel("request.path.matches('^(/[a-z]{1,8}){1,2}$') ? permit() : no_match()");
+    let put = |number| host.operator().put(&policy(&host, &format!("p-{number}"), "?publish=true"), &costly);
+    let fit = (0..32).take_while(|number| put(*number).status == 200).count();
+    assert!((2..31).contains(&fit), "{fit}");
+    let problem = put(fit).check_problem(409, "conflict");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("steps in one decision and may cost 1000000"), "{problem}");
+    assert!(detail.contains("make it cheaper, or delete what is needed no longer"), "{problem}");
+    // what is in force judges on
+    delete_job(&host).check_deny(&["first"]);
+    super::check_gone(&host.operator().send(&super::delete(&policy(&host, "p-0", ""))));
+    put(fit).check_json(200);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use access_engine::{Binding, Fault, GateError, Heard, Mode, PolicyPackage, PolicySet};
+use access_engine::{Binding, Fault, GateError, GateErrorKind, Heard, Mode, PolicyPackage, PolicySet};
 use access_model::audit::sha256_hex;
 use access_model::{Id, PolicyBinding, PolicyMode, Workspace};
 use arc_swap::ArcSwapOption;
@@ -283,6 +283,10 @@ fn is_same(one: &PolicyBinding, other: &PolicyBinding) -> bool {
     one.name == other.name && one.revision.digest == other.revision.digest
 }
 
+/// Each is sound by itself, but for what they cost together, which its author can mend.
 fn unloadable(errors: &[GateError]) -> Error {
+    if let Some(error) = errors.iter().find(|error| matches!(error.kind, GateErrorKind::SetTooCostly { .. })) {
+        return Error::Conflict(error.to_string());
+    }
     Error::internal(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }

@@ -38,6 +38,9 @@ pub(crate) const PATTERN_CACHE_BYTES: usize = 256 << 10;
 /// one node evaluated or 16 bytes read.
 pub const STEPS: u64 = 250_000;
 
+/// Steps that all CEL policies of a tenant may cost together in one decision; those in monitor mode are counted apart.
+pub const SET_STEPS: u64 = 1_000_000;
+
 /// Bytes of the facts of one decision. What the bound assumes of them is at least what a catalog may allow.
 pub const FACTS_BYTES: usize = 64 << 10;
 
@@ -65,6 +68,6 @@ pub const ATTRIBUTE_ITEMS: usize = 32;
 /// Findings that a refusal lists; an author mends those first.
 pub const FINDINGS: usize = 20;
 
-/// Stack of the thread that parses and verifies. The chains of `tests/chains.rs` need less than 512 KiB of it in the dev
+/// Stack of the thread that parses and verifies, WebAssembly too. The chains of `tests/chains.rs` need less than 512 KiB of it in the dev
 /// profile, so this is more than a hundred times what is needed; a page that is never touched costs nothing.
 pub(crate) const GATE_STACK_BYTES: usize = 64 << 20;

@@ -30,12 +30,11 @@ mod types;
 mod values;
 mod verdicts;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 pub(crate) use program::Program;
 pub(crate) use values::Values;
 
 use crate::error::{GateErrorKind, Position};
+use crate::guarded::on_gate_stack;
 use crate::manifest::Manifest;
 
 /// What the gate found, each with its place in the source.
@@ -44,23 +43,8 @@ pub(crate) type Findings = Vec<(Option<Position>, GateErrorKind)>;
 /// Verifies a module's source. What comes back never aborts, and errs only with a fixed code.
 pub(crate) fn compile(source: &str, manifest: &Manifest) -> Result<Program, Findings> {
     scan::scan(source).map_err(|finding| vec![finding])?;
+    // the scan bounds how deep the parser can recurse, but not in bytes of stack, which depend on the build
     on_gate_stack(|| verify(source, manifest)).unwrap_or_else(|| Err(vec![(None, GateErrorKind::Unverifiable)]))
-}
-
-/// The scan bounds how deep the parser can recurse, but not in bytes of stack, which depend on the build. So parsing,
-/// lowering and the dropping of what is refused happen on a stack that is ample for every input within the limits. `None`
-/// where it panicked or there is no thread to be had.
-fn on_gate_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
-    std::thread::scope(|scope| {
-        std::thread::Builder::new()
-            .name("policy gate".to_owned())
-            .stack_size(limits::GATE_STACK_BYTES)
-            .spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(work)))
-            .ok()?
-            .join()
-            .ok()?
-            .ok()
-    })
 }
 
 fn verify(source: &str, manifest: &Manifest) -> Result<Program, Findings> {

@@ -590,6 +590,7 @@ fn the_page_for_authors_is_complete() {
         limits::PATTERNS,
         limits::PATTERN_BYTES,
         usize::try_from(limits::STEPS).unwrap(),
+        usize::try_from(limits::SET_STEPS).unwrap(),
         limits::FACTS_BYTES,
         limits::PATH_BYTES,
         limits::NAME_BYTES,

@@ -13,12 +13,13 @@ use serde_json::Value as Json;
 
 use super::bounds::for_each_node;
 use super::condition::{Condition, Operand};
+use super::parse;
 use super::program::{Message, Program, Rule};
 use super::schema::{self, Kind, Presence};
 use super::slot::{Place, Slot};
 use super::values::{FactRef, Scope, Values};
-use super::{on_gate_stack, parse};
 use crate::error::Position;
+use crate::guarded::on_gate_stack;
 use crate::module::Fault;
 use crate::trace::{Leaf, Outcome, Span, Step, Trace};
 

@@ -185,3 +185,23 @@ fn sets_that_can_not_be_told_apart_are_refused() {
     let message = PolicySet::new(many).map(|_| ()).unwrap_err()[0].to_string();
     assert_eq!(message, "set: the set binds 65 policies and may bind 64");
 }
+
+#[test]
+fn a_tenants_cel_policies_have_a_budget_together() {
+    let costly = |n: usize| {
+        let module = "request.path.matches('^(/[a-z]{1,8}){1,2}$') ? permit() : no_match()";
+        Binding::tenant(package(&format!("p{n}"), "sees = [\"customer\"]\n", module))
+    };
+    let cost = costly(0).package.cost().unwrap();
+    let fit = usize::try_from(limits::SET_STEPS / cost).unwrap();
+    assert!((2..30).contains(&fit), "{cost}");
+    assert!(PolicySet::new((0..fit).map(costly)).is_ok());
+    let message = PolicySet::new((0..=fit).map(costly)).map(|_| ()).unwrap_err()[0].to_string();
+    let steps = cost * (fit as u64 + 1);
+    let expected = format!("may cost {steps} steps in one decision and may cost {}, {cost} of them", limits::SET_STEPS);
+    assert!(message.contains(&expected), "{message}");
+    // what is only watched is counted apart, and the platform answers for its own
+    let watched = |n| Binding { mode: Mode::Monitor, ..costly(n) };
+    assert!(PolicySet::new((0..fit).map(costly).chain((fit..2 * fit).map(watched))).is_ok());
+    assert!(PolicySet::new((0..=fit).map(|n| Binding { origin: Origin::Platform, ..costly(n) })).is_ok());
+}

@@ -5,6 +5,7 @@ use wit_component::ComponentEncoder;
 
 use super::scan::Sort;
 use crate::error::GateErrorKind;
+use crate::guarded::on_gate_stack;
 
 /// The component that a module is, or becomes.
 pub(super) fn component(bytes: &[u8], sort: Sort) -> Result<Vec<u8>, GateErrorKind> {
@@ -19,8 +20,9 @@ pub(super) fn component(bytes: &[u8], sort: Sort) -> Result<Vec<u8>, GateErrorKi
                        SDK's `#[policy]`, or make it a component of the world `cronflow:policy/policy`";
         return Err(GateErrorKind::Module(message.to_owned()));
     }
-    ComponentEncoder::default()
-        .module(bytes)
-        .and_then(|encoder| encoder.validate(true).encode())
-        .map_err(|error| GateErrorKind::Module(format!("the module does not fit the world of policies: {error:#}")))
+    let misfit = |why: &str| GateErrorKind::Module(format!("the module does not fit the world of policies: {why}"));
+    // the encoder trusts the type that a module carries, and asserts what it expects of it
+    on_gate_stack(|| ComponentEncoder::default().module(bytes)?.validate(true).encode())
+        .ok_or_else(|| misfit("the type that it carries makes no sense"))?
+        .map_err(|error| misfit(&format!("{error:#}")))
 }
