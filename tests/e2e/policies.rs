@@ -5,6 +5,7 @@ mod dying;
 mod form;
 mod hostile;
 mod hosts;
+mod lane;
 mod load;
 mod lockout;
 mod refused;

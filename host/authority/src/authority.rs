@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::decide::cache::ReadCache;
 use crate::decide::decision_id::DecisionIds;
+use crate::decide::lane::Lane;
 use crate::decide::log::DecisionLog;
 use crate::decide::meter::Meters;
 use crate::decide::throttle::Throttle;
@@ -51,12 +52,13 @@ pub struct Authority {
     pub(crate) keyring: Keyring,
     pub(crate) policies: Policies,
     pub(crate) tenant_sets: TenantSets,
+    pub(crate) lane: Lane,
     pub(crate) gate_queue: GateQueue,
     pub(crate) failpoints: Failpoints,
     pub(crate) cache: Arc<ReadCache>,
     pub(crate) throttle: Throttle,
     pub(crate) meters: Arc<Meters>,
-    pub(crate) log: DecisionLog,
+    pub(crate) log: Arc<DecisionLog>,
     pub(crate) decision_ids: DecisionIds,
     pub(crate) numbers: Numbers,
     pub(crate) is_dev: bool,
@@ -98,7 +100,7 @@ impl Authority {
         Ok(Self {
             throttle: Throttle::new(catalog.limits.failed_identifications),
             decision_ids: DecisionIds::new(&host),
-            log: DecisionLog::default(),
+            log: Arc::new(DecisionLog::default()),
             numbers: Numbers::new(),
             next_sweep: Mutex::default(),
             freshness: store.freshness(),
@@ -109,6 +111,7 @@ impl Authority {
             keyring,
             policies,
             tenant_sets: TenantSets::default(),
+            lane: Lane::default(),
             gate_queue: GateQueue::default(),
             failpoints: Failpoints::default(),
             cache,

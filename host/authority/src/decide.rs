@@ -1,7 +1,7 @@
 //! The way of a request: identify → gather → evaluate → settle.
 //!
 //! Reading order: [`authorize`] (the whole way, on one screen), [`identify`], [`gather`], [`evaluate`], [`settle`]; what they stand on:
-//! [`cache`], [`freshness`], [`throttle`], [`meter`], [`log`]; what comes out: [`answer`], [`permit`].
+//! [`cache`], [`freshness`], [`lane`], [`throttle`], [`meter`], [`log`]; what comes out: [`answer`], [`permit`].
 
 pub(crate) mod answer;
 pub(crate) mod authorize;
@@ -11,6 +11,7 @@ pub(crate) mod evaluate;
 pub(crate) mod freshness;
 pub(crate) mod gather;
 pub(crate) mod identify;
+pub(crate) mod lane;
 pub(crate) mod log;
 pub(crate) mod meter;
 pub(crate) mod permit;

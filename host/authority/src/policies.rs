@@ -3,7 +3,8 @@
 //! [`platform`](Policies) is the installation's own set, from the binary or a folder. The rest is a workspace's own: `upload`
 //! (what is sent, and the gate), `put`, `publish`, `rollback`, `remove` (changes, one commit each), `list`, `show`, `diff`,
 //! `status`; what they stand on: `kept` (the records), `change` (what all changes have in common), `tenant_set` (what is in
-//! force, loaded), `tally` (what came of it), `gate_queue` (one upload at a time).
+//! force, loaded), `tally` (what came of it), `pace` and `quarantine` (what it
+//! may take of the machine), `gate_queue` (one upload at a time).
 //!
 //! A revision is immutable and kept for good. What is in force stands in the workspace's head, one record, so that no decision
 //! sees half a change; the modules lie apart, so that reading a head never drags them along.
@@ -13,9 +14,11 @@ mod diff;
 mod gate_queue;
 mod kept;
 mod list;
+pub(crate) mod pace;
 mod platform;
 mod publish;
 mod put;
+mod quarantine;
 mod remove;
 mod rollback;
 mod show;

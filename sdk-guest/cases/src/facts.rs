@@ -242,6 +242,23 @@ pub struct FactsRef<'a> {
     pub context: &'a Attributes,
 }
 
+impl FactsRef<'_> {
+    /// Copies every part.
+    pub fn to_facts(&self) -> Facts {
+        Facts {
+            now: self.now,
+            principal: self.principal.clone(),
+            organization: self.organization.cloned(),
+            workspace: self.workspace.cloned(),
+            gateway: self.gateway.cloned(),
+            action: self.action.clone(),
+            request: self.request.clone(),
+            resource: self.resource.clone(),
+            context: self.context.clone(),
+        }
+    }
+}
+
 impl Facts {
     /// Borrows every part.
     pub fn as_ref(&self) -> FactsRef<'_> {

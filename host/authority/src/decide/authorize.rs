@@ -63,7 +63,7 @@ impl Authority {
         subject.gathered(&gathered);
 
         // evaluate
-        let decision = match self.evaluate(&rules, &caller, gathered.facts(&caller, gateway)) {
+        let decision = match self.evaluate(&rules, &caller, gathered.facts(&caller, gateway)).await {
             Ok(decision) => decision,
             Err(refusal) => return self.refuse(subject, refusal, None, Some(1)),
         };

@@ -1,29 +1,40 @@
 //! Evaluate: the platform's policies and the workspace's own say what they say; one table makes a decision of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cronflow_policy_cases::{Decision, FactsRef};
+use tokio::sync::oneshot;
 
 use crate::authority::Authority;
 use crate::decide::identify::Caller;
+use crate::decide::lane::Full;
 use crate::decide::refusal::Refusal;
 use crate::policies::Rules;
-use crate::policies::tenant_set::TenantPolicies;
+use crate::policies::pace::Way;
+use crate::policies::tenant_set::{TenantPolicies, TenantSet};
 
+/// So long a decision waits in the slow lane at most.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Categories of actions that a workspace's own policies see.
 const SEEN: [&str; 2] = ["customer", "issuance"];
 
 impl Authority {
     /// Decides by the platform's set and the caller's workspace's own.
-    pub(crate) fn evaluate(&self, rules: &Rules, caller: &Caller, facts: FactsRef<'_>) -> Result<Decision, Refusal> {
+    pub(crate) async fn evaluate(
+        &self,
+        rules: &Arc<Rules>,
+        caller: &Caller,
+        facts: FactsRef<'_>,
+    ) -> Result<Decision, Refusal> {
         match caller.workspace.as_deref().map(|workspace| &workspace.policies) {
             Some(TenantPolicies::Loaded(own)) => {
-                let decision = own.decide(rules, facts);
-                own.monitor(facts, &decision, |policy| {
-                    self.log.would_deny(&facts.principal.id, &facts.action.name, policy);
-                });
                 self.wait_to_tell(own);
-                Ok(decision)
+                match self.evaluate_here(own, rules, facts) {
+                    Some(decision) => decision,
+                    // Boxed, so that those who don't go there don't carry it along.
+                    None => Box::pin(self.evaluate_in_lane(own, rules, facts)).await,
+                }
             }
             Some(TenantPolicies::Unavailable(_)) if SEEN.contains(&facts.action.category.as_str()) => {
                 let message = "the workspace's policies can't be loaded; roll back or delete the one published last";
@@ -31,6 +42,53 @@ impl Authority {
             }
             Some(TenantPolicies::None | TenantPolicies::Unavailable(_)) | None => Ok(rules.set.decide(facts)),
         }
+    }
+
+    /// Decides at once. `None`: it belongs into the slow lane.
+    fn evaluate_here(&self, own: &TenantSet, rules: &Rules, facts: FactsRef<'_>) -> Option<Result<Decision, Refusal>> {
+        let began = self.clock.monotonic();
+        match own.pace.way(began) {
+            Way::Here => {}
+            Way::Lane => return None,
+            Way::Overloaded => return Some(Err(Refusal::PolicyOverloaded)),
+        }
+        let decision = own.decide_here(rules, facts);
+        if let Some(decision) = &decision {
+            own.monitor(facts, decision, &self.log);
+        }
+        let now = self.clock.monotonic();
+        own.pace.took(now.saturating_sub(began), now);
+        decision.map(Ok)
+    }
+
+    /// Decides in the slow lane, where others of the workspace's may be before it.
+    async fn evaluate_in_lane(
+        &self,
+        own: &Arc<TenantSet>,
+        rules: &Arc<Rules>,
+        facts: FactsRef<'_>,
+    ) -> Result<Decision, Refusal> {
+        let entered = self.clock.monotonic();
+        let turn = own.pace.turn(own.is_quarantined(entered)).ok_or(Refusal::PolicyOverloaded)?;
+        let (answer, answered) = oneshot::channel();
+        let (own, rules, facts) = (Arc::clone(own), Arc::clone(rules), facts.to_facts());
+        let (clock, log) = (Arc::clone(&self.clock), Arc::clone(&self.log));
+        let work = move || {
+            let began = clock.monotonic();
+            if answer.is_closed() || began.saturating_sub(entered) > PATIENCE {
+                return;
+            }
+            let facts = facts.as_ref();
+            let decision = own.decide_in_lane(&rules, facts, clock.as_ref());
+            own.monitor(facts, &decision, &log);
+            let now = clock.monotonic();
+            own.pace.took(now.saturating_sub(began), now);
+            // INVARIANT: before it is answered, so that whoever asks one after the other has a turn each time.
+            drop(turn);
+            let _ = answer.send(decision);
+        };
+        self.lane.send(work).map_err(|Full| Refusal::PolicyOverloaded)?;
+        answered.await.map_err(|_| Refusal::PolicyOverloaded)
     }
 
     /// Makes sure that `caller` is judged by its workspace's policies of revision `least` or later: what is remembered is

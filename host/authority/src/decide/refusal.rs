@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     StoreUnavailable,
     /// The workspace's own policies can't be asked, or not those that are meant.
     PolicyUnavailable(String),
+    /// The workspace's own policies take more of the machine than they may.
+    PolicyOverloaded,
     /// The catalog knows no such action.
     UnknownAction(String),
     /// A gateway left open what its client asked.
@@ -30,6 +32,10 @@ impl Refusal {
             Self::RateLimited(message) => ("rate_limited", message.to_owned()),
             Self::StoreUnavailable => ("store_unavailable", "the store is out of reach; try again".to_owned()),
             Self::PolicyUnavailable(message) => ("policy_unavailable", message),
+            Self::PolicyOverloaded => {
+                let message = "the workspace's policies take longer than they may; try again, and see their status";
+                ("policy_overloaded", message.to_owned())
+            }
             Self::UnknownAction(message) => ("unknown_action", message),
             Self::NotStated(message) => ("request_not_stated", message),
             Self::NotAsked => ("not_permitted", "the asker may not ask for decisions".to_owned()),

@@ -128,8 +128,9 @@ impl Authority {
             None => self.tenant_sets.newest(workspace),
         };
         let bound = set.iter().flat_map(|set| &set.bound);
-        let counted =
-            bound.map(|bound| (bound.binding.name.clone(), (bound.binding.revision.revision, bound.tally.view())));
+        let counted = bound.map(|bound| {
+            (bound.binding.name.clone(), (bound.binding.revision.revision, bound.tally.view(self.clock.as_ref())))
+        });
         let revision = cached.as_ref().map(|entry| entry.record.policy_revision);
         Told {
             policy_revision: revision.or(set.as_ref().map(|set| set.revision)).filter(|_| !unavailable),

@@ -4,9 +4,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use access_engine::Heard;
+use access_model::{Clock, Timestamp};
 use cronflow_policy_cases::Effect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::quarantine::Quarantine;
 
 /// Steps of the histogram of costs: four in each doubling.
 const STEPS: usize = 128;
@@ -19,6 +22,7 @@ pub(crate) struct Tally {
     would_deny: AtomicU64,
     errors: AtomicU64,
     costs: OnceLock<Box<[AtomicU32]>>,
+    pub(super) quarantine: Quarantine,
 }
 
 /// What came of a policy on a host, since it has had the revision in force.
@@ -38,6 +42,9 @@ pub struct TallyView {
     pub cost_p50: Option<u64>,
     /// WASM: the fuel that 99 of a hundred stay within.
     pub cost_p99: Option<u64>,
+    /// While it is in quarantine, because it exceeds its budget again and again: until when.
+    #[serde(default)]
+    pub quarantine_until: Option<Timestamp>,
 }
 
 impl Tally {
@@ -50,6 +57,9 @@ impl Tally {
             Ok(Effect::Forbid) => add(&self.denials),
             Err(_) => add(&self.errors),
         };
+        if heard.effect.is_ok() {
+            self.quarantine.kept();
+        }
         if would_deny {
             add(&self.would_deny);
         }
@@ -62,7 +72,7 @@ impl Tally {
     }
 
     /// What was counted so far.
-    pub(crate) fn view(&self) -> TallyView {
+    pub(crate) fn view(&self, clock: &dyn Clock) -> TallyView {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TallyView {
             evaluations: read(&self.evaluations),
@@ -71,6 +81,7 @@ impl Tally {
             errors: read(&self.errors),
             cost_p50: self.quantile(50),
             cost_p99: self.quantile(99),
+            quarantine_until: self.quarantine.left(clock.monotonic()).map(|left| clock.now().plus(left)),
         }
     }
 
@@ -107,6 +118,8 @@ const fn end_of(step: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use access_model::clock::ManualClock;
+
     use super::*;
 
     #[test]
@@ -115,10 +128,10 @@ mod tests {
             let told = end_of(step_of(fuel));
             assert!(told >= fuel && told <= fuel + fuel / 4, "{fuel}: {told}");
         }
-        let tally = Tally::default();
-        assert_eq!(tally.view().cost_p50, None);
+        let (tally, clock) = (Tally::default(), ManualClock::new(Timestamp::from_millis(0)));
+        assert_eq!(tally.view(&clock).cost_p50, None);
         (1..=1_000).for_each(|fuel| tally.count(&Heard { place: 0, effect: Ok(Effect::NoMatch), fuel }, false));
-        let TallyView { evaluations, cost_p50, cost_p99, .. } = tally.view();
+        let TallyView { evaluations, cost_p50, cost_p99, .. } = tally.view(&clock);
         assert_eq!(evaluations, 1_000);
         assert!(cost_p50.is_some_and(|cost| (500..640).contains(&cost)), "{cost_p50:?}");
         assert!(cost_p99.is_some_and(|cost| (990..1_280).contains(&cost)), "{cost_p99:?}");

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use access_engine::{Binding, Fault, GateError, GateErrorKind, Heard, Mode, PolicyPackage, PolicySet};
 use access_model::audit::sha256_hex;
-use access_model::{Id, PolicyBinding, PolicyMode, Workspace};
+use access_model::{Clock, Id, PolicyBinding, PolicyMode, Workspace};
 use arc_swap::ArcSwapOption;
 use cronflow_policy_cases::{Decision, Effect, FactsRef};
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
+use super::pace::Pace;
 use super::platform::Rules;
 use super::status::Waiting;
 use super::tally::Tally;
 use crate::authority::Authority;
+use crate::decide::log::DecisionLog;
 use crate::error::Error;
 
 /// Sets that are kept at hand besides those of cached workspaces.
@@ -29,6 +31,8 @@ const SETS: usize = 4_096;
 const NEWEST: usize = 100_000;
 /// Sets that are worked out at once.
 const AT_ONCE: usize = 2;
+/// Bytes of facts, as JSON, beyond which a policy that exceeds its budget is not held at fault.
+const LARGE_FACTS: usize = 8 << 10;
 /// Before loading is tried again that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
@@ -54,6 +58,8 @@ pub(crate) struct TenantSet {
     pub(crate) revision: u64,
     /// Whether other hosts are to be told of what came of it.
     pub(crate) is_waiting: AtomicBool,
+    /// What the workspace's policies may take of the machine, whichever are in force.
+    pub(crate) pace: Arc<Pace>,
     has_monitors: bool,
     // The digest of this and a platform set together, for the platform set that it was last asked with.
     paired: ArcSwapOption<(Arc<str>, Arc<str>)>,
@@ -104,7 +110,7 @@ impl TenantPolicies {
 }
 
 impl TenantSet {
-    fn new(workspace: &Workspace, bound: Vec<Bound>) -> Result<Self, Vec<GateError>> {
+    fn new(workspace: &Workspace, bound: Vec<Bound>, pace: Arc<Pace>) -> Result<Self, Vec<GateError>> {
         let bindings = bound.iter().map(|Bound { binding, package, .. }| Binding {
             mode: match binding.revision.mode {
                 PolicyMode::Enforce => Mode::Enforce,
@@ -117,23 +123,33 @@ impl TenantSet {
             workspace: workspace.id,
             revision: workspace.policy_revision,
             is_waiting: AtomicBool::new(false),
+            pace,
             has_monitors: bound.iter().any(|bound| bound.binding.revision.mode == PolicyMode::Monitor),
             bound,
             paired: ArcSwapOption::empty(),
         })
     }
 
-    /// Decides by the platform's set and this, and counts what this says.
-    pub(crate) fn decide(&self, rules: &Rules, facts: FactsRef<'_>) -> Decision {
+    /// Decides by the platform's set and this, and counts what this says. `None`: it takes more fuel than may be burnt where
+    /// requests are served.
+    pub(crate) fn decide_here(&self, rules: &Rules, facts: FactsRef<'_>) -> Option<Decision> {
         let mut heard = Vec::with_capacity(self.bound.len());
-        let quickly = rules.set.decide_inline_heard(Some(&self.set), facts, &mut heard);
-        let decision = quickly.unwrap_or_else(|| rules.set.decide_heard(Some(&self.set), facts, &mut heard));
+        let decision = rules.set.decide_inline_heard(Some(&self.set), facts, &mut heard);
         self.count(&heard);
         decision
     }
 
+    /// The same, on all the fuel that a decision may burn. It may take long.
+    pub(crate) fn decide_in_lane(&self, rules: &Rules, facts: FactsRef<'_>, clock: &dyn Clock) -> Decision {
+        let mut heard = Vec::with_capacity(self.bound.len());
+        let decision = rules.set.decide_heard(Some(&self.set), facts, &mut heard);
+        self.count(&heard);
+        self.watch(&heard, facts, clock);
+        decision
+    }
+
     /// Counts what came of a decision. `heard` names places of this set.
-    pub(crate) fn count(&self, heard: &[Heard]) {
+    fn count(&self, heard: &[Heard]) {
         for heard in heard {
             if let Some(bound) = self.bound.get(heard.place) {
                 bound.tally.count(heard, false);
@@ -141,9 +157,38 @@ impl TenantSet {
         }
     }
 
-    /// Asks the policies in monitor mode, after the decision; `would_deny` is told the name of each that would have made a
-    /// denial of an allow.
-    pub(crate) fn monitor(&self, facts: FactsRef<'_>, decision: &Decision, would_deny: impl Fn(&str)) {
+    /// Whether one of its policies is in quarantine, at an instant of monotonic time.
+    pub(crate) fn is_quarantined(&self, now: Duration) -> bool {
+        self.bound.iter().any(|bound| bound.tally.quarantine.is_on(now))
+    }
+
+    /// Notes which policies exceeded their budgets.
+    fn watch(&self, heard: &[Heard], facts: FactsRef<'_>, clock: &dyn Clock) {
+        // Where the decision's fuel ran out, the last was given the rest, and whoever burnt the most is at fault.
+        let most = heard.iter().map(|heard| heard.fuel).max().unwrap_or_default();
+        let mut exceeding = heard.iter().filter(|heard| match heard.effect {
+            Err(Fault::OutOfFuel) => heard.fuel == most,
+            Err(Fault::OutOfTime) => true,
+            _ => false,
+        });
+        let Some(first) = exceeding.next() else { return };
+        // A policy is not at fault for what it is handed.
+        if serde_json::to_vec(&facts).is_ok_and(|json| json.len() > LARGE_FACTS) {
+            return;
+        }
+        for heard in std::iter::once(first).chain(exceeding) {
+            let Some(bound) = self.bound.get(heard.place) else { continue };
+            if let Some(pause) = bound.tally.quarantine.exceeded(clock.monotonic()) {
+                let (policy, revision) = (&bound.binding.name, bound.binding.revision.revision);
+                tracing::warn!(workspace = %self.workspace, policy, revision, seconds = pause.as_secs(),
+                    "a policy exceeds its budget again and again; it is in quarantine, and is asked by one request at a time");
+                metrics::counter!("access_policy_quarantines_total").increment(1);
+            }
+        }
+    }
+
+    /// Asks the policies in monitor mode, after the decision; `log` is told of each that would have made a denial of an allow.
+    pub(crate) fn monitor(&self, facts: FactsRef<'_>, decision: &Decision, log: &DecisionLog) {
         if !self.has_monitors {
             return;
         }
@@ -154,7 +199,7 @@ impl TenantSet {
             let would = denies && *decision == Decision::Allow;
             bound.tally.count(&heard, would);
             if would {
-                would_deny(&bound.binding.name);
+                log.would_deny(&facts.principal.id, &facts.action.name, &bound.binding.name);
             }
         }
     }
@@ -238,7 +283,8 @@ impl Authority {
             let tally = same.map(|known| Arc::clone(&known.tally)).unwrap_or_default();
             Some(Bound { binding: binding.clone(), tally, package })
         });
-        let set = TenantSet::new(workspace, bound.collect()).map_err(|errors| unloadable(&errors))?;
+        let pace = newest.as_ref().map(|newest| Arc::clone(&newest.pace)).unwrap_or_default();
+        let set = TenantSet::new(workspace, bound.collect(), pace).map_err(|errors| unloadable(&errors))?;
         self.will_tell(&workspace.id);
         Ok(Arc::new(set))
     }

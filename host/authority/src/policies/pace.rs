@@ -1,0 +1,170 @@
+//! How much of the machine a workspace's policies may take on a host, whatever they are and however often they are asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::authority::lock;
+
+/// Up to here a decision takes about what asking for it takes, and is free.
+const FREE: Duration = Duration::from_micros(25);
+/// Up to here on the average, decisions are made where their requests are served; longer ones in the slow lane.
+const HERE: Duration = Duration::from_micros(200);
+/// Of each second so much may be taken by decisions that are not free: a quarter of a processor.
+const ALLOWANCE: Duration = Duration::from_millis(250);
+/// What is saved up of it at most.
+const SAVED: Duration = Duration::from_millis(500);
+/// Decisions that are in the slow lane at once, those that wait included.
+const TURNS: u32 = 16;
+/// What the last decision counts in the mean: one in so many.
+const WEIGHT: u64 = 8;
+
+/// What a workspace's policies take, and may still take.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    // Nanoseconds. Two that write at once lose one of the two, which is no matter.
+    mean: AtomicU64,
+    left: Mutex<Left>,
+    turns: Arc<Semaphore>,
+}
+
+/// Allowance left, which may be a debt, at an instant of monotonic time.
+#[derive(Debug)]
+struct Left {
+    nanos: i64,
+    at: Duration,
+}
+
+/// Where a decision is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Where its request is served.
+    Here,
+    /// In the slow lane.
+    Lane,
+    /// Nowhere: the allowance is used up.
+    Overloaded,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let left = Left { nanos: nanos(SAVED), at: Duration::ZERO };
+        Self { mean: AtomicU64::new(0), left: Mutex::new(left), turns: Arc::new(Semaphore::new(TURNS as usize)) }
+    }
+}
+
+impl Pace {
+    /// Where the next decision is to be made, at an instant of monotonic time.
+    pub(crate) fn way(&self, now: Duration) -> Way {
+        let mean = Duration::from_nanos(self.mean.load(Ordering::Relaxed));
+        if mean <= FREE {
+            Way::Here
+        } else if lock(&self.left).at(now) <= 0 {
+            Way::Overloaded
+        } else if mean <= HERE {
+            Way::Here
+        } else {
+            Way::Lane
+        }
+    }
+
+    /// Takes a turn in the slow lane: any of them, or all at once. `None`: they are taken.
+    pub(crate) fn turn(&self, is_alone: bool) -> Option<OwnedSemaphorePermit> {
+        let turns = if is_alone { TURNS } else { 1 };
+        Arc::clone(&self.turns).try_acquire_many_owned(turns).ok()
+    }
+
+    /// Notes how long a decision took that ended at `now`.
+    pub(crate) fn took(&self, time: Duration, now: Duration) {
+        let taken = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / WEIGHT);
+        let mean = self.mean.load(Ordering::Relaxed);
+        self.mean.store(mean - mean / WEIGHT + taken / WEIGHT, Ordering::Relaxed);
+        if time > FREE {
+            let mut left = lock(&self.left);
+            left.at(now);
+            left.nanos = left.nanos.saturating_sub(nanos(time));
+        }
+    }
+}
+
+impl Left {
+    fn at(&mut self, now: Duration) -> i64 {
+        let passed = now.saturating_sub(self.at).min(Duration::from_secs(3_600));
+        let earned = nanos(passed) / 1_000 * nanos(ALLOWANCE) / 1_000_000;
+        if earned > 0 {
+            self.nanos = self.nanos.saturating_add(earned).min(nanos(SAVED));
+            self.at = now;
+        }
+        self.nanos
+    }
+}
+
+fn nanos(of: Duration) -> i64 {
+    i64::try_from(of.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// The ways of decisions that take `micros` each, one after the other from a second on, until a second has passed.
+    fn ways(micros: u64) -> Vec<Way> {
+        let pace = Pace::default();
+        let mut now = at(1_000);
+        let mut ways = Vec::new();
+        while now < at(2_000) {
+            let way = pace.way(now);
+            ways.push(way);
+            now += Duration::from_micros(if way == Way::Overloaded { 50 } else { micros });
+            if way != Way::Overloaded {
+                pace.took(Duration::from_micros(micros), now);
+            }
+        }
+        ways
+    }
+
+    #[test]
+    fn quick_policies_are_free_and_others_have_an_allowance() {
+        assert!(ways(20).iter().all(|way| *way == Way::Here));
+        for (micros, where_to) in [(100, Way::Here), (2_000, Way::Lane), (20_000, Way::Lane)] {
+            let ways = ways(micros);
+            let made = ways.iter().filter(|way| **way != Way::Overloaded).count() as u64;
+            // What is saved up, and what the second gave; the last one may go over it.
+            assert!((700..=800).contains(&(made * micros / 1_000)), "{micros} µs: {made}");
+            assert!(ways.iter().skip(20).all(|way| [where_to, Way::Overloaded].contains(way)), "{micros} µs");
+        }
+    }
+
+    #[test]
+    fn what_was_slow_and_is_quick_comes_back() {
+        let pace = Pace::default();
+        pace.took(at(20), at(1_000));
+        assert_eq!(pace.way(at(1_000)), Way::Lane);
+        (0..40).for_each(|_| pace.took(Duration::from_micros(5), at(1_001)));
+        assert_eq!(pace.way(at(1_001)), Way::Here);
+    }
+
+    #[test]
+    fn a_debt_is_paid_before_the_next() {
+        let pace = Pace::default();
+        pace.took(at(2_000), at(1_000));
+        assert_eq!((pace.way(at(1_001)), pace.way(at(6_900))), (Way::Overloaded, Way::Overloaded));
+        assert_eq!(pace.way(at(7_100)), Way::Lane);
+    }
+
+    #[test]
+    fn whoever_must_be_alone_is() {
+        let pace = Pace::default();
+        let one = pace.turn(false);
+        assert!(one.is_some() && pace.turn(true).is_none() && pace.turn(false).is_some());
+        drop(one);
+        let alone = pace.turn(true);
+        assert!(alone.is_some() && pace.turn(false).is_none());
+    }
+}
