@@ -41,7 +41,7 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         "access-web" => ROOMS.to_vec(),
         MACROS => Vec::new(),
         SDK => vec![CASES, MACROS],
-        "request-cost-guard" => vec![SDK],
+        "ip-allow-list" | "scopes" | "request-cost-guard" => vec![SDK],
         "fuzz" => vec![CASES, "access-engine"],
         "cronflow-access" | "e2e" | "bench" => [ROOMS.as_slice(), &["access-store-redis", "access-web"]].concat(),
         _ => return None,

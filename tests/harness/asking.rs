@@ -123,7 +123,8 @@ impl Count {
     }
 }
 
-/// Whether a test must be left to `tests/run`, since what it needs is not installed here. It is said where it can't be
+/// Whether a test must be left to `tests/run`, since what it needs, a program or the target that guests are
+/// compiled for, is not installed here. It is said where it can't be
 /// overlooked: `cargo test` hides what tests print, and this is not hidden.
 ///
 /// # Panics

@@ -5,7 +5,7 @@
 //! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
-//! [`api`] (a real gateway, and what it protects), [`process`] (what runs underneath).
+//! [`api`] (a real gateway, and what it protects), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
 //! what asks for a decision to the other. `Setup::on_redis` says so for one test.
@@ -28,6 +28,7 @@ pub mod asking;
 pub mod cli;
 pub mod flood;
 pub mod gateway;
+pub mod guest;
 pub mod host;
 pub mod http;
 pub mod keys;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use include_dir::{Dir, include_dir};
+use include_dir::{Dir, File, include_dir};
 
 use crate::error::GateError;
-use crate::package::PolicyPackage;
+use crate::package::{CASES, CEL_MODULE, MANIFEST, PolicyPackage, README};
 
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../policies");
+/// What ships of a package: the built-in set is CEL only.
+const SHIPPED: [&str; 4] = [MANIFEST, CEL_MODULE, README, CASES];
 
 /// The built-in packages, verified, by name: what a host runs unless it is told of a folder.
 pub fn baseline() -> Result<Vec<PolicyPackage>, Vec<GateError>> {
@@ -27,14 +29,16 @@ pub fn baseline() -> Result<Vec<PolicyPackage>, Vec<GateError>> {
     if errors.is_empty() { Ok(packages) } else { Err(errors) }
 }
 
-/// Every embedded file, the catalog included, by its path below `policies/`: what an export writes out.
+/// The embedded catalog and packages, by their paths below `policies/`: what an export writes out. Where a policy is there in
+/// Rust too, that stays behind: it needs a workspace around it.
 pub fn baseline_files() -> impl Iterator<Item = (&'static Path, &'static [u8])> {
-    let within = POLICIES.dirs().flat_map(Dir::files);
+    let ships = |file: &&File<'_>| SHIPPED.contains(&name(file.path()).as_str());
+    let within = POLICIES.dirs().flat_map(Dir::files).filter(ships);
     POLICIES.files().chain(within).map(|file| (file.path(), file.contents()))
 }
 
 fn has_manifest(dir: &Dir<'_>) -> bool {
-    dir.files().any(|file| name(file.path()) == "manifest.toml")
+    dir.files().any(|file| name(file.path()) == MANIFEST)
 }
 
 fn name(path: &Path) -> String {

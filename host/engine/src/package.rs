@@ -18,7 +18,7 @@ use crate::wasm::{self, Sandbox};
 pub(crate) const MANIFEST: &str = "manifest.toml";
 pub(crate) const CEL_MODULE: &str = "policy.cel";
 pub(crate) const WASM_MODULE: &str = "policy.wasm";
-const README: &str = "README.md";
+pub(crate) const README: &str = "README.md";
 pub(crate) const CASES: &str = "cases.toml";
 
 /// The files that make a package, and the most bytes that each may have. Others in the folder are left alone.

@@ -4,10 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use harness::{Host, Question, Setup};
+use harness::guest::shipped_in_rust;
+use harness::{Host, Question, Setup, WASM_TARGET, is_left_to_tests_run};
+use serde_json::{Value, json};
 
-use super::{Folder, IN_FORCE, REFUSED, wait_for};
-use crate::wat;
+use super::{Folder, IN_FORCE, REFUSED, health, wait_for};
+use crate::{kind_table, wat};
 
 const MANIFEST: &str = "name = \"closing\"\nversion = \"1.0.0\"\nengine = \"wasm\"\ndescription = \"Shut.\"\n\
                         sees = [\"customer\"]\nreasons = [\"shut\"]\n";
@@ -81,4 +83,40 @@ fn what_was_compiled_is_kept_for_the_host_alone_and_believed_only_if_it_is_its_o
     host.decide(&asked(&host)).check_deny(&["shut"]);
     assert_ne!(fs::read(file).unwrap(), bytes);
     drop(folder);
+}
+
+/// The host serves a shipped policy as the module that its Rust builds, and nobody can tell but by the digest.
+#[test]
+fn a_shipped_policy_in_rust_takes_the_place_of_its_cel() {
+    if is_left_to_tests_run(WASM_TARGET) {
+        return;
+    }
+    let setup = Setup::dev();
+    let folder = Folder::exported(&setup);
+    for policy in ["ip-allow-list", "scopes"] {
+        let dir = folder.policies.join(policy);
+        fs::remove_file(dir.join("policy.cel")).unwrap();
+        fs::write(dir.join("policy.wasm"), shipped_in_rust(policy)).unwrap();
+        folder.change(&format!("{policy}/manifest.toml"), |was| was.replace("engine = \"cel\"", "engine = \"wasm\""));
+    }
+    folder.test(&[]).check(0, &["ip-allow-list", "scopes"]);
+    let policies = folder.policies.display().to_string();
+    let host = kind_table::check_each_cell(setup.args(["--policies".to_owned(), policies]).start());
+    assert_ne!(health(&host)["set_digest"], health(&Host::dev())["set_digest"]);
+
+    let key =
+        host.issue_with("production", &["jobs:read"], &json!({ "ip_allow": ["203.0.113.0/24", "2001:db8::/32"] }));
+    let from = |address: &str| host.decide(&Question::reads_jobs(&key.secret).from(address));
+    for inside in ["203.0.113.7", "::ffff:203.0.113.7", "2001:db8::7"] {
+        from(inside).check_allow();
+    }
+    from("198.51.100.7").check_deny(&["ip_not_allowed"]);
+    host.allow_from(&json!(["203.0.113.4/30"]));
+    from("203.0.113.7").check_allow();
+    from("203.0.113.8").check_deny(&["ip_not_allowed"]);
+    from("2001:db8::7").check_deny(&["ip_not_allowed"]);
+    host.allow_from(&Value::Null);
+    from("2001:db8::7").check_allow();
+    // Managing goes by the same folder.
+    assert_eq!(host.operator().get(&host.workspace("/network")).check_json(200)["ip_allow"], Value::Null);
 }
