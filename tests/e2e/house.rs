@@ -43,7 +43,8 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         SDK => vec![CASES, MACROS],
         "ip-allow-list" | "scopes" | "request-cost-guard" => vec![SDK],
         "fuzz" => vec![CASES, "access-engine"],
-        "cronflow-access" | "e2e" | "bench" => [ROOMS.as_slice(), &["access-store-redis", "access-web"]].concat(),
+        "cronflow-access" | "e2e" => [ROOMS.as_slice(), &["access-store-redis", "access-web"]].concat(),
+        "bench" => [ROOMS.as_slice(), &["access-store-redis", "access-web", "e2e"]].concat(),
         _ => return None,
     })
 }

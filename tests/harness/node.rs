@@ -44,6 +44,11 @@ impl Node {
         Ok(Self { process, ready_file, address, metrics, identity })
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Where it serves.
     pub const fn address(&self) -> SocketAddr {
         self.address

@@ -1,0 +1,224 @@
+//! Many tenants' policies, and tenants' bad policies: what others notice of them. `tests/bench/tenants` says what the rows mean.
+//!
+//! `tenants POLICY.WASM CATALOG CEL WASM`: a module that the SDK built, a catalog whose quotas never run out, and how many
+//! policies of each engine there are to be. The binary that is measured is the one that `CRONFLOW_ACCESS_BIN` names.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that can't be made ends"
+)]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement reads the clock, paces itself and prints"
+)]
+
+#[path = "../../../host/engine/tests/wasm/wat.rs"]
+mod wat;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use harness::{Host, Question, Request, Setup, in_parallel};
+use serde_json::{Value, json};
+
+const ROUNDS: usize = 5;
+/// Of one measurement.
+const SLICE: Duration = Duration::from_secs(3);
+/// Who ask without a pause, each over a connection of their own.
+const ASKERS: usize = 4;
+
+/// A workspace: its id, and the question whether its key may read jobs, and delete one.
+struct Tenant {
+    workspace: String,
+    reads: Request,
+    deletes: Request,
+}
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let [module, catalog, cel, wasm] = args.as_slice() else {
+        panic!("tenants POLICY.WASM CATALOG CEL WASM");
+    };
+    let module = fs::read(module).unwrap();
+    let counts = [cel, wasm].map(|count| count.parse::<usize>().unwrap());
+    let host = Setup::dev().args(["--catalog".to_owned(), catalog.clone()]).start();
+    floods(&host);
+    many(&host, &module, counts);
+}
+
+fn tenant(host: &Host, name: &str) -> Tenant {
+    let workspace = host.create_workspace(&host.identity().organization, name);
+    let body = json!({ "kind": "production", "name": "bench", "scopes": ["jobs:read", "jobs:write"] });
+    let key = host.operator().post(&format!("/v1/workspaces/{workspace}/keys"), &body).check_json(201);
+    let secret = key["secret"].as_str().unwrap();
+    let deletes = Question::of(secret).to("DELETE /v1/jobs/42").within("production").request();
+    Tenant { workspace, reads: Question::reads_jobs(secret).request(), deletes }
+}
+
+fn publish(host: &Host, tenant: &Tenant, upload: &Value) {
+    let path = format!("/v1/workspaces/{}/policies/measured?publish=true", tenant.workspace);
+    host.operator().put(&path, upload).check_json(200);
+}
+
+fn wasm(module: &[u8]) -> Value {
+    json!({ "engine": "wasm", "module_base64": STANDARD.encode(module) })
+}
+
+/// Microseconds that each question took, sorted: asked for a slice of time by so many at once, with a pause between two.
+fn ask(host: &Host, askers: usize, pause: Duration, questions: &[&Request]) -> Vec<u64> {
+    let mut all: Vec<u64> = in_parallel(askers, |number| {
+        let client = host.client(Some(&host.identity().gateway_token));
+        let mut next = number * 7_919;
+        let mut took = Vec::new();
+        let end = Instant::now() + SLICE;
+        while Instant::now() < end {
+            next = (next.wrapping_mul(25_214_903_917) + 11) % (1 << 47);
+            let question = questions[(next >> 16) % questions.len()];
+            let began = Instant::now();
+            let answer = client.try_send(question).expect("no connection breaks").check_json(200);
+            took.push(u64::try_from(began.elapsed().as_micros()).unwrap());
+            assert_eq!(answer["decision"], "allow", "{answer}");
+            thread::sleep(pause);
+        }
+        took
+    })
+    .concat();
+    all.sort_unstable();
+    all
+}
+
+fn p99(sorted: &[u64]) -> u64 {
+    sorted[sorted.len() * 99 / 100]
+}
+
+/// The median of values, the least and the most.
+fn spread(mut values: Vec<f64>) -> String {
+    values.sort_by(f64::total_cmp);
+    format!("{:.2} [{:.2}–{:.2}]", values[values.len() / 2], values[0], values[values.len() - 1])
+}
+
+fn floods(host: &Host) {
+    let names = ["third", "looping", "slow"];
+    let [third, looping, slow] = names.map(|name| tenant(host, name));
+    let spin = |then: &str| wasm(&wat::bytes(&wat::module(&wat::where_said(*b"dele", then), "")));
+    publish(host, &third, &json!({ "engine": "cel", "source": "no_match()" }));
+    publish(host, &looping, &spin("(loop (br 0))"));
+    let slowly = "(local.set $at (i32.const 0)) (loop (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if 0 (i32.lt_u (local.get $at) (i32.const 300000)))) (return (i32.const 256))";
+    publish(host, &slow, &spin(slowly));
+    let (mut ratios, mut quiet, mut flooded) = (Vec::new(), Vec::new(), Vec::new());
+    let mut asked = 0;
+    let pace = Duration::from_millis(2);
+    for _ in 0..ROUNDS {
+        let before = p99(&ask(host, 2, pace, &[&third.reads]));
+        let over = AtomicBool::new(false);
+        let during = thread::scope(|scope| {
+            let flood = |tenant: &Tenant| {
+                let client = host.client(Some(&host.identity().gateway_token));
+                let mut asked = 0;
+                while !over.load(Ordering::Relaxed) {
+                    client.try_send(&tenant.deletes).expect("no connection breaks").check_json(200);
+                    asked += 1;
+                    thread::sleep(Duration::from_millis(1));
+                }
+                asked
+            };
+            let floods: Vec<_> = [&looping, &slow]
+                .into_iter()
+                .cycle()
+                .take(16)
+                .map(|tenant| scope.spawn(move || flood(tenant)))
+                .collect();
+            let during = p99(&ask(host, 2, pace, &[&third.reads]));
+            over.store(true, Ordering::Relaxed);
+            asked += floods.into_iter().map(|flood| flood.join().unwrap()).sum::<usize>();
+            during
+        });
+        quiet.push(before as f64);
+        flooded.push(during as f64);
+        ratios.push(during as f64 / before as f64);
+    }
+    let a_second = asked as f64 / (ROUNDS as f64 * SLICE.as_secs_f64());
+    println!(
+        "a third tenant's p99, µs: quiet {}, during floods {}, ratio {} (≤ 2)",
+        spread(quiet),
+        spread(flooded),
+        spread(ratios)
+    );
+    println!("  the floods: {a_second:.0} questions a second on a looping policy and a slow one, half each");
+}
+
+/// Resident memory of the host, in bytes.
+fn memory(host: &Host) -> f64 {
+    let pid = host.manager().pid();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
+}
+
+fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
+    let uploads_cel = (0..cel).map(|number| {
+        let source = format!("action.name == \"never.{number}\" ? forbid(\"never\", \"not here\") : no_match()");
+        json!({ "engine": "cel", "source": source })
+    });
+    // The same code under another name is another module: a section of its own tells them apart.
+    let uploads_wasm = (0..wasm_count).map(|number| {
+        let number = u32::try_from(number).unwrap().to_le_bytes();
+        wasm(&[module, &[0, 9, 4][..], b"mark", &number].concat())
+    });
+    let began = Instant::now();
+    let start = memory(host);
+    let make = |name: String, upload: Option<&Value>| {
+        let tenant = tenant(host, &name);
+        if let Some(upload) = upload {
+            publish(host, &tenant, upload);
+        }
+        // So that what is needed to answer it is there.
+        let client = host.client(Some(&host.identity().gateway_token));
+        let answer = client.try_send(&tenant.reads).unwrap().check_json(200);
+        assert_eq!(answer["decision"], "allow", "{answer}");
+        tenant
+    };
+    let plain_count = 500.min(cel);
+    (0..plain_count).for_each(|number| drop(make(format!("plain-{number}"), None)));
+    let plain = memory(host);
+    let of_cel: Vec<_> =
+        uploads_cel.enumerate().map(|(number, upload)| make(format!("cel-{number}"), Some(&upload))).collect();
+    let after_cel = memory(host);
+    let of_wasm: Vec<_> =
+        uploads_wasm.enumerate().map(|(number, upload)| make(format!("wasm-{number}"), Some(&upload))).collect();
+    let after_wasm = memory(host);
+    let took = began.elapsed().as_secs();
+    let all: Vec<&Request> = of_cel.iter().chain(&of_wasm).map(|tenant| &tenant.reads).collect();
+    let ten: Vec<&Request> = of_cel.iter().take(9).chain(of_wasm.iter().take(1)).map(|tenant| &tenant.reads).collect();
+    let (mut few, mut many, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let ten = p99(&ask(host, ASKERS, Duration::ZERO, &ten)) as f64;
+        let all = p99(&ask(host, ASKERS, Duration::ZERO, &all)) as f64;
+        few.push(ten);
+        many.push(all);
+        ratios.push(all / ten);
+    }
+    println!(
+        "p99 over tenants, µs: ten policies {}, {cel} CEL and {wasm_count} WASM policies {}, ratio {} (≤ 1.5, ≤ 1.1)",
+        spread(few),
+        spread(many),
+        spread(ratios)
+    );
+    let each = |more: f64, count: usize| more / 1024.0 / count.max(1) as f64;
+    let tenant = each(plain - start, plain_count);
+    println!(
+        "  memory: a tenant with a key {tenant:.1} KiB; the policy besides, CEL {:.1} KiB, WASM ({} KiB of module) {:.1} KiB",
+        each(after_cel - plain, cel) - tenant,
+        module.len() / 1024,
+        each(after_wasm - after_cel, wasm_count) - tenant
+    );
+    println!("  made and published in {took} s, one after the other");
+}
