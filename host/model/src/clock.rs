@@ -92,6 +92,10 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Time since some fixed start. Never moved by the dev clock: freshness, leases and time-outs run on it.
     fn monotonic(&self) -> Duration;
 
+    /// Processor time that the calling thread has taken so far: what somebody's work is charged by, since what a busy machine
+    /// adds to it is nobody's fault.
+    fn thread_time(&self) -> Duration;
+
     /// Sets how far wall time runs ahead of the machine's. It never comes nearer again. Only a dev host calls it.
     fn set_offset(&self, offset: Duration);
 }
@@ -123,6 +127,11 @@ impl Clock for SystemClock {
 
     fn monotonic(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn thread_time(&self) -> Duration {
+        let taken = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(taken).unwrap_or_default()
     }
 
     fn set_offset(&self, offset: Duration) {
@@ -175,6 +184,10 @@ impl Clock for ManualClock {
         Duration::from_millis(u64::try_from(self.elapsed_millis.load(Ordering::SeqCst)).unwrap_or_default())
     }
 
+    fn thread_time(&self) -> Duration {
+        self.monotonic()
+    }
+
     fn set_offset(&self, offset: Duration) {
         self.offset_millis.fetch_max(Timestamp(0).plus(offset).0, Ordering::SeqCst);
     }
@@ -190,6 +203,15 @@ mod tests {
         assert_eq!(instant.to_string(), "2026-01-01T00:00:00.123Z");
         assert_eq!(instant.to_string().parse(), Ok(instant));
         assert_eq!("2026-01-01".parse::<Timestamp>(), Err(TimestampError));
+    }
+
+    #[test]
+    fn a_thread_is_charged_for_what_it_does_and_not_for_waiting() {
+        let clock = SystemClock::new();
+        let (began, asked) = (clock.thread_time(), clock.monotonic());
+        std::thread::spawn(|| while SystemClock::new().thread_time() < Duration::from_millis(20) {}).join().unwrap();
+        assert!(clock.monotonic() - asked >= Duration::from_millis(20));
+        assert!(clock.thread_time() - began < Duration::from_millis(20), "the other thread's work");
     }
 
     #[test]

@@ -46,18 +46,17 @@ impl Authority {
 
     /// Decides at once. `None`: it belongs into the slow lane.
     fn evaluate_here(&self, own: &TenantSet, rules: &Rules, facts: FactsRef<'_>) -> Option<Result<Decision, Refusal>> {
-        let began = self.clock.monotonic();
-        match own.pace.way(began) {
+        match own.pace.way(self.clock.monotonic()) {
             Way::Here => {}
             Way::Lane => return None,
             Way::Overloaded => return Some(Err(Refusal::PolicyOverloaded)),
         }
+        let began = self.clock.thread_time();
         let decision = own.decide_here(rules, facts);
         if let Some(decision) = &decision {
             own.monitor(facts, decision, &self.log);
         }
-        let now = self.clock.monotonic();
-        own.pace.took(now.saturating_sub(began), now);
+        own.pace.took(self.clock.thread_time().saturating_sub(began), self.clock.monotonic());
         decision.map(Ok)
     }
 
@@ -74,15 +73,14 @@ impl Authority {
         let (own, rules, facts) = (Arc::clone(own), Arc::clone(rules), facts.to_facts());
         let (clock, log) = (Arc::clone(&self.clock), Arc::clone(&self.log));
         let work = move || {
-            let began = clock.monotonic();
-            if answer.is_closed() || began.saturating_sub(entered) > PATIENCE {
+            if answer.is_closed() || clock.monotonic().saturating_sub(entered) > PATIENCE {
                 return;
             }
+            let began = clock.thread_time();
             let facts = facts.as_ref();
             let decision = own.decide_in_lane(&rules, facts, clock.as_ref());
             own.monitor(facts, &decision, &log);
-            let now = clock.monotonic();
-            own.pace.took(now.saturating_sub(began), now);
+            own.pace.took(clock.thread_time().saturating_sub(began), clock.monotonic());
             // INVARIANT: before it is answered, so that whoever asks one after the other has a turn each time.
             drop(turn);
             let _ = answer.send(decision);

@@ -1,4 +1,5 @@
 //! How much of the machine a workspace's policies may take on a host, whatever they are and however often they are asked.
+//! Times taken are processor time of the thread: on a busy machine, waiting for a turn is nobody's debt.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -76,7 +77,7 @@ impl Pace {
         Arc::clone(&self.turns).try_acquire_many_owned(turns).ok()
     }
 
-    /// Notes how long a decision took that ended at `now`.
+    /// Notes the processor time that a decision took which ended at `now`, an instant of monotonic time.
     pub(crate) fn took(&self, time: Duration, now: Duration) {
         let taken = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / WEIGHT);
         let mean = self.mean.load(Ordering::Relaxed);
