@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what tests share fails like tests")]
 
+mod canary;
 mod guests;
 mod hostile;
 mod hostile_modules;
