@@ -10,6 +10,8 @@ pub(super) const TABLES: u32 = 8;
 pub(super) const REASONS: usize = 16;
 /// Bytes that one answer may have.
 pub(super) const ANSWER_BYTES: usize = 32 << 10;
+/// Fuel that logging a line takes, beside one for each of its bytes.
+pub(super) const LINE_FUEL: u64 = 1_000;
 
 /// Limits of one evaluation, and of the pool that instances come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, EngineWeak, StoreContextMut};
+use wasmtime::{Engine, EngineWeak, StoreContextMut, Trap};
 
 use super::cache::{self, CompiledCache};
 use super::compile::Compiler;
 use super::guest::{Guest, State};
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::scan::{self, Sort};
 use super::{component, config};
 use crate::error::GateErrorKind;
@@ -52,6 +52,11 @@ impl Sandbox {
             .instance("cronflow:policy/log@1.0.0")
             .and_then(|mut log| {
                 log.func_wrap("line", |mut store: StoreContextMut<'_, State>, (line,): (String,)| {
+                    // Handing a line over is the host's work, which its loops must not count for nothing.
+                    let price = limits::LINE_FUEL.saturating_add(line.len() as u64);
+                    let left = store.get_fuel()?.checked_sub(price);
+                    store.set_fuel(left.unwrap_or_default())?;
+                    left.ok_or(Trap::OutOfFuel)?;
                     store.data_mut().log(&line);
                     Ok(())
                 })

@@ -44,3 +44,16 @@ fn memory_grows_to_its_limit_and_no_further() {
         format!("(if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable)) {}", verdict(2));
     assert_eq!(codes(&decide(&module(&at_once, ""), &Facts::sample())), [""; 0]);
 }
+
+/// Of each line the host makes a copy, over the limit or not. That is paid in fuel, so that it is the module's budget that ends it,
+/// and not the clock.
+#[test]
+fn logging_without_an_end_runs_out_of_fuel() {
+    let import = r#"(module (import "cronflow:policy/log@1.0.0" "line" (func $line (param i32 i32)))"#;
+    for bytes in [0, 8_000] {
+        let logs = format!("(loop (call $line (i32.const 100000) (i32.const {bytes})) (br 0)) (unreachable)");
+        let hostile = module(&logs, "").replacen("(module", import, 1);
+        assert_eq!(codes(&decide(&hostile, &Facts::sample())), ["policy_error"], "{bytes} bytes");
+        refused(bytes, crate::guests::bytes(&hostile), "burns more than");
+    }
+}
