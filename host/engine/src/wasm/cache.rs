@@ -16,6 +16,8 @@ use wasmtime::component::Component;
 
 /// Files that are kept; the ones that lay longest go first.
 const FILES: usize = 4_000;
+/// Bytes of all files: what strangers upload must not fill the disk, refused or not.
+const BYTES: u64 = 2 << 30;
 const MAC_BYTES: usize = 32;
 const SUFFIX: &str = "cwasm";
 
@@ -97,14 +99,48 @@ fn forget_oldest(folder: &Path) -> std::io::Result<()> {
     let mut files: Vec<_> = std::fs::read_dir(folder)?
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == SUFFIX))
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|entry| {
+            let known = entry.metadata().ok()?;
+            Some((known.modified().ok()?, entry.path(), known.len()))
+        })
         .collect();
-    if files.len() <= FILES {
-        return Ok(());
-    }
     files.sort();
-    for (_, path) in files.iter().take(files.len() - FILES) {
+    let mut bytes: u64 = files.iter().map(|(_, _, size)| size).sum();
+    let mut count = files.len();
+    for (_, path, size) in files {
+        if count <= FILES && bytes <= BYTES {
+            break;
+        }
         std::fs::remove_file(path)?;
+        (count, bytes) = (count - 1, bytes - size);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    /// Files of so many bytes, the first one the oldest; the numbers of those that are left.
+    fn left(sizes: &[u64]) -> Vec<usize> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |number: usize| folder.path().join(format!("{number}.{SUFFIX}"));
+        for (number, size) in sizes.iter().enumerate() {
+            let file = std::fs::File::create(path(number)).unwrap();
+            file.set_len(*size).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64)).unwrap();
+        }
+        forget_oldest(folder.path()).unwrap();
+        (0..sizes.len()).filter(|number| path(*number).exists()).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_where_there_is_too_much() {
+        assert_eq!(left(&[BYTES / 2, BYTES / 2]), [0, 1]);
+        assert_eq!(left(&[BYTES / 2, BYTES / 2, 1]), [1, 2]);
+        assert_eq!(left(&[1, BYTES, 1]), [2]);
+        assert_eq!(left(&[0; FILES + 2]).first(), Some(&2));
+    }
 }
