@@ -44,10 +44,10 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 pub struct DeclaredAttributes {
     /// In `context`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     pub context: BTreeMap<String, AttributeType>,
     /// In `resource.attributes`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "cronflow_policy_cases::distinct")]
     pub resource: BTreeMap<String, AttributeType>,
 }
 

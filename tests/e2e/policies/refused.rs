@@ -51,6 +51,12 @@ fn findings_say_where_and_what_to_do() {
         "{problem}"
     );
 
+    // Of two declarations of one attribute, neither is taken for meant.
+    let twice =
+        r#"{ "engine": "cel", "source": "no_match()", "attributes": { "context": { "a": "int", "a": "string" } } }"#;
+    let request = Request::new("PUT", &policy(&host, "no-deleting", "")).body("application/json", twice);
+    host.operator().send(&request).check_problem(400, "invalid_request");
+
     check(&host, &json!({ "engine": "cel" }), 400, "invalid_request");
     check(&host, &json!({ "engine": "wasm", "source": "permit()" }), 400, "invalid_request");
     check(&host, &json!({ "engine": "wasm", "module_base64": "@" }), 400, "invalid_request");
