@@ -10,7 +10,7 @@ use serde_json::Value;
 use toml::Table;
 
 /// What stands in ARCHITECTURE.md about the arrows; [`may_import`] is the same, spelled out.
-const ARROWS: &str = "`cases ← model ← store ← store-redis`, `{cases, model} ← engine`, `{model, store, engine, cases} ← authority ← web`, `{web, store-redis} ← host`, `cases ← guest SDK ← policies, examples`";
+const ARROWS: &str = "`cases ← model ← store ← store-redis`, `{cases, model} ← engine`, `{model, store, engine, cases} ← authority ← web`, `{web, store-redis} ← host`, `cases ← guest SDK ← policies, examples`, `client ← examples`";
 /// Crates that the binary may be built from, our own included. It was 186 when this was set; Redis took sixteen, wasmtime
 /// with its compiler sixty, and policies that tenants upload three: how they differ, and forms.
 const MOST_CRATES: usize = 268;
@@ -25,6 +25,7 @@ const FLOORS: [(&str, [u64; 3]); 1] = [("wasmtime", [48, 0, 8])];
 const UNSAFE: [&str; 3] = ["host/engine/src/wasm/cache.rs", "sdk-guest/src/bindings.rs", "sdk-guest/src/runtime.rs"];
 
 const CASES: &str = "cronflow-policy-cases";
+const CLIENT: &str = "cronflow-access-client";
 const SDK: &str = "cronflow-policy";
 const MACROS: &str = "cronflow-policy-macros";
 const ROOMS: [&str; 5] = [CASES, "access-model", "access-store", "access-engine", "access-authority"];
@@ -39,9 +40,10 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         "access-engine" => vec![CASES, "access-model"],
         "access-authority" => vec![CASES, "access-model", "access-store", "access-engine"],
         "access-web" => ROOMS.to_vec(),
-        MACROS => Vec::new(),
+        MACROS | CLIENT => Vec::new(),
         SDK => vec![CASES, MACROS],
         "ip-allow-list" | "scopes" | "request-cost-guard" => vec![SDK],
+        "jobs-api" => vec![CLIENT],
         "fuzz" => vec![CASES, "access-engine"],
         "cronflow-access" | "e2e" => [ROOMS.as_slice(), &["access-store-redis", "access-web"]].concat(),
         "bench" => [ROOMS.as_slice(), &["access-store-redis", "access-web", "e2e"]].concat(),
@@ -78,7 +80,7 @@ fn what_one_room_knows_no_other_does() {
         ("cel", ["access-engine"].as_slice()),
         ("rusqlite", &["access-store"]),
         ("redis", &["access-store-redis"]),
-        ("axum", &["access-web", "cronflow-access", "bench"]),
+        ("axum", &["access-web", "cronflow-access", "bench", CLIENT, "jobs-api"]),
         ("clap", &["cronflow-access"]),
         ("anyhow", &["cronflow-access"]),
     ] {
