@@ -16,6 +16,7 @@ mod gateways;
 #[path = "../../host/engine/tests/wasm/hostile_modules.rs"]
 mod hostile_modules;
 mod house;
+mod jobs_api;
 mod kind_table;
 mod limits;
 mod management;

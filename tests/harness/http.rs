@@ -268,6 +268,22 @@ impl Response {
         problem
     }
 
+    /// The body as JSON, of somebody else's answer.
+    #[track_caller]
+    pub fn check_body(&self) -> Value {
+        assert!((200..300).contains(&self.status), "{self:?}");
+        serde_json::from_str(&self.body).expect("the body is JSON")
+    }
+
+    /// Checks that somebody else's answer is a problem of this status and code.
+    #[track_caller]
+    pub fn check_says(&self, status: u16, code: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let problem: Value = serde_json::from_str(&self.body).expect("the body is JSON");
+        assert_eq!((&problem["code"], &problem["status"]), (&code.into(), &status.into()), "{problem}");
+    }
+
     /// Like [`Self::check_problem`], for a problem whose detail says `what`.
     #[track_caller]
     pub fn check_problem_says(&self, status: u16, code: &str, what: &str) {

@@ -5,7 +5,7 @@
 //! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
-//! [`api`] (a real gateway, and what it protects), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
+//! [`api`] (a real gateway, and what it protects), [`jobs_api`] (the example), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
 //! what asks for a decision to the other. `Setup::on_redis` says so for one test.
@@ -31,6 +31,7 @@ pub mod gateway;
 pub mod guest;
 pub mod host;
 pub mod http;
+pub mod jobs_api;
 pub mod keys;
 pub mod node;
 pub mod process;
@@ -48,6 +49,7 @@ pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use gateway::{Gateway, Make};
 pub use host::{Host, Stopped};
 pub use http::{Client, Request, Response};
+pub use jobs_api::JobsApi;
 pub use keys::Key;
 pub use node::Node;
 pub use process::binary;

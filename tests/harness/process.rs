@@ -14,20 +14,30 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const BINARY: &str = "CRONFLOW_ACCESS_BIN";
 
 /// The binary under test: what `CRONFLOW_ACCESS_BIN` names, or a fresh build of the workspace.
-#[expect(clippy::disallowed_methods, reason = "which binary to test is asked of the tester's environment, here alone")]
 pub fn binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| std::env::var_os(BINARY).map_or_else(build, PathBuf::from))
+    BUILT.get_or_init(|| named_or_built(BINARY, "cronflow-access"))
 }
 
-fn build() -> PathBuf {
+/// The example `jobs-api`: what `CRONFLOW_JOBS_API_BIN` names, or a fresh build.
+pub fn jobs_api() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| named_or_built("CRONFLOW_JOBS_API_BIN", "jobs-api"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "which binary to test is asked of the tester's environment, here alone")]
+fn named_or_built(name: &str, package: &str) -> PathBuf {
+    std::env::var_os(name).map_or_else(|| build(package), PathBuf::from)
+}
+
+fn build(package: &str) -> PathBuf {
     let cargo = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "cronflow-access", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--quiet", "--package", package, "--message-format", "json-render-diagnostics"])
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo runs");
-    assert!(cargo.status.success(), "the product does not build");
+    assert!(cargo.status.success(), "`{package}` does not build");
     let messages = String::from_utf8_lossy(&cargo.stdout);
     let mut executables = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
