@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize, Serializer};
 pub(crate) enum Event {
     /// A job is done.
     #[serde(rename = "job.succeeded")]
-    JobSucceeded,
+    Succeeded,
     /// A job's last attempt failed.
     #[serde(rename = "job.failed")]
-    JobFailed,
+    Failed,
     /// A job was cancelled.
     #[serde(rename = "job.cancelled")]
-    JobCancelled,
+    Cancelled,
 }
 
 /// An endpoint.

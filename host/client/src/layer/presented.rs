@@ -1,5 +1,7 @@
 //! What a request presents (RFC 6750), and what it must not carry further.
 
+use std::sync::Arc;
+
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
@@ -25,7 +27,7 @@ const OVERRIDES: [&str; 9] = [
 const BELIEVED: [&str; 2] = ["x-access-", "x-cronflow-"];
 
 /// The secret of the one `Authorization` header. An absent one is denied without asking anybody.
-pub(super) fn secret(parts: &Parts, prefix: &str) -> Result<Secret, Denial> {
+pub(super) fn secret(parts: &Parts, prefix: &str) -> Result<Secret, Arc<Denial>> {
     if parts.uri.query().is_some_and(|query| has_secret(query, prefix)) {
         return Err(invalid(
             "secrets don't belong into the query, where logs keep them; use the header `Authorization`",
@@ -84,12 +86,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).replace('+', " ")
 }
 
-fn invalid(message: &str) -> Denial {
-    Denial::new(400, "invalid_request", message.to_owned())
+fn invalid(message: &str) -> Arc<Denial> {
+    Arc::new(Denial::new(400, "invalid_request", message.to_owned()))
 }
 
-fn unauthenticated() -> Denial {
-    Denial::new(401, "unauthenticated", "no credential is presented: `Authorization: Bearer …`".to_owned())
+fn unauthenticated() -> Arc<Denial> {
+    let message = "no credential is presented: `Authorization: Bearer …`";
+    Arc::new(Denial::new(401, "unauthenticated", message.to_owned()))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Settings {
     async fn decide(&self, parts: &Parts) -> Result<Arc<Allow>, Arc<Denial>> {
         let decision = match self.question(parts) {
             Ok(question) => self.client.authorize(&question).await,
-            Err(denial) => return Err(Arc::new(denial)),
+            Err(denial) => return Err(denial),
         };
         match decision {
             Decision::Allow(allow) => Ok(allow),
@@ -89,12 +89,12 @@ impl Settings {
     }
 
     /// What is asked about a request; or why nobody needs to be asked.
-    fn question(&self, parts: &Parts) -> Result<Question, Denial> {
+    fn question(&self, parts: &Parts) -> Result<Question, Arc<Denial>> {
         let secret = presented::secret(parts, &self.prefix)?;
         let path = parts.uri.path();
         if path::hides_letters(path) {
             let message = "the path escapes what needs no escape, so that servers may read it differently";
-            return Err(Denial::new(403, "unknown_action", message.to_owned()));
+            return Err(Arc::new(Denial::new(403, "unknown_action", message.to_owned())));
         }
         let mut question =
             Question::request(secret, parts.method.as_str(), path).environment(self.environment.as_str());
