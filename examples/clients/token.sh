@@ -25,7 +25,7 @@ done
 echo "$job"
 
 # Done with it (RFC 7009).
-ask "$(field revocation_endpoint <<<"$metadata")" <<CONFIG
+ask "$(field revocation_endpoint <<<"$metadata")" --output /dev/null <<CONFIG
 user = "$CLIENT_ID:$CLIENT_SECRET"
 data = "token=$token"
 CONFIG

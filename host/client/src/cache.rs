@@ -1,8 +1,8 @@
 //! Allows, reused for a moment. Off unless asked for.
 //!
 //! What a reuse saves is a question to the host; what it costs is that the host does not know of it. So an allow lives a second
-//! at most ([`MaxAge`]), counted from when its question was *sent*; a credential is not reused for more often in a window than
-//! the host said is left of its quota; and when the host says of a credential that it is nobody's, nothing of it is reused
+//! at most ([`MaxAge`]), counted from when its question was *sent*; a credential is not reused for more often in a stretch of time
+//! than the host said is left of its quota (a stretch is a minute, or the longest that the host said a reset takes); and when the host says of a credential that it is nobody's, nothing of it is reused
 //! any more, nor what was still on its way.
 //!
 //! Entries are found by the digest of the whole question as it is sent: whatever the decision may depend on is in the key,
@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 use crate::decision::{Allow, Decision};
 
+/// How long reuses count at least. Hosts say when the next use is free again, which may be long before all of them are.
+const STRETCH: Duration = Duration::from_secs(60);
 /// Answers kept of one credential, so that none drives out all others.
 const OF_ONE: usize = 64;
 
@@ -84,9 +86,11 @@ struct Credential {
     asking: usize,
     /// How often nothing of it was good any more.
     ended: u64,
-    /// Reuses in the window that ends then.
+    /// Reuses in the stretch that ends then.
     reused: u64,
-    window_ends: Option<Instant>,
+    stretch_ends: Option<Instant>,
+    /// The longest that a reset took.
+    longest_reset: Duration,
     /// What the host last said is left; `None` where there is no quota.
     remaining: Option<u64>,
 }
@@ -122,11 +126,11 @@ impl Cache {
         }
         let allow = Arc::clone(&kept.allow);
         let Some(quota) = allow.quota else { return Some(allow) };
-        if credential.window_ends.is_none_or(|end| now >= end) {
+        if credential.stretch_ends.is_none_or(|end| now >= end) {
             credential.reused = 0;
-            credential.window_ends = now.checked_add(Duration::from_secs(quota.reset_seconds.max(1)));
+            credential.stretch_ends = now.checked_add(credential.longest_reset.max(STRETCH));
         }
-        // INVARIANT: what the host counted and what was reused are together no more than the limit, in a window.
+        // INVARIANT: in a stretch, no more is reused than the host last said is left.
         let left = credential.remaining.unwrap_or(quota.remaining).checked_sub(credential.reused)?.checked_sub(1)?;
         credential.reused += 1;
         let mut reused = Allow::clone(&allow);
@@ -171,6 +175,8 @@ impl Asking<'_> {
                     return;
                 }
                 credential.remaining = allow.quota.map(|quota| quota.remaining);
+                let reset = Duration::from_secs(allow.quota.map_or(0, |quota| quota.reset_seconds));
+                credential.longest_reset = credential.longest_reset.max(reset);
                 let is_new = !credential.answers.contains_key(&self.key.question);
                 if is_new && (!has_room || credential.answers.len() >= OF_ONE) {
                     return;
@@ -228,7 +234,7 @@ impl Known {
             credential.answers.retain(|_, kept| now.saturating_duration_since(kept.sent) < max_age);
         }
         let is_used = |credential: &Credential| {
-            let counts = credential.reused > 0 && credential.window_ends.is_some_and(|end| now < end);
+            let counts = credential.reused > 0 && credential.stretch_ends.is_some_and(|end| now < end);
             credential.asking > 0 || !credential.answers.is_empty() || counts
         };
         self.credentials.retain(|_, credential| is_used(credential));

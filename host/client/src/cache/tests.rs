@@ -32,6 +32,10 @@ fn key(credential: &str, question: &str) -> Key {
 }
 
 fn allow(remaining: u64) -> Decision {
+    allow_until(remaining, 60)
+}
+
+fn allow_until(remaining: u64, reset_seconds: u64) -> Decision {
     let principal = Principal {
         kind: "api_key".into(),
         id: "key_1".into(),
@@ -41,7 +45,7 @@ fn allow(remaining: u64) -> Decision {
         environment: None,
         scopes: Vec::new(),
     };
-    let quota = Some(Quota { limit: 100, remaining, reset_seconds: 60 });
+    let quota = Some(Quota { limit: 100, remaining, reset_seconds });
     let (decision_id, set_digest) = ("dec_1".into(), "d".into());
     Decision::Allow(Arc::new(Allow { decision_id, principal, quota, policy_revision: 0, set_digest }))
 }
@@ -102,6 +106,28 @@ fn what_is_left_of_the_quota_is_shared_by_all_questions_of_a_credential() {
     bench.now += Duration::from_secs(60);
     bench.fill(key("a", "q"), 1);
     assert!(bench.reuses(&key("a", "q")) && !bench.reuses(&key("a", "q")));
+}
+
+#[test]
+fn reuses_count_for_a_minute_however_soon_the_next_use_is_free() {
+    let mut bench = Bench::new(10);
+    let answer = |bench: &Bench, reset_seconds| {
+        bench.cache.ask(key("a", "q"), bench.now).answered(&allow_until(1, reset_seconds));
+    };
+    answer(&bench, 1);
+    assert!(bench.reuses(&key("a", "q")));
+    for seconds in [1, 58] {
+        bench.now += Duration::from_secs(seconds);
+        answer(&bench, 1);
+        assert!(!bench.reuses(&key("a", "q")));
+    }
+    bench.now += Duration::from_secs(1);
+    // And for longer, where a reset takes longer.
+    answer(&bench, 3_600);
+    assert!(bench.reuses(&key("a", "q")));
+    bench.now += Duration::from_secs(3_599);
+    answer(&bench, 1);
+    assert!(!bench.reuses(&key("a", "q")));
 }
 
 #[test]
