@@ -40,7 +40,7 @@ pub mod workspaces;
 
 pub use authority::{Authority, World};
 pub use current::{Current, IfMatch};
-pub use decide::{Answer, Caller, Outcome, Permit, Place, Question, Target};
+pub use decide::{Answer, Caller, Outcome, Permit, Place, Properties, Question, Stated, Target, Whom};
 pub use error::Error;
 pub use failpoint::FAILPOINTS;
 pub use heads::OwnerChange;

@@ -245,12 +245,13 @@ impl Manifest {
 }
 
 /// Codes that the host answers with; a policy that gave them would pass for it.
-const RESERVED_CODES: [&str; 11] = [
+const RESERVED_CODES: [&str; 12] = [
     "not_permitted",
     "policy_error",
     "policy_unavailable",
     "policy_overloaded",
     "unauthenticated",
+    "subject_not_presented",
     "rate_limited",
     "store_unavailable",
     "unknown_action",

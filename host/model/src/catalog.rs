@@ -11,6 +11,8 @@ use cronflow_policy_cases::Action;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+/// What principals are that the host knows nothing of, in place of a kind. No kind is named so.
+pub const STATED: &str = "stated";
 /// A day: the longest that revocations may wait for the store.
 const MOST_OUTAGE_SECONDS: u32 = 86_400;
 
@@ -247,6 +249,9 @@ fn check_kinds(
     let mut kinds: BTreeMap<String, Arc<Kind>> = BTreeMap::new();
     for (name, file) in files {
         let wrong = |what: String| Err(CatalogError(format!("kind `{name}`: {what}")));
+        if name == STATED {
+            return wrong("subjects that are only stated are called so; choose another name".to_owned());
+        }
         if !is_prefix(&file.prefix) {
             return wrong(format!(
                 "prefix `{}` must be lower case letters, digits and underscores, and end with an underscore",

@@ -95,10 +95,11 @@ impl Serve {
         let world = World { store, clock, entropy };
         let authority = Authority::new(world, catalog, keyring, policies, self.dev)?;
         let authority = Arc::new(self.dying(authority)?);
-        let app = Arc::new(App::new(Arc::clone(&authority), settings.trusted_proxies.clone().unwrap_or_default()));
+        let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
+        let app = App::new(Arc::clone(&authority), settings.trusted_proxies.clone().unwrap_or_default());
+        let app = Arc::new(app.reached_at(base_url.clone()));
 
         let (stop, stopping) = watch::channel(false);
-        let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
         let router = access_web::router(Arc::clone(&app));
         let serving = tokio::spawn(listener::serve(listener, router, stopping.clone()));
         let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;

@@ -26,6 +26,7 @@ pub struct App {
     pub(crate) warned_of_proxy: AtomicBool,
     draining: AtomicBool,
     documents: OnceLock<Documents>,
+    public_url: String,
 }
 
 impl App {
@@ -37,7 +38,19 @@ impl App {
             warned_of_proxy: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             documents: OnceLock::new(),
+            public_url: String::new(),
         }
+    }
+
+    /// The same, which others reach at `public_url`.
+    #[must_use]
+    pub fn reached_at(self, public_url: String) -> Self {
+        Self { public_url, ..self }
+    }
+
+    /// The URL that others reach it at, without a path.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.public_url
     }
 
     /// What is served here, told.

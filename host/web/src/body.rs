@@ -61,6 +61,11 @@ impl Body {
         Self { limit, ..self }
     }
 
+    /// Whether it says that it is JSON.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.is_json
+    }
+
     /// What stands between its parts, if it is a form (RFC 7578).
     pub(crate) fn boundary(&self) -> Option<String> {
         self.boundary.clone()

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod authorize;
+pub(crate) mod authzen;
 pub(crate) mod batch;
 pub(crate) mod dev_clock;
 pub(crate) mod documents;

@@ -29,8 +29,8 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    audit, authorize, batch, dev_clock, documents, forward_auth, gateways, health, keys, network, organizations,
-    policies, settings, usage, workspaces,
+    audit, authorize, authzen, batch, dev_clock, documents, forward_auth, gateways, health, keys, network,
+    organizations, policies, settings, usage, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -65,6 +65,26 @@ pub(crate) fn table() -> Vec<Group> {
                     .takes::<batch::BatchBody>()
                     .answers::<batch::BatchAnswer>(200)
                     .only_reads(),
+                post("/access/v1/evaluation", authzen::evaluation::evaluate)
+                    .action(authority::decide::ASK)
+                    .named("evaluation")
+                    .says("Ask for a decision, in AuthZEN's words")
+                    .notes(authzen::NOTES)
+                    .takes::<authzen::evaluation::EvaluationBody>()
+                    .answers::<authzen::evaluation::EvaluationAnswer>(200)
+                    .only_reads(),
+                post("/access/v1/evaluations", authzen::evaluations::evaluate)
+                    .action(authority::decide::ASK)
+                    .named("evaluations")
+                    .says("Ask for several decisions, in AuthZEN's words")
+                    .notes(authzen::NOTES)
+                    .takes::<authzen::evaluations::EvaluationsBody>()
+                    .answers::<authzen::evaluations::EvaluationsAnswer>(200)
+                    .only_reads(),
+                get("/.well-known/authzen-configuration", authzen::metadata::show)
+                    .named("authzen.configuration")
+                    .says("What AuthZEN clients may ask, and where")
+                    .answers::<authzen::metadata::Metadata>(200),
                 any("/v1/forward-auth", forward_auth::decide)
                     .and_below()
                     .action(authority::decide::ASK)

@@ -5,7 +5,7 @@ use access_model::network::Address;
 
 use crate::authority::Authority;
 use crate::decide::answer::Answer;
-use crate::decide::gather::Question;
+use crate::decide::gather::{Question, Whom};
 use crate::decide::permit::Permit;
 use crate::decide::refusal::Refusal;
 use crate::decide::settle::Subject;
@@ -36,7 +36,11 @@ impl Authority {
         let client = question.ip.as_ref().map(Address::ip);
         let by = gateway.map(|_| *asker.caller().entry.credential.id());
         let min_revision = question.min_revision;
-        let mut caller = match self.identify(&question.credential, by, client, now).await {
+        let identified = match &question.whom {
+            Whom::Presents(secret) => self.identify(secret, by, client, now).await,
+            Whom::Stated(stated) => Box::pin(self.stated(stated, asker, question.resource.workspace.as_deref())).await,
+        };
+        let mut caller = match identified {
             Ok(caller) => caller,
             Err((refusal, retry_after)) => return self.refuse(subject, refusal, None, retry_after),
         };

@@ -9,13 +9,15 @@ use cronflow_policy_cases::{Action, Attributes, FactsRef, Gateway, Request, Reso
 
 use crate::authority::Authority;
 use crate::decide::identify::Caller;
+use crate::decide::properties::Properties;
 use crate::decide::refusal::Refusal;
+use crate::decide::stated::Stated;
 
 /// What an enforcement point asks.
 #[derive(Debug)]
 pub struct Question {
-    /// The secret that its client presented.
-    pub credential: PlainSecret,
+    /// Whom it is about.
+    pub whom: Whom,
     /// The HTTP method, as the client sent it.
     pub method: Option<String>,
     /// The path, as the client sent it.
@@ -30,8 +32,19 @@ pub struct Question {
     pub resource: Resource,
     /// Free attributes.
     pub context: Attributes,
+    /// Free attributes of whom it is about, and of the action.
+    pub properties: Properties,
     /// The workspace's policy revision that the decision must know of, at least.
     pub min_revision: Option<u64>,
+}
+
+/// Whom a question is about.
+#[derive(Debug)]
+pub enum Whom {
+    /// Whoever presented this secret to the enforcement point.
+    Presents(PlainSecret),
+    /// A subject on the enforcement point's word.
+    Stated(Stated),
 }
 
 /// Facts, owned where they are the question's and shared where they are cached.
@@ -76,7 +89,8 @@ impl Authority {
         };
         let action = self.action_of(question.action.as_deref(), question.method.as_deref(), path.as_deref())?;
         check_attributes(&self.catalog.limits, "resource.attributes", &question.resource.attributes)?;
-        check_attributes(&self.catalog.limits, "context", &question.context)?;
+        let context = question.properties.into_context(question.context);
+        check_attributes(&self.catalog.limits, "context", &context)?;
         let mut resource = question.resource;
         if let (Some(stated), Some(own)) = (&resource.workspace, &caller.workspace)
             && *stated == own.facts.name
@@ -92,7 +106,7 @@ impl Authority {
                 environment: question.environment,
             },
             resource,
-            context: question.context,
+            context,
             now,
         };
         self.check_size(caller, gateway, &gathered)?;

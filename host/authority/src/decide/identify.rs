@@ -288,12 +288,12 @@ impl Authority {
     }
 }
 
-fn unavailable(error: Error) -> Unidentified {
+pub(super) fn unavailable(error: Error) -> Unidentified {
     // A record that can't be read decides nothing either; its cause is in the log.
     tracing::debug!(%error, "identification failed");
     (Refusal::StoreUnavailable, Some(1))
 }
 
-fn json_size(facts: &impl Serialize) -> usize {
+pub(super) fn json_size(facts: &impl Serialize) -> usize {
     serde_json::to_vec(facts).map_or(usize::MAX / 4, |json| json.len())
 }

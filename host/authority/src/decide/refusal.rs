@@ -7,6 +7,8 @@ use cronflow_policy_cases::Reason;
 pub(crate) enum Refusal {
     /// Unknown, malformed, wrong, expired, revoked, disabled, not yet valid, dead parent: one code, one text.
     Unauthenticated,
+    /// A subject of a type that the host identifies itself, and no secret of its.
+    NotPresented,
     /// A quota or throttle is exhausted.
     RateLimited(&'static str),
     /// The store could not answer.
@@ -29,6 +31,11 @@ impl Refusal {
     pub(crate) fn reason(self) -> Reason {
         let (code, message) = match self {
             Self::Unauthenticated => ("unauthenticated", "the credential identifies nobody".to_owned()),
+            Self::NotPresented => {
+                let message = "subjects of that type are believed by their secret alone: state the type `credential`, and \
+                               the secret in `subject.properties.secret`";
+                ("subject_not_presented", message.to_owned())
+            }
             Self::RateLimited(message) => ("rate_limited", message.to_owned()),
             Self::StoreUnavailable => ("store_unavailable", "the store is out of reach; try again".to_owned()),
             Self::PolicyUnavailable(message) => ("policy_unavailable", message),

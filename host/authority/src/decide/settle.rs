@@ -11,6 +11,7 @@ use crate::decide::gather::{Gathered, Question};
 use crate::decide::identify::Caller;
 use crate::decide::meter::Counted;
 use crate::decide::refusal::{Refusal, status_of};
+use crate::decide::stated;
 use crate::policies::Rules;
 use crate::policies::tenant_set::TenantPolicies;
 
@@ -135,10 +136,10 @@ impl Authority {
             }
         }
         let code = reasons.first().map_or("not_permitted", |reason| reason.code.as_str());
-        let principal = subject.principal.as_ref().map(|view| view.entry.principal.id.as_str());
+        let principal = subject.principal.as_ref().map(|view| stated::in_logs(&view.entry.principal));
         let action = subject.action.as_ref().map_or("", |action| action.name.as_str());
         self.numbers.denied(code);
-        self.log.denied(principal, action, code);
+        self.log.denied(principal.as_deref(), action, code);
         let status = status_of(&reasons);
         self.answer(subject, Outcome::Deny, status, reasons, quota, retry_after)
     }

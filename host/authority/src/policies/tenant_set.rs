@@ -23,6 +23,7 @@ use super::status::Waiting;
 use super::tally::Tally;
 use crate::authority::Authority;
 use crate::decide::log::DecisionLog;
+use crate::decide::stated::in_logs;
 use crate::error::Error;
 
 /// Sets that are kept at hand besides those of cached workspaces.
@@ -199,7 +200,7 @@ impl TenantSet {
             let would = denies && *decision == Decision::Allow;
             bound.tally.count(&heard, would);
             if would {
-                log.would_deny(&facts.principal.id, &facts.action.name, &bound.binding.name);
+                log.would_deny(&in_logs(facts.principal), &facts.action.name, &bound.binding.name);
             }
         }
     }

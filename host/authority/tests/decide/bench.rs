@@ -11,7 +11,9 @@ use access_authority::lifecycle::Installation;
 use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
-use access_authority::{Answer, Authority, Caller, Error, IfMatch, Issued, Permit, Question, Target, World};
+use access_authority::{
+    Answer, Authority, Caller, Error, IfMatch, Issued, Permit, Properties, Question, Target, Whom, World,
+};
 use access_engine::{Compiler, Limits, Sandbox};
 use access_model::clock::ManualClock;
 use access_model::entropy::{SeededEntropy, SystemEntropy};
@@ -139,7 +141,7 @@ impl Bench {
         let caller = host.caller(gateway, None).await.unwrap();
         let permit = host.require(&caller, "decisions.ask", Target::platform(), None).await.unwrap();
         let question = Question {
-            credential: PlainSecret::new(ask.credential.unwrap_or(self.key("production")).to_owned()),
+            whom: Whom::Presents(PlainSecret::new(ask.credential.unwrap_or(self.key("production")).to_owned())),
             method: ask.method.map(str::to_owned),
             path: ask.path.map(str::to_owned),
             ip: ask.ip.map(|ip| Address::parse(ip.to_owned()).unwrap()),
@@ -147,6 +149,7 @@ impl Bench {
             action: ask.action.map(str::to_owned),
             resource: Resource::default(),
             context: ask.context.into_iter().map(|(name, text)| (name, Value::Text(text))).collect(),
+            properties: Properties::default(),
             min_revision: ask.min_revision,
         };
         host.authorize(&permit, question).await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access_authority::decide::ASK;
-use access_authority::{Permit, Question, Target};
+use access_authority::{Permit, Properties, Question, Target, Whom};
 use access_model::network::Address;
 use access_model::organization::check_name;
 use access_model::{Object, PlainSecret};
@@ -115,7 +115,7 @@ impl QuestionBody {
             check_name(environment).map_err(|error| Problem::invalid(&format!("{at}request.environment"), error))?;
         }
         Ok(Question {
-            credential: self.credential,
+            whom: Whom::Presents(self.credential),
             method,
             path,
             ip: ip.transpose()?,
@@ -123,6 +123,7 @@ impl QuestionBody {
             action: self.action,
             resource: self.resource.0,
             context: self.context,
+            properties: Properties::default(),
             min_revision: self.min_revision,
         })
     }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access_authority::decide::ASK;
-use access_authority::{Question, Target};
+use access_authority::{Properties, Question, Target, Whom};
 use access_model::PlainSecret;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
@@ -57,7 +57,7 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
     };
     let question = Question {
         // Nothing presented identifies nobody, like nonsense does.
-        credential: bearer(&parts.headers).unwrap_or_else(|| PlainSecret::new(String::new())),
+        whom: Whom::Presents(bearer(&parts.headers).unwrap_or_else(|| PlainSecret::new(String::new()))),
         method: Some(asked.method),
         path: Some(asked.path),
         ip: Some(asked.client),
@@ -65,6 +65,7 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
         action: None,
         resource: Resource::default(),
         context: Attributes::new(),
+        properties: Properties::default(),
         min_revision: None,
     };
     Ok(answer::tell(&headers, app.authority.authorize(&permit, question).await))

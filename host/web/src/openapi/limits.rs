@@ -57,6 +57,7 @@ fn said(mark: &str, catalog: &Catalog) -> Value {
             "description": format!(" One of more than {} bytes is denied `facts_too_large`.", limits.attribute_bytes),
         }),
         "batch" => json!({ "minItems": 1, "maxItems": limits.batch }),
+        "evaluations" => json!({ "maxItems": limits.batch }),
         "environment" => json!({ "pattern": NAME_PATTERN, "examples": ["production"] }),
         "gateway_environments" => json!({
             "maxItems": limits.gateway_environments,
