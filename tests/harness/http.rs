@@ -117,7 +117,8 @@ impl Request {
 
     /// Whether an answer of success means that something was changed.
     fn changes(&self) -> bool {
-        let asks = ["/v1/authorize", "/v1/forward-auth"].iter().any(|path| self.target.starts_with(path));
+        let asks =
+            ["/v1/authorize", "/v1/forward-auth", "/access/v1/"].iter().any(|path| self.target.starts_with(path));
         !asks && !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 
