@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests share fails like tests")]
 
-use std::collections::BTreeMap;
+#[path = "wasm/wat.rs"]
+mod wat;
+
 use std::sync::{Arc, LazyLock};
 
-use access_engine::{Binding, Mode, Origin, PolicyPackage, PolicySet, baseline};
+use access_engine::{Binding, Compiler, Engine, Limits, Mode, PolicyPackage, PolicySet, Sandbox, Upload, baseline};
 use cronflow_policy_cases::{
-    Action, Attributes, Decision, Facts, Gateway, Organization, Principal, Reason, Request, Resource, Value, Workspace,
+    Action, Attributes, CaseFile, Decision, Facts, Gateway, Organization, Principal, Reason, Request, Resource, Value,
+    Workspace,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -16,7 +19,7 @@ use proptest::{option, sample};
 static BASELINE: LazyLock<Vec<Arc<PolicyPackage>>> =
     LazyLock::new(|| baseline().unwrap().into_iter().map(Arc::new).collect());
 
-/// Modules that a tenant might bind: every verdict, and errors.
+/// Modules that a tenant might bind, on both engines: every verdict, errors, and budgets that run out.
 static TENANT: LazyLock<Vec<Arc<PolicyPackage>>> = LazyLock::new(|| {
     let modules = [
         "permit()",
@@ -27,8 +30,45 @@ static TENANT: LazyLock<Vec<Arc<PolicyPackage>>> = LazyLock::new(|| {
         "principal.scopes.exists(s, s in action.scopes) ? permit() : forbid('no', principal.scopes.join(','))",
         "has(context.age) && context.age > 3 ? forbid('no', 'old') : no_match()",
     ];
-    modules.iter().enumerate().map(|(n, module)| Arc::new(tenant(&format!("t{n}"), module))).collect()
+    let cel = modules.iter().enumerate().map(|(n, module)| Arc::new(tenant(&format!("t{n}"), module)));
+    cel.chain(guests()).collect()
 });
+
+/// One that permits, forbids, has nothing to say, traps, answers nonsense, never ends, and needs more than is served inline.
+fn guests() -> impl Iterator<Item = Arc<PolicyPackage>> {
+    static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
+        let limits = Limits {
+            fuel: 100_000,
+            decision_fuel: 150_000,
+            inline_fuel: 20_000,
+            deadline_ms: 600_000,
+            ..Limits::SERVING
+        };
+        Sandbox::new(limits, Compiler::InProcess, None).unwrap()
+    });
+    let count = "(local $i i32) (loop (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5000))))";
+    let judges = [
+        wat::verdict(0),
+        wat::verdict(1),
+        wat::verdict(2),
+        "unreachable".to_owned(),
+        "(i32.const 65532)".to_owned(),
+        "(loop (br 0)) unreachable".to_owned(),
+        format!("{count} {}", wat::verdict(0)),
+        wat::where_said(*b"prod", &format!("(return {})", wat::verdict(1))),
+    ];
+    judges.into_iter().enumerate().map(|(n, evaluate)| {
+        let upload = Upload {
+            name: format!("w{n}"),
+            engine: Engine::Wasm,
+            module: wat::bytes(&wat::module(&evaluate, "")),
+            settings: Attributes::new(),
+            attributes: Default::default(),
+            cases: CaseFile { cases: Vec::new() },
+        };
+        Arc::new(PolicyPackage::from_upload(&upload, &SANDBOX).unwrap())
+    })
+}
 
 fn tenant(name: &str, module: &str) -> PolicyPackage {
     let reasons = if module.contains("forbid") { "\"no\"" } else { "" };
@@ -179,14 +219,18 @@ fn allowed_facts() -> impl Strategy<Value = Facts> {
     })
 }
 
-fn tenant_bindings() -> impl Strategy<Value = Vec<Binding>> {
-    let modes = vec(sample::select(vec![None, Some(Mode::Enforce), Some(Mode::Monitor)]), TENANT.len());
-    modes.prop_map(|modes| {
-        let bound = |(package, mode): (&Arc<PolicyPackage>, Option<Mode>)| {
-            let settings = BTreeMap::new();
-            Some(Binding { package: package.clone(), settings, mode: mode?, origin: Origin::Tenant })
+/// Some of a tenant's bindings, and all of them.
+fn tenant_bindings() -> impl Strategy<Value = (Vec<Binding>, Vec<Binding>)> {
+    let mode = sample::select(vec![None, None, Some(Mode::Enforce), Some(Mode::Monitor)]);
+    vec((mode, any::<bool>()), TENANT.len()).prop_map(|chosen| {
+        let bound = |with_late: bool| {
+            let chosen = TENANT.iter().zip(&chosen).filter(move |(_, (_, is_late))| with_late || !is_late);
+            let bound = |(package, (mode, _)): (&Arc<PolicyPackage>, &(Option<Mode>, bool))| {
+                Some(Binding { mode: (*mode)?, ..Binding::tenant(Arc::clone(package)) })
+            };
+            chosen.filter_map(bound).collect()
         };
-        TENANT.iter().zip(modes).filter_map(bound).collect()
+        (bound(false), bound(true))
     })
 }
 
@@ -228,23 +272,32 @@ proptest! {
         }
     }
 
+    /// By the very calls that a host makes: its own set and the tenant's beside each other.
     #[test]
     fn tenants_narrow_and_never_widen(
         facts in prop_oneof![facts(), allowed_facts()],
-        tenant in tenant_bindings(),
-        tenant_first in any::<bool>(),
+        (some, all) in tenant_bindings(),
     ) {
-        let alone = PolicySet::new(platform()).unwrap().decide(facts.as_ref());
-        let enforced = tenant.iter().any(|binding| binding.mode == Mode::Enforce);
-        let both: Vec<Binding> =
-            if tenant_first { tenant.into_iter().chain(platform()).collect() } else { platform().chain(tenant).collect() };
-        let with_tenant = PolicySet::new(both).unwrap().decide(facts.as_ref());
-        prop_assert!(is_well_formed(&with_tenant));
-        if with_tenant == Decision::Allow {
-            prop_assert_eq!(&alone, &Decision::Allow);
-        }
-        if !enforced {
-            prop_assert_eq!(&alone, &with_tenant);
+        static PLATFORM: LazyLock<PolicySet> = LazyLock::new(|| PolicySet::new(platform()).unwrap());
+        let mut before = PLATFORM.decide(facts.as_ref());
+        for bindings in [some, all] {
+            let is_enforced = bindings.iter().any(|binding| binding.mode == Mode::Enforce);
+            let tenant = PolicySet::new(bindings).unwrap();
+            let mut heard = Vec::new();
+            let decision = PLATFORM.decide_heard(Some(&tenant), facts.as_ref(), &mut heard);
+            prop_assert!(is_well_formed(&decision));
+            if before != Decision::Allow {
+                prop_assert_ne!(&decision, &Decision::Allow);
+            }
+            if decision == Decision::Allow || !is_enforced {
+                prop_assert_eq!(&decision, &before);
+            }
+            let mut heard_inline = Vec::new();
+            match PLATFORM.decide_inline_heard(Some(&tenant), facts.as_ref(), &mut heard_inline) {
+                Some(inline) => prop_assert_eq!((inline, heard_inline), (decision.clone(), heard)),
+                None => prop_assert!(is_enforced && heard_inline.is_empty()),
+            }
+            before = decision;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox};
 use cronflow_policy_cases::{Decision, Effect, Facts, Value};
 
-use crate::guests::{SANDBOX, bytes, module, upload, verdict};
+use crate::guests::{LIMITS, SANDBOX, bytes, module, upload, verdict};
 use crate::{codes, judge};
 
 /// Instances of each test, half of them the one tenant's and half the other's.
@@ -80,7 +80,7 @@ fn effect(set: &PolicySet, facts: &Facts) -> Effect {
 /// With room for one instance, each is where the one before it was.
 #[test]
 fn in_the_same_place_nothing_is_left_of_the_one_before() {
-    let sandbox = Sandbox::new(Limits { instances: 1, ..Limits::SERVING }, Compiler::InProcess, None).unwrap();
+    let sandbox = Sandbox::new(Limits { instances: 1, ..LIMITS }, Compiler::InProcess, None).unwrap();
     let (first, other) = (tenant(leaves(""), &sandbox), tenant(looks(""), &sandbox));
     let (secret, facts) = (secret(), Facts::sample());
     (0..INSTANCES / 2).for_each(|_| check(&first, &other, &secret, &facts));
