@@ -163,15 +163,9 @@ impl TenantSet {
         self.bound.iter().any(|bound| bound.tally.quarantine.is_on(now))
     }
 
-    /// Notes which policies exceeded their budgets.
+    /// Notes which policies exceeded their fuel.
     fn watch(&self, heard: &[Heard], facts: FactsRef<'_>, clock: &dyn Clock) {
-        // Where the decision's fuel ran out, the last was given the rest, and whoever burnt the most is at fault.
-        let most = heard.iter().map(|heard| heard.fuel).max().unwrap_or_default();
-        let mut exceeding = heard.iter().filter(|heard| match heard.effect {
-            Err(Fault::OutOfFuel) => heard.fuel == most,
-            Err(Fault::OutOfTime) => true,
-            _ => false,
-        });
+        let mut exceeding = exceeding(heard);
         let Some(first) = exceeding.next() else { return };
         // A policy is not at fault for what it is handed.
         if serde_json::to_vec(&facts).is_ok_and(|json| json.len() > LARGE_FACTS) {
@@ -217,6 +211,14 @@ impl TenantSet {
         self.paired.store(Some(Arc::new((Arc::clone(&rules.digest), Arc::clone(&both)))));
         both
     }
+}
+
+/// Which of those heard burnt more fuel than they may. The wall-clock backstop is nobody's fault: how long a policy of the
+/// slow lane takes by the clock is up to everybody else on the machine.
+fn exceeding(heard: &[Heard]) -> impl Iterator<Item = &Heard> {
+    // Where the decision's fuel ran out, the last was given the rest, and whoever burnt the most is at fault.
+    let most = heard.iter().map(|heard| heard.fuel).max().unwrap_or_default();
+    heard.iter().filter(move |heard| heard.effect == Err(Fault::OutOfFuel) && heard.fuel == most)
 }
 
 /// Names what is in force. A store that comes back older than it was may give a revision's number twice.
@@ -336,4 +338,21 @@ fn unloadable(errors: &[GateError]) -> Error {
         return Error::Conflict(error.to_string());
     }
     Error::internal(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_exceeds_its_fuel_is_at_fault_and_nobody_for_the_clock() {
+        let heard = |place, effect, fuel| Heard { place, effect, fuel };
+        let places = |heard: &[Heard]| exceeding(heard).map(|heard| heard.place).collect::<Vec<_>>();
+        let quick = heard(0, Ok(Effect::NoMatch), 700);
+        assert_eq!(places(&[quick, heard(1, Err(Fault::OutOfFuel), 9_000)]), [1]);
+        assert_eq!(places(&[heard(0, Ok(Effect::NoMatch), 9_000), heard(1, Err(Fault::OutOfFuel), 100)]), [0; 0]);
+        for fault in [Fault::OutOfTime, Fault::NoRoom, Fault::Trap, Fault::Answer, Fault::Evaluation] {
+            assert_eq!(places(&[quick, heard(1, Err(fault), 9_000)]), [0; 0], "{fault:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Hostile modules: each is refused at the gate with a reason, or denies.
 
-use access_engine::examine;
+use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox, baseline, examine};
 use cronflow_policy_cases::Facts;
 
 use crate::guests::{SANDBOX, module, upload, verdict};
@@ -43,6 +43,19 @@ fn memory_grows_to_its_limit_and_no_further() {
     let at_once =
         format!("(if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable)) {}", verdict(2));
     assert_eq!(codes(&decide(&module(&at_once, ""), &Facts::sample())), [""; 0]);
+}
+
+/// By the clock, and so by how busy the machine is: that is no error of the policy.
+#[test]
+fn the_backstop_answers_that_it_is_overloaded() {
+    let fuel = u64::MAX >> 2;
+    let limits = Limits { fuel, decision_fuel: fuel, deadline_ms: 1, instances: 1, ..Limits::SERVING };
+    let sandbox = Sandbox::new(limits, Compiler::InProcess, None).unwrap();
+    let upload = upload("endless", crate::guests::bytes(&module("(loop (br 0)) unreachable", "")));
+    let tenant = PolicySet::new([Binding::tenant(PolicyPackage::from_upload(&upload, &sandbox).unwrap())]).unwrap();
+    let platform = PolicySet::platform(baseline().unwrap()).unwrap();
+    let decision = platform.decide_with(Some(&tenant), Facts::sample().as_ref());
+    assert_eq!(codes(&decision), ["policy_overloaded"]);
 }
 
 /// Of each line the host makes a copy, over the limit or not. That is paid in fuel, so that it is the module's budget that ends it,
