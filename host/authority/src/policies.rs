@@ -11,6 +11,7 @@
 
 mod change;
 mod diff;
+mod distinct;
 mod gate_queue;
 mod kept;
 mod list;

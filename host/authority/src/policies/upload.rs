@@ -49,7 +49,7 @@ pub struct UploadRequest {
     #[serde(default)]
     pub mode: PolicyMode,
     /// What it must say to which facts: `{"name", "facts"?, "absent"?, "settings"?, "expect"}`, as in a file of cases.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::distinct::values")]
     #[schemars(with = "Vec<std::collections::BTreeMap<String, Value>>", length(max = CASES))]
     pub cases: Vec<Value>,
 }

@@ -6,7 +6,15 @@ use super::limits;
 use crate::error::{GateErrorKind, Position};
 use crate::text::{is_disguising, look_alike};
 
-/// Refuses what is too large or too deep to be parsed in bounded stack and time.
+/// How far into a question `has(…)` the last token is.
+#[derive(Clone, Copy)]
+enum Asked {
+    Nothing,
+    Named,
+    Inside,
+}
+
+/// Refuses what is too large or too deep to be parsed in bounded stack and time, and what the tree would not show.
 pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)> {
     let at = |offset: usize| Some(Position::of(source, offset));
     if source.len() > limits::SOURCE_BYTES {
@@ -19,6 +27,7 @@ pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)
     }
     let mut lexer = Lexer::new(source);
     let (mut tokens, mut depth, mut conditionals) = (0usize, 0usize, 0usize);
+    let mut asked = Asked::Nothing;
     loop {
         let token = lexer.lex();
         let over = |what, limit| Err((at(token.start), GateErrorKind::Limit { what, limit }));
@@ -49,6 +58,17 @@ pub(crate) fn scan(source: &str) -> Result<(), (Option<Position>, GateErrorKind)
             }
             _ => {}
         }
+        // the parser makes one question of such two
+        asked = match (asked, source.get(token.start..token.end)) {
+            (Asked::Inside, Some("has")) => {
+                let message =
+                    "`has(…)` is no fact, so asking whether it is stated tells nothing; take one of the two out";
+                return Err((at(token.start), GateErrorKind::OutsideProfile(message.to_owned())));
+            }
+            (_, Some("has")) => Asked::Named,
+            (Asked::Named | Asked::Inside, Some("(")) => Asked::Inside,
+            _ => Asked::Nothing,
+        };
         tokens += 1;
         if depth > limits::BRACKET_DEPTH {
             return over("brackets within each other", limits::BRACKET_DEPTH);

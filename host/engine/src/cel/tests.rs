@@ -382,6 +382,8 @@ fn what_the_profile_leaves_out_is_refused() {
         ("has(facts.principal)", "always stated"),
         ("has(gateway.id)", "`gateway.id` is stated where its record is; ask `has(facts.gateway)`"),
         ("has(facts)", "invalid argument to has"),
+        ("has(has(request.ip))", "1:5: `has(…)` is no fact"),
+        ("has(((has (request.ip))))", "1:7: `has(…)` is no fact"),
         ("b'x' == b'x'", "bytes are not supported"),
         ("1u == 1u", "unsigned numbers"),
         ("principal.kind == null", "there is no null"),
