@@ -4,7 +4,7 @@
 //! (what is sent, and the gate), `put`, `publish`, `rollback`, `remove` (changes, one commit each), `list`, `show`, `diff`,
 //! `status`; what they stand on: `kept` (the records), `change` (what all changes have in common), `tenant_set` (what is in
 //! force, loaded), `tally` (what came of it), `pace` and `quarantine` (what it
-//! may take of the machine), `gate_queue` (one upload at a time).
+//! may take of the machine), `gate_queue` (one upload at a time, workspaces in turn).
 //!
 //! A revision is immutable and kept for good. What is in force stands in the workspace's head, one record, so that no decision
 //! sees half a change; the modules lie apart, so that reading a head never drags them along.

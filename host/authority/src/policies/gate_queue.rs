@@ -1,10 +1,11 @@
-//! One upload at a time is examined on a host, and few wait: what a gate costs must not be had for the asking.
+//! One upload at a time is examined on a host, and few wait: what a gate costs must not be had for the asking. Workspaces take
+//! turns, however many uploads each has waiting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use access_model::Id;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use crate::authority::lock;
 use crate::error::Error;
@@ -15,22 +16,27 @@ const OF_A_WORKSPACE: usize = 4;
 const OF_ALL: usize = 32;
 
 /// Whose uploads wait for the gate.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct GateQueue {
-    turn: Arc<Semaphore>,
-    waiting: Arc<Mutex<HashMap<Id, usize>>>,
+    waiting: Arc<Mutex<Waiting>>,
 }
 
-/// A place in the queue. Dropped, it is free.
-struct Place {
-    waiting: Arc<Mutex<HashMap<Id, usize>>>,
+#[derive(Debug, Default)]
+struct Waiting {
+    // Uploads that wait or are examined; those that gave up count until their turn.
+    of: HashMap<Id, usize>,
+    // Each workspace once, but for the one that has the turn.
+    order: VecDeque<(Id, VecDeque<oneshot::Sender<Turn>>)>,
+    // Of the one that has the turn.
+    behind: VecDeque<oneshot::Sender<Turn>>,
+    has_turn: Option<Id>,
+}
+
+/// The turn to be examined. Dropped, another's upload has it next.
+#[derive(Debug)]
+struct Turn {
+    waiting: Arc<Mutex<Waiting>>,
     workspace: Id,
-}
-
-impl Default for GateQueue {
-    fn default() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), waiting: Arc::default() }
-    }
 }
 
 impl GateQueue {
@@ -43,35 +49,71 @@ impl GateQueue {
         workspace: Id,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let place = self.wait(workspace)?;
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(Error::internal)?;
+        let turn = self.wait(workspace)?.await.map_err(Error::internal)?;
         let done = tokio::task::spawn_blocking(move || {
-            let _held = (place, turn);
+            let _held = turn;
             work()
         });
         done.await.map_err(Error::internal)
     }
 
-    fn wait(&self, workspace: Id) -> Result<Place, Error> {
+    fn wait(&self, workspace: Id) -> Result<oneshot::Receiver<Turn>, Error> {
         let mut waiting = lock(&self.waiting);
-        let all: usize = waiting.values().sum();
-        if all >= OF_ALL || waiting.get(&workspace).is_some_and(|of_it| *of_it >= OF_A_WORKSPACE) {
+        let all: usize = waiting.of.values().sum();
+        if all >= OF_ALL || waiting.of.get(&workspace).is_some_and(|of_it| *of_it >= OF_A_WORKSPACE) {
             return Err(Error::Busy);
         }
-        *waiting.entry(workspace).or_default() += 1;
-        Ok(Place { waiting: Arc::clone(&self.waiting), workspace })
+        *waiting.of.entry(workspace).or_default() += 1;
+        let (give, turn) = oneshot::channel();
+        if waiting.has_turn == Some(workspace) {
+            waiting.behind.push_back(give);
+        } else if let Some((_, of_it)) = waiting.order.iter_mut().find(|(other, _)| *other == workspace) {
+            of_it.push_back(give);
+        } else {
+            waiting.order.push_back((workspace, VecDeque::from([give])));
+        }
+        if waiting.has_turn.is_none() {
+            let next = waiting.next();
+            drop(waiting);
+            give_turn(&self.waiting, next);
+        }
+        Ok(turn)
     }
 }
 
-impl Drop for Place {
+impl Waiting {
+    /// Whose turn is next: somebody else's than the last one's, if there is anybody else.
+    fn next(&mut self) -> Option<(Id, oneshot::Sender<Turn>)> {
+        let behind = std::mem::take(&mut self.behind);
+        if let (Some(last), false) = (self.has_turn.take(), behind.is_empty()) {
+            self.order.push_back((last, behind));
+        }
+        let (workspace, mut of_it) = self.order.pop_front()?;
+        let next = of_it.pop_front()?;
+        (self.has_turn, self.behind) = (Some(workspace), of_it);
+        Some((workspace, next))
+    }
+}
+
+/// Never with the lock held: a turn that nobody takes passes itself on.
+fn give_turn(waiting: &Arc<Mutex<Waiting>>, next: Option<(Id, oneshot::Sender<Turn>)>) {
+    if let Some((workspace, next)) = next {
+        drop(next.send(Turn { waiting: Arc::clone(waiting), workspace }));
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
         let mut waiting = lock(&self.waiting);
-        if let Some(of_it) = waiting.get_mut(&self.workspace) {
+        if let Some(of_it) = waiting.of.get_mut(&self.workspace) {
             *of_it -= 1;
             if *of_it == 0 {
-                waiting.remove(&self.workspace);
+                waiting.of.remove(&self.workspace);
             }
         }
+        let next = waiting.next();
+        drop(waiting);
+        give_turn(&self.waiting, next);
     }
 }
 
@@ -95,7 +137,7 @@ mod tests {
             let at = Arc::clone(&queue);
             passing.spawn(async move { at.pass(eager, || ()).await });
         }
-        while lock(&queue.waiting).get(&eager) != Some(&OF_A_WORKSPACE) {
+        while lock(&queue.waiting).of.get(&eager) != Some(&OF_A_WORKSPACE) {
             tokio::task::yield_now().await;
         }
         assert!(matches!(queue.pass(eager, || ()).await, Err(Error::Busy)));
@@ -103,7 +145,38 @@ mod tests {
         passing.spawn(async move { at.pass(other, || ()).await });
         release.send(()).unwrap();
         assert!(passing.join_all().await.into_iter().all(|passed| passed.is_ok()));
-        assert!(lock(&queue.waiting).is_empty());
+        assert!(lock(&queue.waiting).of.is_empty());
         queue.pass(eager, || ()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn workspaces_take_turns() {
+        let queue = GateQueue::default();
+        let draw = || Id::draw(IdKind::Workspace, Shard::PLATFORM, &SystemEntropy).unwrap();
+        let (eager, other, third) = (draw(), draw(), draw());
+        let mut waiting: Vec<_> = [eager, eager, eager, eager, other, third, other]
+            .into_iter()
+            .map(|workspace| (workspace, queue.wait(workspace).unwrap()))
+            .collect();
+        let mut order = Vec::new();
+        while !waiting.is_empty() {
+            let place = waiting.iter_mut().position(|(_, turn)| turn.try_recv().map(drop).is_ok()).unwrap();
+            order.push(waiting.remove(place).0);
+        }
+        assert_eq!(order, [eager, other, third, eager, other, eager, eager]);
+        assert!(lock(&queue.waiting).of.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_holds_up_nobody() {
+        let queue = GateQueue::default();
+        let draw = || Id::draw(IdKind::Workspace, Shard::PLATFORM, &SystemEntropy).unwrap();
+        let (held, workspace) = (queue.wait(draw()).unwrap(), draw());
+        drop((queue.wait(workspace), queue.wait(draw()), queue.wait(workspace)));
+        let mut last = queue.wait(workspace).unwrap();
+        assert!(last.try_recv().is_err());
+        drop(held);
+        assert!(last.try_recv().is_ok());
+        assert!(lock(&queue.waiting).of.is_empty());
     }
 }
