@@ -5,14 +5,14 @@ use std::sync::Arc;
 use cronflow_policy_cases::Report;
 use sha2::{Digest, Sha256};
 
-use crate::cases::run_cases;
+use crate::cases::run_within;
 use crate::cel::limits;
 use crate::error::{GateError, GateErrorKind};
-use crate::module::Module;
+use crate::module::{Fault, Module};
 use crate::package::PolicyPackage;
 use crate::trial;
 use crate::upload::{Cost, CostUnit, GateCheck, GateReport, Upload};
-use crate::wasm::Sandbox;
+use crate::wasm::{Fuel, Sandbox};
 
 /// What passed the gate.
 #[derive(Debug, Clone)]
@@ -63,7 +63,15 @@ pub fn examine(upload: &Upload, sandbox: &Sandbox) -> Result<Examined, Refused> 
     };
     let cases = upload.cases.cases.len();
     if cases > 0 {
-        let report = run_cases(&package);
+        let limits = sandbox.limits();
+        let report = run_within(&package, Fuel(limits.cases_fuel)).map_err(|fault| {
+            let message = match fault {
+                Fault::OutOfFuel => format!("the cases burn more than {} fuel together; have fewer", limits.cases_fuel),
+                _ => format!("a case can't be judged within {} ms; make the policy do less", limits.deadline_ms),
+            };
+            let findings = vec![GateError::package(&upload.name, GateErrorKind::Cases(message))];
+            Refused { findings, cases: None }
+        })?;
         if !report.is_success() {
             let kind = GateErrorKind::Cases(format!("{} of {cases} cases fail", report.failed));
             return Err(Refused { findings: vec![GateError::package(&upload.name, kind)], cases: Some(report) });

@@ -22,6 +22,8 @@ pub struct Limits {
     pub decision_fuel: u64,
     /// Fuel up to which a decision is cheap enough to be made where its request is served.
     pub inline_fuel: u64,
+    /// Fuel that the cases of one upload may burn together.
+    pub cases_fuel: u64,
     /// Wall-clock backstop of one evaluation, in milliseconds.
     pub deadline_ms: u64,
     /// Bytes of linear memory.
@@ -42,6 +44,7 @@ impl Limits {
         fuel: 10_000_000,
         decision_fuel: 20_000_000,
         inline_fuel: 250_000,
+        cases_fuel: 500_000_000,
         deadline_ms: 200,
         memory_bytes: 2 << 20,
         table_elements: 2_000,

@@ -1,10 +1,11 @@
 //! Hostile modules: each is refused at the gate with a reason, or denies.
 
-use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox, baseline, examine};
-use cronflow_policy_cases::Facts;
+use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox, Upload, baseline, examine};
+use cronflow_policy_cases::{CaseFile, Facts};
 
-use crate::guests::{SANDBOX, module, upload, verdict};
+use crate::guests::{LIMITS, SANDBOX, module, upload, verdict};
 use crate::hostile_modules::{no_policies, policies};
+use crate::wat::where_said;
 use crate::{codes, decide, judge};
 
 /// The gate refuses it, and says so.
@@ -43,6 +44,27 @@ fn memory_grows_to_its_limit_and_no_further() {
     let at_once =
         format!("(if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable)) {}", verdict(2));
     assert_eq!(codes(&decide(&module(&at_once, ""), &Facts::sample())), [""; 0]);
+}
+
+/// Cases may come in hundreds, and an evaluation's fuel is for each.
+#[test]
+fn cases_have_a_budget_together() {
+    let sandbox = |cases_fuel| {
+        let limits = Limits { cases_fuel, instances: 1, ..LIMITS };
+        Sandbox::new(limits, Compiler::InProcess, None).unwrap()
+    };
+    let endless = crate::guests::bytes(&module(&where_said(*b"loop", "(loop (br 0))"), ""));
+    let expected = r#"facts = { action = { name = "loop" } }
+        expect = { error = true }"#;
+    let cases: String = (0..3).map(|n| format!("[[case]]\nname = \"{n}\"\n{expected}\n")).collect();
+    let upload = Upload { cases: CaseFile::parse(&cases).unwrap(), ..upload("endless", endless) };
+    let cost = 3 * Limits::SERVING.fuel;
+    assert!(examine(&upload, &sandbox(cost + 1)).is_ok());
+    for cases_fuel in [1, cost - 1, cost] {
+        let refused = examine(&upload, &sandbox(cases_fuel)).unwrap_err();
+        let told = refused.findings.first().map(ToString::to_string).unwrap_or_default();
+        assert!(told.contains(&format!("burn more than {cases_fuel} fuel together")), "{told}");
+    }
 }
 
 /// By the clock, and so by how busy the machine is: that is no error of the policy.
