@@ -110,7 +110,7 @@ impl Authority {
             catalog,
             keyring,
             policies,
-            tenant_sets: TenantSets::default(),
+            tenant_sets: TenantSets::new(Arc::clone(&cache)),
             lane: Lane::default(),
             gate_queue: GateQueue::default(),
             failpoints: Failpoints::default(),

@@ -126,6 +126,19 @@ pub enum GateErrorKind {
         /// What the costliest accounts for.
         part: u64,
     },
+    /// A tenant's policies take too much memory together.
+    #[error(
+        "the workspace's policies take {bytes} bytes together while they are loaded and may take {limit}, {part} of them this one; \
+         make it smaller, or delete what is needed no longer"
+    )]
+    SetTooLarge {
+        /// What they take together.
+        bytes: u64,
+        /// The most that it may be.
+        limit: u64,
+        /// What the largest takes.
+        part: u64,
+    },
     /// A binding's settings don't fit the manifest.
     #[error("{0}")]
     Settings(String),

@@ -17,7 +17,7 @@ use crate::wasm::{Fuel, Sandbox};
 /// What passed the gate.
 #[derive(Debug, Clone)]
 pub struct Examined {
-    /// Ready to be bound.
+    /// Ready to be bound. Its cases are left out.
     pub package: Arc<PolicyPackage>,
     /// What was found out.
     pub report: GateReport,
@@ -93,7 +93,7 @@ pub fn examine(upload: &Upload, sandbox: &Sandbox) -> Result<Examined, Refused> 
         facts_read,
         cases,
     };
-    Ok(Examined { package: Arc::new(package), report })
+    Ok(Examined { package: Arc::new(package.without_cases()), report })
 }
 
 fn check(name: &str, found: String) -> GateCheck {

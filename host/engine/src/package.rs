@@ -30,6 +30,11 @@ const FILES: [(&str, usize); 5] = [
     (CASES, 1 << 20),
 ];
 
+/// Bytes that a package takes whatever is in it.
+const BASE_WEIGHT: u64 = 4 << 10;
+/// Bytes that a program takes for each of its source, about.
+const CEL_WEIGHT: usize = 16;
+
 /// A package that passed the gate: its manifest holds, its module can be evaluated.
 #[derive(Debug)]
 pub struct PolicyPackage {
@@ -146,6 +151,20 @@ impl PolicyPackage {
             Module::Cel(program) => Some(program.cost()),
             Module::Wasm(_) => None,
         }
+    }
+
+    /// About how many bytes of memory it takes while it is loaded, its cases and its page for people not counted.
+    pub fn weight(&self) -> u64 {
+        let made = match &self.module {
+            Module::Cel(_) => self.bytes.len().saturating_mul(CEL_WEIGHT),
+            Module::Wasm(guest) => guest.code_bytes(),
+        };
+        BASE_WEIGHT + self.bytes.len().saturating_add(made) as u64
+    }
+
+    /// The same without its cases, which the gate is done with.
+    pub(crate) fn without_cases(self) -> Self {
+        Self { cases: None, ..self }
     }
 
     /// The module as it was given: CEL source, or WebAssembly.

@@ -134,6 +134,7 @@ impl PolicySet {
             errors.push(GateError::package("set", kind));
         }
         errors.extend([Mode::Enforce, Mode::Monitor].into_iter().filter_map(|mode| too_costly(&bound, mode)));
+        errors.extend(too_large(&bound));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -149,6 +150,11 @@ impl PolicySet {
     /// SHA-256 over names, manifests, modules, settings, modes, origins and order, in hex.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// About how many bytes of memory its packages take.
+    pub fn weight(&self) -> u64 {
+        self.bindings.iter().map(|bound| bound.package.weight()).fold(0, u64::saturating_add)
     }
 
     /// The names of the bound policies, in order.
@@ -285,6 +291,16 @@ fn too_costly(bindings: &[Bound], mode: Mode) -> Option<GateError> {
     let (part, name) = costs.max()?;
     let limit = limits::SET_STEPS;
     (steps > limit).then(|| GateError::package(name, GateErrorKind::SetTooCostly { steps, limit, part }))
+}
+
+/// Refuses a tenant's policies that take too much memory together, naming the largest.
+fn too_large(bindings: &[Bound]) -> Option<GateError> {
+    let bound = bindings.iter().filter(|bound| bound.origin == Origin::Tenant);
+    let weights = bound.map(|bound| (bound.package.weight(), bound.package.name()));
+    let bytes = weights.clone().fold(0, |sum: u64, (weight, _)| sum.saturating_add(weight));
+    let (part, name) = weights.max()?;
+    let limit = limits::SET_BYTES;
+    (bytes > limit).then(|| GateError::package(name, GateErrorKind::SetTooLarge { bytes, limit, part }))
 }
 
 /// Every part is preceded by its length, so that no two sets share an encoding.

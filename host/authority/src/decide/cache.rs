@@ -148,6 +148,13 @@ impl ReadCache {
         self.land(began, |epoch| self.absent.insert(id, epoch));
     }
 
+    /// Forgets a workspace, if what is remembered of it is that. It is read again when it is needed.
+    pub(crate) fn forget_workspace(&self, id: &Id, is_that: impl FnOnce(&WorkspaceEntry) -> bool) {
+        if self.workspace(id).is_some_and(|entry| is_that(&entry)) {
+            self.entries.remove(id);
+        }
+    }
+
     fn land(&self, began: Generation, insert: impl FnOnce(Epoch)) {
         let Some(of) = self.of(began.shard) else { return };
         let generation = lock(&of.generation);

@@ -29,6 +29,7 @@ impl Authority {
     ) -> Result<Decision, Refusal> {
         match caller.workspace.as_deref().map(|workspace| &workspace.policies) {
             Some(TenantPolicies::Loaded(own)) => {
+                self.tenant_sets.uses(own);
                 self.wait_to_tell(own);
                 match self.evaluate_here(own, rules, facts) {
                     Some(decision) => decision,

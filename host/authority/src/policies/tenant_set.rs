@@ -15,6 +15,7 @@ use access_model::{Clock, Id, PolicyBinding, PolicyMode, Workspace};
 use arc_swap::ArcSwapOption;
 use cronflow_policy_cases::{Decision, Effect, FactsRef};
 use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use tokio::sync::Semaphore;
 
 use super::pace::Pace;
@@ -22,13 +23,18 @@ use super::platform::Rules;
 use super::status::Waiting;
 use super::tally::Tally;
 use crate::authority::Authority;
+use crate::decide::cache::ReadCache;
 use crate::decide::log::DecisionLog;
 use crate::decide::stated::in_logs;
 use crate::error::Error;
 
-/// Sets that are kept at hand besides those of cached workspaces.
-const SETS: usize = 4_096;
-/// Workspaces whose last set is remembered for as long as somebody has it.
+/// Bytes of all sets that are kept at hand, by what their packages weigh. Of those beyond it, the ones that lay unused are
+/// dropped, and loaded again when they are needed.
+const BYTES: u64 = 512 << 20;
+/// Sets that are kept at hand, about. So many lie in one of the cache's parts at least, each of which has room for several
+/// of the largest.
+const SETS: usize = 256;
+/// Workspaces whose last set is remembered for as long as somebody has it, and what they may take whether or not.
 const NEWEST: usize = 100_000;
 /// Sets that are worked out at once.
 const AT_ONCE: usize = 2;
@@ -61,6 +67,8 @@ pub(crate) struct TenantSet {
     pub(crate) is_waiting: AtomicBool,
     /// What the workspace's policies may take of the machine, whichever are in force.
     pub(crate) pace: Arc<Pace>,
+    key: SetKey,
+    weight: u64,
     has_monitors: bool,
     // The digest of this and a platform set together, for the platform set that it was last asked with.
     paired: ArcSwapOption<(Arc<str>, Arc<str>)>,
@@ -78,28 +86,75 @@ pub(crate) struct Bound {
 /// Sets by what is in force.
 #[derive(Debug)]
 pub(crate) struct TenantSets {
-    sets: Cache<(Id, String), Arc<TenantSet>>,
-    newest: Cache<Id, Weak<TenantSet>>,
+    // INVARIANT: holds every set that a cached workspace has, so that what is weighed is all there is.
+    sets: Cache<SetKey, Arc<TenantSet>, Weight, DefaultHashBuilder, Forgetting>,
+    newest: Cache<Id, (Weak<TenantSet>, Arc<Pace>)>,
     /// Workspaces whose policies other hosts are to be told of.
     pub(super) waiting: Mutex<Waiting>,
     working: Semaphore,
 }
 
-impl Default for TenantSets {
-    fn default() -> Self {
+/// Names what a workspace has in force.
+type SetKey = (Id, String);
+
+/// Sets by what they weigh.
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<SetKey, Arc<TenantSet>> for Weight {
+    fn weight(&self, _: &SetKey, set: &Arc<TenantSet>) -> u64 {
+        set.weight
+    }
+}
+
+/// Takes sets that are dropped away from cached workspaces, too.
+#[derive(Debug, Clone)]
+struct Forgetting(Arc<ReadCache>);
+
+impl Lifecycle<SetKey, Arc<TenantSet>> for Forgetting {
+    // Dropped after the lock is.
+    type RequestState = Vec<Arc<TenantSet>>;
+
+    fn on_evict(&self, dropped: &mut Self::RequestState, _: SetKey, set: Arc<TenantSet>) {
+        self.0.forget_workspace(
+            &set.workspace,
+            |entry| matches!(&entry.policies, TenantPolicies::Loaded(loaded) if Arc::ptr_eq(loaded, &set)),
+        );
+        dropped.push(set);
+    }
+}
+
+impl TenantSets {
+    /// Nothing yet. What is dropped is taken away from `cache`.
+    pub(crate) fn new(cache: Arc<ReadCache>) -> Self {
+        Self::of(BYTES, cache)
+    }
+
+    fn of(bytes: u64, cache: Arc<ReadCache>) -> Self {
+        let hasher = DefaultHashBuilder::default();
         Self {
-            sets: Cache::new(SETS),
+            sets: Cache::with(SETS, bytes, Weight, hasher, Forgetting(cache)),
             newest: Cache::new(NEWEST),
             waiting: Mutex::default(),
             working: Semaphore::new(AT_ONCE),
         }
     }
-}
 
-impl TenantSets {
     /// The set that a workspace had last, while anybody has it still.
     pub(super) fn newest(&self, workspace: &Id) -> Option<Arc<TenantSet>> {
-        self.newest.get(workspace)?.upgrade()
+        self.newest.get(workspace)?.0.upgrade()
+    }
+
+    /// What a workspace's policies may take. It outlives its sets: who was dropped owes what it owed.
+    fn pace(&self, workspace: &Id) -> Arc<Pace> {
+        self.newest.get(workspace).map(|(_, pace)| pace).unwrap_or_default()
+    }
+
+    /// Notes that a set is used: it is dropped after those that are not.
+    pub(crate) fn uses(&self, set: &Arc<TenantSet>) {
+        if self.sets.get(&set.key).is_none() {
+            self.sets.insert(set.key.clone(), Arc::clone(set));
+        }
     }
 }
 
@@ -111,7 +166,7 @@ impl TenantPolicies {
 }
 
 impl TenantSet {
-    fn new(workspace: &Workspace, bound: Vec<Bound>, pace: Arc<Pace>) -> Result<Self, Vec<GateError>> {
+    fn new(key: SetKey, workspace: &Workspace, bound: Vec<Bound>, pace: Arc<Pace>) -> Result<Self, Vec<GateError>> {
         let bindings = bound.iter().map(|Bound { binding, package, .. }| Binding {
             mode: match binding.revision.mode {
                 PolicyMode::Enforce => Mode::Enforce,
@@ -119,8 +174,11 @@ impl TenantSet {
             },
             ..Binding::tenant(Arc::clone(package))
         });
+        let set = PolicySet::new(bindings)?;
         Ok(Self {
-            set: PolicySet::new(bindings)?,
+            weight: set.weight(),
+            set,
+            key,
             workspace: workspace.id,
             revision: workspace.policy_revision,
             is_waiting: AtomicBool::new(false),
@@ -222,7 +280,7 @@ fn exceeding(heard: &[Heard]) -> impl Iterator<Item = &Heard> {
 }
 
 /// Names what is in force. A store that comes back older than it was may give a revision's number twice.
-fn key_of(workspace: &Workspace) -> Result<(Id, String), Error> {
+fn key_of(workspace: &Workspace) -> Result<SetKey, Error> {
     let json = serde_json::to_vec(&(workspace.policy_revision, &workspace.policies)).map_err(Error::internal)?;
     Ok((workspace.id, sha256_hex(&json)))
 }
@@ -252,13 +310,14 @@ impl Authority {
         fresh: Option<&Arc<PolicyPackage>>,
     ) -> Result<Arc<TenantSet>, Error> {
         let key = key_of(workspace)?;
-        let set = self.tenant_sets.sets.get_or_insert_async(&key, self.load_set(workspace, fresh)).await?;
-        self.tenant_sets.newest.insert(workspace.id, Arc::downgrade(&set));
+        let set = self.tenant_sets.sets.get_or_insert_async(&key, self.load_set(&key, workspace, fresh)).await?;
+        self.tenant_sets.newest.insert(workspace.id, (Arc::downgrade(&set), Arc::clone(&set.pace)));
         Ok(set)
     }
 
     async fn load_set(
         &self,
+        key: &SetKey,
         workspace: &Workspace,
         fresh: Option<&Arc<PolicyPackage>>,
     ) -> Result<Arc<TenantSet>, Error> {
@@ -286,8 +345,9 @@ impl Authority {
             let tally = same.map(|known| Arc::clone(&known.tally)).unwrap_or_default();
             Some(Bound { binding: binding.clone(), tally, package })
         });
-        let pace = newest.as_ref().map(|newest| Arc::clone(&newest.pace)).unwrap_or_default();
-        let set = TenantSet::new(workspace, bound.collect(), pace).map_err(|errors| unloadable(&errors))?;
+        let pace = self.tenant_sets.pace(&workspace.id);
+        let set =
+            TenantSet::new(key.clone(), workspace, bound.collect(), pace).map_err(|errors| unloadable(&errors))?;
         self.will_tell(&workspace.id);
         Ok(Arc::new(set))
     }
@@ -332,9 +392,11 @@ fn is_same(one: &PolicyBinding, other: &PolicyBinding) -> bool {
     one.name == other.name && one.revision.digest == other.revision.digest
 }
 
-/// Each is sound by itself, but for what they cost together, which its author can mend.
+/// Each is sound by itself, but for what they cost or weigh together, which its author can mend.
 fn unloadable(errors: &[GateError]) -> Error {
-    if let Some(error) = errors.iter().find(|error| matches!(error.kind, GateErrorKind::SetTooCostly { .. })) {
+    let is_together =
+        |kind: &GateErrorKind| matches!(kind, GateErrorKind::SetTooCostly { .. } | GateErrorKind::SetTooLarge { .. });
+    if let Some(error) = errors.iter().find(|error| is_together(&error.kind)) {
         return Error::Conflict(error.to_string());
     }
     Error::internal(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
@@ -342,7 +404,69 @@ fn unloadable(errors: &[GateError]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use access_engine::{Compiler, Limits, Sandbox, Upload};
+    use access_model::{IdKind, Shard, Timestamp};
+    use cronflow_policy_cases::CaseFile;
+
     use super::*;
+    use crate::decide::cache::{Entry, WorkspaceEntry};
+
+    fn loaded(sandbox: &Sandbox) -> Arc<TenantSet> {
+        let upload = Upload {
+            name: "own".to_owned(),
+            engine: access_engine::Engine::Cel,
+            module: b"no_match()".to_vec(),
+            settings: Default::default(),
+            attributes: Default::default(),
+            cases: CaseFile { cases: Vec::new() },
+        };
+        let package = PolicyPackage::from_upload(&upload, sandbox).unwrap();
+        let draw = |kind| Id::draw(kind, Shard::PLATFORM, &access_model::entropy::SystemEntropy).unwrap();
+        let (id, organization) = (draw(IdKind::Workspace), draw(IdKind::Organization));
+        let workspace = Workspace::new(id, organization, "main", Timestamp::from_millis(0));
+        let set = PolicySet::new([Binding::tenant(package)]).unwrap();
+        let whole = TenantSet::new(key_of(&workspace).unwrap(), &workspace, Vec::new(), Arc::default()).unwrap();
+        Arc::new(TenantSet { weight: set.weight(), set, ..whole })
+    }
+
+    fn remember(cache: &ReadCache, set: &Arc<TenantSet>) {
+        let record = Workspace::new(set.workspace, set.workspace, "main", Timestamp::from_millis(0));
+        let facts = cronflow_policy_cases::Workspace {
+            id: record.id.to_string(),
+            name: "main".to_owned(),
+            ip_allow: None,
+            egress_allow: None,
+        };
+        let policies = TenantPolicies::Loaded(Arc::clone(set));
+        let entry = Entry::Workspace(Arc::new(WorkspaceEntry { record, facts, policies, size: 0 }));
+        cache.fill(cache.generation(Shard::PLATFORM).unwrap(), set.workspace, entry);
+    }
+
+    #[test]
+    fn sets_at_hand_are_bounded_in_bytes_and_what_is_used_stays() {
+        let sandbox = Sandbox::new(Limits { instances: 1, ..Limits::SERVING }, Compiler::InProcess, None).unwrap();
+        let cache = Arc::new(ReadCache::new(1));
+        let used = loaded(&sandbox);
+        let room = 64;
+        let sets = TenantSets::of(room * used.weight, Arc::clone(&cache));
+        let others: Vec<_> = (0..1_000).map(|_| loaded(&sandbox)).collect();
+        for set in others.iter().chain([&used]) {
+            remember(&cache, set);
+        }
+        for other in &others {
+            sets.uses(other);
+            sets.uses(&used);
+        }
+        let is_cached = |set: &&Arc<TenantSet>| cache.workspace(&set.workspace).is_some();
+        let cached = others.iter().filter(is_cached).count() as u64;
+        assert!((1..=room).contains(&cached), "{cached}: nobody else holds on to what was dropped");
+        assert!(is_cached(&&used), "it was used all the while");
+        assert!(others.iter().chain([&used]).all(|set| sets.sets.peek(&set.key).is_some() == is_cached(&set)));
+        // Dropped and needed again, it counts again.
+        let again = others.iter().find(|set| !is_cached(set)).unwrap();
+        sets.uses(again);
+        assert!(sets.sets.weight() <= room * used.weight && sets.sets.peek(&again.key).is_some());
+    }
 
     #[test]
     fn whoever_exceeds_its_fuel_is_at_fault_and_nobody_for_the_clock() {

@@ -41,6 +41,9 @@ pub const STEPS: u64 = 250_000;
 /// Steps that all CEL policies of a tenant may cost together in one decision; those in monitor mode are counted apart.
 pub const SET_STEPS: u64 = 1_000_000;
 
+/// Bytes that all policies of a tenant may take together while they are loaded, on either engine, mostly of compiled code.
+pub const SET_BYTES: u64 = 16 << 20;
+
 /// Bytes of the facts of one decision. What the bound assumes of them is at least what a catalog may allow.
 pub const FACTS_BYTES: usize = 64 << 10;
 

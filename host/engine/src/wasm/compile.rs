@@ -22,8 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const DATA_BYTES: u64 = 1 << 30;
 /// Bytes of what it may say of a failure.
 const TOLD_BYTES: u64 = 4 << 10;
-/// Bytes of compiled code: more is refused.
-const CODE_BYTES: usize = 64 << 20;
 /// How much lower than the host's its priority is.
 const NICE: i32 = 10;
 /// What the child is asked for on its command line.
@@ -39,16 +37,21 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Compiles a component. Blocks. What went wrong comes back as a sentence for the author.
-    pub(super) fn compile(&self, engine: &Engine, component: &[u8]) -> Result<Vec<u8>, String> {
-        match self {
-            Self::InProcess => engine.precompile_component(component).map_err(|error| format!("{error:#}")),
-            Self::Child(program) => in_child(program, component, PATIENCE),
+    /// Compiles a component to code of `most` bytes. Blocks. What went wrong comes back as a sentence for the author.
+    pub(super) fn compile(&self, engine: &Engine, component: &[u8], most: usize) -> Result<Vec<u8>, String> {
+        let code = match self {
+            Self::InProcess => engine.precompile_component(component).map_err(|error| format!("{error:#}"))?,
+            Self::Child(program) => in_child(program, component, most, PATIENCE)?,
+        };
+        if code.len() > most {
+            return Err(format!("its compiled code exceeds {most} bytes; make it smaller"));
         }
+        Ok(code)
     }
 }
 
-fn in_child(program: &PathBuf, component: &[u8], patience: Duration) -> Result<Vec<u8>, String> {
+/// Reads one byte more than `most` and nothing further.
+fn in_child(program: &PathBuf, component: &[u8], most: usize, patience: Duration) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("the compiler could not be run: {error}");
     let mut child = Command::new(program)
         .arg(COMMAND)
@@ -65,7 +68,7 @@ fn in_child(program: &PathBuf, component: &[u8], patience: Duration) -> Result<V
     // The child reads all before it writes anything, so this ends; one that died early is told of by its status.
     let fed = input.map(|mut input| input.write_all(component));
     let (mut code, mut told) = (Vec::new(), Vec::new());
-    let read = output.map_or(Ok(0), |output| output.take(CODE_BYTES as u64 + 1).read_to_end(&mut code));
+    let read = output.map_or(Ok(0), |output| output.take(most as u64 + 1).read_to_end(&mut code));
     let read = read.and(errors.map_or(Ok(0), |errors| errors.take(TOLD_BYTES).read_to_end(&mut told)));
     drop(done);
     let ended =
@@ -74,8 +77,8 @@ fn in_child(program: &PathBuf, component: &[u8], patience: Duration) -> Result<V
         return Err(format!("compiling it takes more than {} s", patience.as_secs()));
     };
     read.map_err(failed)?;
-    if code.len() > CODE_BYTES {
-        return Err(format!("its compiled code exceeds {} MiB", CODE_BYTES >> 20));
+    if code.len() > most {
+        return Ok(code);
     }
     if !status.success() || !matches!(fed, Some(Ok(()))) {
         let told = String::from_utf8_lossy(&told).trim().chars().take(400).collect::<String>();
@@ -127,7 +130,7 @@ mod tests {
         let program = folder.path().join("compiler");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
-        in_child(&program, &[0; 256 << 10], patience)
+        in_child(&program, &[0; 256 << 10], 1_000, patience)
     }
 
     #[test]
@@ -141,6 +144,8 @@ mod tests {
     #[test]
     fn what_a_child_says_is_taken() {
         assert_eq!(compiled_by("cat > /dev/null; printf code", PATIENCE), Ok(b"code".to_vec()));
+        let more = compiled_by("cat > /dev/null; exec cat /dev/zero", PATIENCE).map(|code| code.len());
+        assert_eq!(more, Ok(1_001), "and one byte tells that there is more");
         let told = compiled_by("cat > /dev/null; echo no such type >&2; exit 1", PATIENCE);
         assert_eq!(told, Err("no such type".to_owned()));
     }

@@ -74,6 +74,12 @@ impl Guest {
         Ok(Arc::new(Self { evaluate, validate_settings, describe, pre, limits }))
     }
 
+    /// Bytes of its compiled code.
+    pub(crate) fn code_bytes(&self) -> usize {
+        let code = self.pre.component().image_range();
+        code.end.addr() - code.start.addr()
+    }
+
     pub(crate) const fn limits(&self) -> &Limits {
         &self.limits
     }

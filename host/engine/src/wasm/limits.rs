@@ -28,6 +28,8 @@ pub struct Limits {
     pub deadline_ms: u64,
     /// Bytes of linear memory.
     pub memory_bytes: usize,
+    /// Bytes of a module's compiled code, which stays in memory while the module is loaded.
+    pub code_bytes: usize,
     /// Elements of a table.
     pub table_elements: usize,
     /// Lines that may be logged.
@@ -47,6 +49,7 @@ impl Limits {
         cases_fuel: 500_000_000,
         deadline_ms: 200,
         memory_bytes: 2 << 20,
+        code_bytes: 8 << 20,
         table_elements: 2_000,
         log_lines: 16,
         log_bytes: 4 << 10,

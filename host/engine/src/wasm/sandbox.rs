@@ -99,7 +99,7 @@ impl Sandbox {
             return Ok(kept);
         }
         let refused = |message: String| GateErrorKind::Module(format!("the module can't be compiled: {message}"));
-        let code = self.compiler.compile(&self.engine, component).map_err(refused)?;
+        let code = self.compiler.compile(&self.engine, component, self.limits.code_bytes).map_err(refused)?;
         if let Some(cache) = &self.cache {
             // Not kept, it is compiled again at the next start.
             let _ = cache.keep(&self.engine, component, &code);

@@ -1,6 +1,6 @@
 //! Hostile modules: each is refused at the gate with a reason, or denies.
 
-use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox, Upload, baseline, examine};
+use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox, Upload, baseline, examine, limits};
 use cronflow_policy_cases::{CaseFile, Facts};
 
 use crate::guests::{LIMITS, SANDBOX, module, upload, verdict};
@@ -10,7 +10,11 @@ use crate::{codes, decide, judge};
 
 /// The gate refuses it, and says so.
 fn refused(number: usize, module: Vec<u8>, why: &str) {
-    let told = match examine(&upload("hostile", module), &SANDBOX) {
+    refused_by(&SANDBOX, number, module, why);
+}
+
+fn refused_by(sandbox: &Sandbox, number: usize, module: Vec<u8>, why: &str) {
+    let told = match examine(&upload("hostile", module), sandbox) {
         Ok(examined) => panic!("{number} passed: {:?}", examined.report),
         Err(refused) => refused.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
     };
@@ -44,6 +48,27 @@ fn memory_grows_to_its_limit_and_no_further() {
     let at_once =
         format!("(if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable)) {}", verdict(2));
     assert_eq!(codes(&decide(&module(&at_once, ""), &Facts::sample())), [""; 0]);
+}
+
+/// What it is compiled to stays in memory, with what the module fills its own memory with.
+#[test]
+fn compiled_code_has_a_limit_for_each_module_and_for_a_tenant() {
+    let data = format!("(data (i32.const 100000) \"{}\")", "x".repeat(1_000_000));
+    let pages = (r#"(memory (export "memory") 4)"#, r#"(memory (export "memory") 32)"#);
+    let bulky = || crate::guests::bytes(&module(&verdict(2), &data).replace(pages.0, pages.1));
+    let small = Limits { code_bytes: 1_000_000, instances: 1, ..LIMITS };
+    let small = Sandbox::new(small, Compiler::InProcess, None).unwrap();
+    refused_by(&small, 0, bulky(), "its compiled code exceeds 1000000 bytes");
+    assert!(examine(&upload("small", crate::guests::bytes(&module(&verdict(2), ""))), &small).is_ok());
+
+    let package = |n: u64| PolicyPackage::from_upload(&upload(&format!("p{n}"), bulky()), &SANDBOX).unwrap();
+    let weight = package(0).weight();
+    assert!(weight > 2_000_000, "the module and its code: {weight}");
+    let set = |count: u64| PolicySet::new((0..count).map(|n| Binding::tenant(package(n))));
+    let fit = limits::SET_BYTES / weight;
+    assert_eq!(set(fit).unwrap().weight() / weight, fit);
+    let told = set(fit + 1).unwrap_err().first().map(ToString::to_string).unwrap_or_default();
+    assert!(told.contains("while they are loaded and may take 16777216"), "{told}");
 }
 
 /// Cases may come in hundreds, and an evaluation's fuel is for each.

@@ -10,9 +10,11 @@ mod wat;
 
 use std::sync::Arc;
 
-use access_engine::{Binding, PolicyPackage, PolicySet, baseline, examine, inspect};
+use access_engine::{
+    Binding, CompiledCache, Compiler, Limits, PolicyPackage, PolicySet, Sandbox, baseline, examine, inspect,
+};
 use cronflow_policy_cases::{Decision, Facts};
-use guests::{SANDBOX, bytes, module, upload, verdict};
+use guests::{LIMITS, SANDBOX, bytes, module, upload, verdict};
 use wat::where_said;
 
 fn package(module: Vec<u8>) -> Arc<PolicyPackage> {
@@ -63,6 +65,26 @@ fn a_module_passes_the_gate_with_a_report() {
     assert!(report.cost.typical > 0 && report.cost.typical <= report.cost.at_most, "{:?}", report.cost);
     assert!(report.checks.iter().any(|check| check.name == "description" && check.found == "a fix"), "{report:?}");
     assert_eq!((report.digest.len(), report.facts_read), (64, vec!["*".to_owned()]));
+}
+
+/// A set that was dropped from memory is loaded again without a compiler.
+#[test]
+fn what_was_compiled_is_loaded_again_and_not_compiled() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = |compiler| {
+        let cache = CompiledCache::new(folder.path().to_owned(), [7; 32]);
+        Sandbox::new(Limits { instances: 1, ..LIMITS }, compiler, Some(cache)).unwrap()
+    };
+    let upload = upload("guest", bytes(&module(&verdict(1), "")));
+    let load = |sandbox: &Sandbox| PolicyPackage::from_upload(&upload, sandbox);
+    let no_compiler = sandbox(Compiler::Child("/nonexistent".into()));
+    assert!(load(&no_compiler).is_err());
+    let weight = load(&sandbox(Compiler::InProcess)).unwrap().weight();
+    let again = load(&no_compiler).unwrap();
+    assert_eq!(again.weight(), weight);
+    let set = PolicySet::new([Binding::tenant(again)]).unwrap();
+    let platform = PolicySet::platform(baseline().unwrap()).unwrap();
+    assert_eq!(codes(&platform.decide_with(Some(&set), Facts::sample().as_ref())), ["shut"]);
 }
 
 /// What tools make of a core module themselves.
