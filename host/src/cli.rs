@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{authorize, backup, config, doctor, gateway, init, key, policy, restore, serve};
+use crate::commands::{authorize, backup, client, config, doctor, gateway, init, key, policy, restore, serve};
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
 #[derive(Debug, Parser)]
@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Issue, show, rotate and end API keys.
     #[command(subcommand)]
     Key(key::Key),
+    /// Register, show, rotate and end OAuth2 clients.
+    #[command(subcommand)]
+    Client(client::Client),
     /// Issue and end the credentials of enforcement points.
     #[command(subcommand)]
     Gateway(gateway::Gateway),

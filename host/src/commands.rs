@@ -2,6 +2,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod backup;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod gateway;
@@ -21,6 +22,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => serve.run(),
         Command::Init(init) => init.run(cli.output),
         Command::Key(key) => key.run(cli.output),
+        Command::Client(client) => client.run(cli.output),
         Command::Gateway(gateway) => gateway.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),

@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     /// Address to serve on [default: 127.0.0.1:7800].
     #[arg(long, env = "CRONFLOW_ACCESS_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// URL that clients reach the host by, without a path: what OAuth calls its issuer [default: http:// and the address].
+    #[arg(long, env = "CRONFLOW_ACCESS_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
     /// Folder of the root key, and of the embedded store where that serves [default: data; with --dev: data-dev].
     #[arg(long, env = "CRONFLOW_ACCESS_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -104,6 +107,7 @@ impl Settings {
     pub(crate) fn or(self, below: Self) -> Self {
         Self {
             listen: self.listen.or(below.listen),
+            public_url: self.public_url.or(below.public_url),
             data_dir: self.data_dir.or(below.data_dir),
             root_key: self.root_key.or(below.root_key),
             redis: self.redis.or(below.redis),

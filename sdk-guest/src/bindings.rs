@@ -1658,7 +1658,7 @@ pub mod cronflow {
             /// Who acts, after identification.
             #[derive(Clone, PartialEq)]
             pub struct Principal {
-                /// `api_key`, `gateway`, `operator`; later also `access_token` and `member`.
+                /// `api_key`, `access_token`, `client`, `gateway`, `operator`; later also `member`.
                 pub kind: _rt::String,
                 /// Public id of the credential.
                 pub id: _rt::String,

@@ -23,6 +23,7 @@ mod limits;
 mod management;
 mod management_api;
 mod network;
+mod oauth;
 mod on_redis;
 mod outage;
 mod packaging;

@@ -47,6 +47,18 @@ pub struct Identity {
     /// On a dev host: a key of each kind.
     #[serde(default)]
     pub keys: BTreeMap<String, String>,
+    /// On a dev host: an OAuth2 client.
+    #[serde(default)]
+    pub client: ClientIdentity,
+}
+
+/// A client's id and secret.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ClientIdentity {
+    /// Public id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
 }
 
 /// A host that ended instead of serving.

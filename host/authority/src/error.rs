@@ -1,5 +1,6 @@
 //! Why a use case did not happen.
 
+use access_model::client::ClientError;
 use access_model::key::KeyError;
 use access_model::network::AllowListError;
 use access_model::organization::Archived;
@@ -34,6 +35,9 @@ pub enum Error {
     /// The thing is not in a state for that.
     #[error(transparent)]
     Transition(#[from] KeyError),
+    /// The client is not in a state for that.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// An owner is not in a state for that.
     #[error(transparent)]
     Archived(#[from] Archived),

@@ -94,8 +94,11 @@ impl Idempotency {
 impl Permit {
     /// The permit's request, done to `target`.
     pub(crate) fn attempt(&self, target: &str, idempotency: Option<&Idempotency>) -> Attempt {
+        let principal = &self.caller().entry.principal;
+        // A client sends it again with another token.
+        let whose = principal.client.as_ref().unwrap_or(&principal.id);
         Attempt(idempotency.map(|Idempotency { key, body }| Bound {
-            record: records::idempotency(&sha256_hex(format!("{} {key}", self.caller().entry.principal.id).as_bytes())),
+            record: records::idempotency(&sha256_hex(format!("{whose} {key}").as_bytes())),
             action: self.action().to_owned(),
             target: target.to_owned(),
             body: body.clone(),

@@ -113,6 +113,16 @@ pub(crate) fn last_used(key: &Id) -> String {
     format!("last-used/{key}")
 }
 
+/// Key of the record of when a client's secret was last used.
+pub(crate) fn secret_last_used(client: &Id, number: u32) -> String {
+    format!("last-used/{client}/{number}")
+}
+
+/// Index of an organization's clients, by time of registration.
+pub(crate) fn clients_of(organization: &Id) -> String {
+    format!("clients/{organization}")
+}
+
 /// Index of a shard's due work, by when it is due.
 pub(crate) const DUE: &str = "due";
 /// Key of the lease of whoever does it.

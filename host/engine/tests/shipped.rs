@@ -36,7 +36,17 @@ fn the_baseline_is_complete_and_in_order() {
     let names: Vec<&str> = packages.iter().map(|package| package.name()).collect();
     assert_eq!(
         names,
-        ["environment", "gateway", "grants", "ip-allow-list", "key-kind", "management", "scopes", "workspace"]
+        [
+            "environment",
+            "gateway",
+            "grants",
+            "ip-allow-list",
+            "key-kind",
+            "management",
+            "scopes",
+            "tokens",
+            "workspace"
+        ]
     );
     for package in &packages {
         let readme = package.readme().unwrap_or_default();

@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 pub const STATED: &str = "stated";
 /// A day: the longest that revocations may wait for the store.
 const MOST_OUTAGE_SECONDS: u32 = 86_400;
+/// A day: the longest that an access token may live.
+const MOST_TOKEN_SECONDS: u32 = 86_400;
 
 /// The whole catalog, checked.
 #[derive(Debug)]
@@ -59,6 +61,10 @@ pub struct Limits {
     pub gateway_organizations: usize,
     /// Environments that one gateway may be bound to by name.
     pub gateway_environments: usize,
+    /// Workspaces that one client may serve.
+    pub client_workspaces: usize,
+    /// Environments that one client may act in by name.
+    pub client_environments: usize,
     /// Metadata entries of a key.
     pub metadata: usize,
     /// Bytes of a metadata value.
@@ -77,6 +83,10 @@ pub struct Limits {
 pub enum Class {
     /// A customer's API key.
     ApiKey,
+    /// An access token that a client obtained.
+    AccessToken,
+    /// A customer's OAuth2 client.
+    Client,
     /// An enforcement point.
     Gateway,
     /// An operator of the installation.
@@ -94,6 +104,8 @@ pub struct Kind {
     pub prefix: String,
     /// How many requests are allowed; absent means no quota.
     pub quota: Option<Quota>,
+    /// Of a client's kind: how many tokens it is given.
+    pub tokens: Option<Quota>,
     /// Environments that it may act in; `*` is every one.
     pub environments: Vec<String>,
     /// Environments taken away from those.
@@ -181,12 +193,14 @@ struct KindFile {
     class: Class,
     prefix: String,
     quota: Option<Quota>,
+    tokens: Option<Quota>,
     environments: Vec<String>,
     #[serde(default)]
     environments_except: Vec<String>,
     methods: Vec<String>,
     scopes: Vec<String>,
     lifetime_days: Option<u32>,
+    lifetime_seconds: Option<u32>,
     rotation_due_days: Option<u32>,
     #[serde(default)]
     outage_seconds: u32,
@@ -234,8 +248,10 @@ fn check_limits(limits: &Limits) -> Result<(), CatalogError> {
     const REST: usize = 8_192;
     let needed = REST
         + 4 * limits.allow_list.saturating_mul(NETWORK)
-        + limits.gateway_organizations.saturating_mul(ID)
-        + limits.gateway_environments.saturating_mul(NAME);
+        // A gateway's organizations or, where a client obtains a token, its workspaces.
+        + limits.gateway_organizations.max(limits.client_workspaces).saturating_mul(ID)
+        + limits.gateway_environments.saturating_mul(NAME)
+        + limits.client_environments.saturating_mul(NAME);
     if needed <= limits.facts_bytes {
         return Ok(());
     }
@@ -277,17 +293,39 @@ fn check_kinds(
         if file.outage_seconds > MOST_OUTAGE_SECONDS {
             return wrong(format!("outage_seconds must be 0 to {MOST_OUTAGE_SECONDS}"));
         }
+        let is_token = file.class == Class::AccessToken;
+        if is_token != file.lifetime_seconds.is_some_and(|seconds| (1..=MOST_TOKEN_SECONDS).contains(&seconds)) {
+            return wrong(format!(
+                "lifetime_seconds (1 to {MOST_TOKEN_SECONDS}) belongs to kinds of class `access_token`, and they need it"
+            ));
+        }
+        if is_token && (file.lifetime_days.is_some() || file.quota.is_some()) {
+            return wrong(
+                "the life time of an access token is in lifetime_seconds, and its quota is its client's".into(),
+            );
+        }
+        let is_client = file.class == Class::Client;
+        if is_client
+            != file.tokens.is_some_and(|tokens| tokens.limit > 0 && (1..=3600).contains(&tokens.window_seconds))
+        {
+            return wrong("tokens (a limit of at least 1 and a window of 1 to 3600 seconds) belongs to kinds of class `client`, and they need it".into());
+        }
+        if (is_token || is_client) && kinds.values().any(|other| other.class == file.class) {
+            return wrong("there may be one kind of class `client` and one of class `access_token`".into());
+        }
+        let seconds = file.lifetime_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
         let kind = Kind {
             name: name.clone(),
             class: file.class,
             prefix: file.prefix,
             quota: file.quota,
+            tokens: file.tokens,
             environments: file.environments,
             environments_except: file.environments_except,
             methods: file.methods,
             scopes: file.scopes,
-            lifetime: file.lifetime_days.map(days),
+            lifetime: file.lifetime_days.map(days).or(seconds),
             rotation_due: file.rotation_due_days.map(days),
             outage: Duration::from_secs(file.outage_seconds.into()),
         };

@@ -1,13 +1,16 @@
-//! The stored records that presented secrets resolve to: API keys, gateway credentials, operator credentials.
+//! The stored records that presented secrets resolve to: API keys, access tokens, OAuth2 clients, gateway credentials,
+//! operator credentials.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::id::Id;
 use crate::key::ApiKey;
 use crate::network::AllowList;
 use crate::secret::SecretDigest;
+use crate::token::AccessToken;
 
 /// Whatever a secret resolves to. One record under one key, so that identification is one read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,6 +18,10 @@ use crate::secret::SecretDigest;
 pub enum Credential {
     /// A customer's API key.
     ApiKey(ApiKey),
+    /// What a client's secret was exchanged for.
+    AccessToken(AccessToken),
+    /// An OAuth2 client. Its secrets are taken where tokens are given out, and nowhere else.
+    Client(Client),
     /// An enforcement point.
     Gateway(Gateway),
     /// An operator of the installation.
@@ -26,17 +33,21 @@ impl Credential {
     pub const fn id(&self) -> &Id {
         match self {
             Self::ApiKey(key) => &key.id,
+            Self::AccessToken(token) => &token.id,
+            Self::Client(client) => &client.id,
             Self::Gateway(gateway) => &gateway.id,
             Self::Operator(operator) => &operator.id,
         }
     }
 
-    /// The digest of its secret.
-    pub const fn secret(&self) -> &SecretDigest {
+    /// The digest of its secret; of a client's, which may be several, nothing.
+    pub const fn secret(&self) -> Option<&SecretDigest> {
         match self {
-            Self::ApiKey(key) => &key.secret,
-            Self::Gateway(gateway) => &gateway.secret,
-            Self::Operator(operator) => &operator.secret,
+            Self::ApiKey(key) => Some(&key.secret),
+            Self::AccessToken(token) => Some(&token.secret),
+            Self::Client(_) => None,
+            Self::Gateway(gateway) => Some(&gateway.secret),
+            Self::Operator(operator) => Some(&operator.secret),
         }
     }
 
@@ -44,6 +55,8 @@ impl Credential {
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         match self {
             Self::ApiKey(key) => key.is_valid_at(now),
+            Self::AccessToken(token) => token.is_valid_at(now),
+            Self::Client(client) => client.is_active(),
             Self::Gateway(gateway) => gateway.revoked_at.is_none(),
             Self::Operator(operator) => operator.revoked_at.is_none(),
         }

@@ -60,6 +60,10 @@ pub enum IdKind {
     Workspace,
     /// An API key.
     Key,
+    /// An OAuth2 client.
+    Client,
+    /// An access token.
+    AccessToken,
     /// A gateway credential.
     Gateway,
     /// An operator credential.
@@ -71,8 +75,17 @@ pub enum IdKind {
 }
 
 impl IdKind {
-    const ALL: [Self; 7] =
-        [Self::Organization, Self::Workspace, Self::Key, Self::Gateway, Self::Operator, Self::Lineage, Self::Audit];
+    const ALL: [Self; 9] = [
+        Self::Organization,
+        Self::Workspace,
+        Self::Key,
+        Self::Client,
+        Self::AccessToken,
+        Self::Gateway,
+        Self::Operator,
+        Self::Lineage,
+        Self::Audit,
+    ];
 
     /// The text before the underscore.
     pub const fn prefix(self) -> &'static str {
@@ -80,6 +93,8 @@ impl IdKind {
             Self::Organization => "org",
             Self::Workspace => "ws",
             Self::Key => "key",
+            Self::Client => "cl",
+            Self::AccessToken => "tok",
             Self::Gateway => "gw",
             Self::Operator => "op",
             Self::Lineage => "lin",

@@ -2,8 +2,8 @@
 //! come in as arguments.
 //!
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
-//! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`] and [`credential`] (what a secret
-//! resolves to), [`organization`] (who owns it), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
+//! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`] and [`credential`] (what a
+//! secret resolves to), [`organization`] (who owns it), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
 //! [`audit`], [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod client;
 pub mod clock;
 pub mod credential;
 pub mod entropy;
@@ -26,9 +27,11 @@ pub mod path;
 pub mod policy;
 pub mod secret;
 pub mod text;
+pub mod token;
 
 pub use audit::{Actor, AuditRecord, SealedRecord};
 pub use catalog::{Catalog, Class, Kind, Quota};
+pub use client::{Client, ClientSecret, ClientTerms};
 pub use clock::{Clock, Timestamp};
 pub use credential::{Credential, Gateway, Operator, Profile};
 pub use entropy::Entropy;
@@ -39,3 +42,4 @@ pub use object::Object;
 pub use organization::{Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings};
 pub use policy::{Policy, PolicyBinding, PolicyMode, RevisionRef};
 pub use secret::{Pepper, PlainSecret, SecretDigest};
+pub use token::AccessToken;

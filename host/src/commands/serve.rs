@@ -21,7 +21,7 @@ use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
 use access_model::{Clock, Entropy};
 use access_store::{Metered, Store};
-use access_web::App;
+use access_web::{App, PublicUrl};
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio::net::TcpListener;
@@ -96,8 +96,12 @@ impl Serve {
         let authority = Authority::new(world, catalog, keyring, policies, self.dev)?;
         let authority = Arc::new(self.dying(authority)?);
         let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
-        let app = App::new(Arc::clone(&authority), settings.trusted_proxies.clone().unwrap_or_default());
-        let app = Arc::new(app.reached_at(base_url.clone()));
+        let public_url = match &settings.public_url {
+            Some(url) => PublicUrl::parse(url).context("public_url")?,
+            None => PublicUrl::parse(&base_url)?,
+        };
+        let proxies = settings.trusted_proxies.clone().unwrap_or_default();
+        let app = Arc::new(App::new(Arc::clone(&authority), proxies, public_url));
 
         let (stop, stopping) = watch::channel(false);
         let router = access_web::router(Arc::clone(&app));

@@ -13,6 +13,7 @@ use crate::asker::Asker;
 use crate::endpoints::documents::Documents;
 use crate::endpoints::metrics;
 use crate::problem::{self, Problem};
+use crate::public_url::PublicUrl;
 use crate::routes;
 
 /// What handlers share.
@@ -22,35 +23,25 @@ pub struct App {
     pub authority: Arc<Authority>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where clients reach it.
+    pub public_url: PublicUrl,
     /// Whether the "header from an untrusted peer" warning is out.
     pub(crate) warned_of_proxy: AtomicBool,
     draining: AtomicBool,
     documents: OnceLock<Documents>,
-    public_url: String,
 }
 
 impl App {
     /// An app over `authority`.
-    pub const fn new(authority: Arc<Authority>, trusted_proxies: Vec<IpNet>) -> Self {
+    pub const fn new(authority: Arc<Authority>, trusted_proxies: Vec<IpNet>, public_url: PublicUrl) -> Self {
         Self {
             authority,
             trusted_proxies,
+            public_url,
             warned_of_proxy: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             documents: OnceLock::new(),
-            public_url: String::new(),
         }
-    }
-
-    /// The same, which others reach at `public_url`.
-    #[must_use]
-    pub fn reached_at(self, public_url: String) -> Self {
-        Self { public_url, ..self }
-    }
-
-    /// The URL that others reach it at, without a path.
-    pub(crate) fn public_url(&self) -> &str {
-        &self.public_url
     }
 
     /// What is served here, told.

@@ -102,6 +102,20 @@ impl Body {
 
     /// Reads it to its end. Whoever lets us wait for it must be somebody still when it is there.
     pub(crate) async fn read(self, permit: &Permit) -> Result<Bytes, Problem> {
+        let app = Arc::clone(&self.app);
+        let mut reading = std::pin::pin!(self.collect());
+        match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+            Poll::Ready(read) => read,
+            Poll::Pending => {
+                let read = reading.await;
+                app.authority.check_still(permit).await?;
+                read
+            }
+        }
+    }
+
+    /// Reads it to its end, where it says itself who sends it.
+    pub(crate) async fn collect(self) -> Result<Bytes, Problem> {
         let too_large = || {
             let detail = format!("the body is larger than {} bytes; send less", self.limit);
             Problem::new(413, "payload_too_large", detail)
@@ -109,17 +123,7 @@ impl Body {
         if self.declared > self.limit {
             return Err(too_large());
         }
-        let mut reading = std::pin::pin!(timeout(PATIENCE, to_bytes(self.body, self.limit)));
-        let at_once = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
-        let read = match at_once {
-            Poll::Ready(read) => read,
-            Poll::Pending => {
-                let read = reading.await;
-                self.app.authority.check_still(permit).await?;
-                read
-            }
-        };
-        match read {
+        match timeout(PATIENCE, to_bytes(self.body, self.limit)).await {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
                 Err(too_large())

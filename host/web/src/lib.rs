@@ -18,9 +18,11 @@ mod idempotency;
 mod if_match;
 mod openapi;
 mod problem;
+mod public_url;
 mod request_id;
 mod routes;
 mod segments;
 mod upload;
 
 pub use app::{App, metrics_router, router};
+pub use public_url::{NotAPublicUrl, PublicUrl};

@@ -2,6 +2,7 @@
 
 use access_authority::policies::{FailedCase, Finding, UploadRefused};
 use access_authority::{Answer, Error};
+use access_model::client::ClientError;
 use access_model::key::KeyError;
 use access_model::meter::QuotaView;
 use access_model::text::without_long_words;
@@ -65,6 +66,8 @@ impl Problem {
             Error::Invalid { .. } => Self::new(400, "invalid_request", text),
             Error::Transition(KeyError::ScopeNotGrantable { .. }) => Self::invalid("scopes", text),
             Error::Transition(KeyError::NeverValid) => Self::invalid("expires_at", text),
+            Error::Client(ClientError::ScopeNotGrantable(_)) => Self::invalid("scopes", text),
+            Error::Client(_) => Self::new(409, "conflict", text),
             Error::IdempotencyKeyReused => Self::new(422, "idempotency_key_reused", text),
             Error::Stale => Self::new(412, "stale", text),
             Error::NameTaken { .. } => Self::new(409, "name_taken", text),
@@ -103,6 +106,11 @@ impl Problem {
     pub(crate) fn briefly(mut self) -> Self {
         self.0.reasons.clear();
         self
+    }
+
+    /// What it says to people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// Its stable code.

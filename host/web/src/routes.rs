@@ -14,6 +14,7 @@ use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::keys::{KeyRequest, KeyView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::network::{NetworkUpdate, NetworkView};
+use access_authority::oauth::{ClientIssued, ClientRequest, ClientUpdate, ClientView};
 use access_authority::organizations::{OrganizationRequest, OrganizationView};
 use access_authority::policies::{
     DiffRequest, DiffView, PolicyView, Publication, PutView, RevisionView, StatusView, UploadRequest,
@@ -29,8 +30,8 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    audit, authorize, authzen, batch, dev_clock, documents, forward_auth, gateways, health, keys, network,
-    organizations, policies, settings, usage, workspaces,
+    audit, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways, health, keys, network,
+    oauth, organizations, policies, settings, usage, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -228,6 +229,81 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("End a key for good")
                     .answers::<KeyView>(200)
                     .versioned(),
+            ],
+        },
+        Group {
+            name: "Clients",
+            about: "OAuth2 clients of an organization. A secret is shown when a client is registered or rotated, and never again.",
+            endpoints: vec![
+                post("/v1/organizations/{organization}/clients", clients::register)
+                    .action(authority::oauth::actions::REGISTER)
+                    .says("Register a client")
+                    .takes::<ClientRequest>()
+                    .answers::<ClientIssued>(201)
+                    .idempotent(),
+                get("/v1/organizations/{organization}/clients", clients::list)
+                    .action(authority::oauth::actions::LIST)
+                    .says("List clients, newest first")
+                    .pages::<ClientView>(),
+                get("/v1/organizations/{organization}/clients/{client}", clients::show)
+                    .action(authority::oauth::actions::GET)
+                    .says("Show a client, and when its secrets were last used")
+                    .answers::<ClientView>(200)
+                    .versioned(),
+                put("/v1/organizations/{organization}/clients/{client}", clients::update)
+                    .action(authority::oauth::actions::UPDATE)
+                    .says("Change what a client may have; its tokens follow at once")
+                    .takes::<ClientUpdate>()
+                    .answers::<ClientView>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/clients/{client}/rotate", clients::rotate)
+                    .action(authority::oauth::actions::ROTATE)
+                    .says("Give a client another secret")
+                    .may_take::<clients::RotateBody>()
+                    .answers::<ClientIssued>(201)
+                    .versioned()
+                    .idempotent(),
+                post("/v1/organizations/{organization}/clients/{client}/disable", clients::disable)
+                    .action(authority::oauth::actions::DISABLE)
+                    .says("Switch a client and its tokens off")
+                    .answers::<ClientView>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/clients/{client}/enable", clients::enable)
+                    .action(authority::oauth::actions::ENABLE)
+                    .says("Switch a client on again")
+                    .answers::<ClientView>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/clients/{client}/revoke", clients::revoke)
+                    .action(authority::oauth::actions::REVOKE)
+                    .says("End a client and its tokens for good")
+                    .answers::<ClientView>(200)
+                    .versioned(),
+            ],
+        },
+        Group {
+            name: "Tokens",
+            about: "OAuth2, server to server: a client's secret for a token (RFC 6749 §4.4). Forms in, and errors as OAuth2 has them.",
+            endpoints: vec![
+                post("/oauth/token", oauth::token::issue)
+                    .named("oauth.token")
+                    .says("Obtain a token")
+                    .oauth::<oauth::token::TokenForm>()
+                    .answers::<oauth::token::TokenBody>(200),
+                post("/oauth/introspect", oauth::introspect::introspect)
+                    .named("oauth.introspect")
+                    .says("Ask whether a token is active (RFC 7662)")
+                    .oauth::<oauth::introspect::TokenQuestion>()
+                    .answers::<oauth::introspect::FactsBody>(200)
+                    .only_reads(),
+                post("/oauth/revoke", oauth::revoke::revoke)
+                    .named("oauth.revoke")
+                    .says("End a token (RFC 7009)")
+                    .oauth::<oauth::introspect::TokenQuestion>()
+                    .answers_nothing(200),
+                get("/.well-known/oauth-authorization-server", oauth::metadata::show)
+                    .named("oauth.metadata")
+                    .says("Where everything is (RFC 8414)")
+                    .answers::<oauth::metadata::Metadata>(200),
             ],
         },
         Group {

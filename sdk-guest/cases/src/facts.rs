@@ -60,7 +60,7 @@ pub fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Principal {
-    /// `api_key`, `gateway`, `operator`; later also `access_token` and `member`.
+    /// `api_key`, `access_token`, `client`, `gateway`, `operator`; later also `member`.
     pub kind: String,
     /// Public id of the credential.
     pub id: String,

@@ -127,6 +127,11 @@ impl Operation {
         self.value.pointer("/requestBody/content/application~1json/schema")
     }
 
+    /// Whether it takes a form, which other tests send.
+    pub(super) fn takes_form_alone(&self) -> bool {
+        self.value.pointer("/requestBody/content").is_some() && self.body().is_none()
+    }
+
     /// The body that the document shows.
     pub(super) fn shown_body(&self) -> Option<&Value> {
         self.value.pointer("/requestBody/content/application~1json/example")

@@ -110,7 +110,8 @@ impl<'s> World<'s> {
             let made = self.send(Actor::Operator, &valid);
             if made.status == 201 {
                 let made: Value = serde_json::from_str(&made.body).expect("JSON");
-                return made["id"].as_str().expect("what is made has an id").to_owned();
+                let id = made.get("id").or_else(|| made.get(format!("{segment}_id")));
+                return id.and_then(Value::as_str).expect("what is made has an id").to_owned();
             }
         }
         panic!("`{}` makes nothing", maker.id());

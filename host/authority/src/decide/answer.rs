@@ -88,12 +88,15 @@ pub struct PrincipalView {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Principal")]
 struct View<'a> {
-    /// `api_key`, `gateway` or `operator`.
+    /// `api_key`, `access_token`, `client`, `gateway` or `operator`.
     kind: &'a str,
     /// Public id of the credential.
     id: &'a str,
     /// The catalog's kind of the credential.
     key_kind: &'a str,
+    /// The OAuth2 client that an access token was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
     /// Public id of the owning organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<&'a str>,
@@ -127,6 +130,7 @@ impl Serialize for PrincipalView {
             kind: &facts.kind,
             id: &facts.id,
             key_kind: &facts.key_kind,
+            client: facts.client.as_deref(),
             organization: facts.organization.as_deref(),
             workspace: facts.workspace.as_deref(),
             environment: self.environment.as_deref(),

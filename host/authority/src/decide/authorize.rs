@@ -44,6 +44,11 @@ impl Authority {
             Ok(caller) => caller,
             Err((refusal, retry_after)) => return self.refuse(subject, refusal, None, retry_after),
         };
+        match self.place(&mut caller, question.resource.workspace.as_deref()).await {
+            Ok(true) => {}
+            Ok(false) => return self.refuse(subject, Refusal::Unauthenticated, None, None),
+            Err(_) => return self.refuse(subject, Refusal::StoreUnavailable, None, Some(1)),
+        }
         subject.identified(&rules, &caller, &question);
 
         // gather: exhausted quotas answer here, before any policy runs

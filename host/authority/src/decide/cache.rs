@@ -5,10 +5,11 @@
 //! after it: fills carry their shard's generation. When announcements were missed, everything of the shard is forgotten at
 //! once: entries carry the shard's epoch.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use access_model::{Credential, Id, Kind, Organization, Shard, Workspace};
+use access_model::{Credential, Id, Kind, Organization, Quota, Shard, Workspace};
 use access_store::Change;
 use cronflow_policy_cases as facts;
 use quick_cache::sync::Cache;
@@ -33,7 +34,15 @@ pub(crate) struct CredentialEntry {
     pub(crate) principal: facts::Principal,
     /// What it is bound to, where it is a gateway's.
     pub(crate) gateway: Option<facts::Gateway>,
-    /// Where its requests are counted, where its kind has a quota.
+    /// The workspace that it acts in; of a token that serves several, the one that a question names.
+    pub(crate) workspace: Option<Id>,
+    /// An access token's client, as it was when this was worked out.
+    pub(crate) client: Option<Arc<CredentialEntry>>,
+    /// The same token in each of the workspaces that it was used in, where it serves several.
+    pub(crate) placed: Mutex<BTreeMap<Id, Arc<CredentialEntry>>>,
+    /// The quota that its requests use up.
+    pub(crate) quota: Option<Quota>,
+    /// Where its requests are counted, where it has a quota.
     pub(crate) meter: Option<Arc<Meter>>,
     /// Its scopes as JSON, which every answer shows.
     pub(crate) scopes_json: Box<RawValue>,

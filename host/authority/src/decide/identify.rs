@@ -4,14 +4,17 @@
 //! Whatever is wrong, the answer is the same.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use access_model::{Class, Credential, Id, IdKind, Kind, OwnerState, PlainSecret, Timestamp};
+use access_model::{
+    AccessToken, AllowList, Class, Client, Credential, Id, IdKind, Kind, OwnerState, PlainSecret, SecretDigest,
+    Timestamp,
+};
 use access_store::Store;
 use cronflow_policy_cases as facts;
 use serde::Serialize;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, lock};
 use crate::decide::cache::{CredentialEntry, Entry, Generation, OrganizationEntry, WorkspaceEntry};
 use crate::decide::refusal::Refusal;
 use crate::decide::throttle::Source;
@@ -25,6 +28,8 @@ pub struct Caller {
     pub(crate) entry: Arc<CredentialEntry>,
     pub(crate) organization: Option<Arc<OrganizationEntry>>,
     pub(crate) workspace: Option<Arc<WorkspaceEntry>>,
+    /// Number of the secret that a client presented.
+    pub(crate) presented: Option<u32>,
 }
 
 /// Why nobody was identified, with seconds to wait where that helps.
@@ -59,8 +64,7 @@ impl Authority {
             _ => self.look_up(&id, source).await?,
         };
         // INVARIANT: nothing about the entry is used before its digest has matched, in constant time.
-        let pepper = self.keyring.pepper(entry.credential.secret().pepper());
-        let matches = pepper.is_some_and(|pepper| pepper.digest(secret).matches(entry.credential.secret()));
+        let matches = entry.credential.secret().is_some_and(|digest| self.is_digest_of(digest, secret));
         if !matches || entry.kind.name != kind.name {
             self.throttle.count(source, self.clock.monotonic());
             return Err(nobody());
@@ -68,7 +72,12 @@ impl Authority {
         if !entry.credential.is_valid_at(now) {
             return Err(nobody());
         }
-        self.with_living_parents(entry).await.map_err(unavailable)?.ok_or_else(nobody)
+        self.with_living_parents(entry, now).await.map_err(unavailable)?.ok_or_else(nobody)
+    }
+
+    /// Whether `digest` is of `secret`, in time that does not depend on where they differ.
+    pub(crate) fn is_digest_of(&self, digest: &SecretDigest, secret: &PlainSecret) -> bool {
+        self.keyring.pepper(digest.pepper()).is_some_and(|pepper| pepper.digest(secret).matches(digest))
     }
 
     /// The same caller as it stands at `now`: nothing, when it identifies nobody any more.
@@ -80,7 +89,12 @@ impl Authority {
             None => self.read_credential(id).await?,
         };
         match entry.filter(|entry| entry.credential.is_valid_at(now)) {
-            Some(entry) => self.with_living_parents(entry).await,
+            Some(entry) => {
+                let Some(mut still) = self.with_living_parents(entry, now).await? else { return Ok(None) };
+                let place = caller.entry.workspace.map(|id| id.to_string());
+                let placed = self.place(&mut still, place.as_deref()).await?;
+                Ok(placed.then_some(still))
+            }
             None => Ok(None),
         }
     }
@@ -90,6 +104,9 @@ impl Authority {
         let (kind, tail) = self.catalog.kind_of_secret(secret.expose())?;
         let id_kind = match kind.class {
             Class::ApiKey => IdKind::Key,
+            Class::AccessToken => IdKind::AccessToken,
+            // A client's secret is exchanged for tokens, and is no credential itself.
+            Class::Client => return None,
             Class::Gateway => IdKind::Gateway,
             Class::Operator => IdKind::Operator,
         };
@@ -97,7 +114,7 @@ impl Authority {
         (id.home().number() < self.store.shards()).then_some((kind, id))
     }
 
-    async fn look_up(&self, id: &Id, source: Source) -> Result<Arc<CredentialEntry>, Unidentified> {
+    pub(crate) async fn look_up(&self, id: &Id, source: Source) -> Result<Arc<CredentialEntry>, Unidentified> {
         if self.cache.is_absent(id) {
             self.numbers.unknown.increment(1);
             self.throttle.count(source, self.clock.monotonic());
@@ -124,17 +141,35 @@ impl Authority {
             return Ok(None);
         };
         let credential: Credential = found.value;
-        let Some(entry) = self.entry_of(credential) else { return Ok(None) };
+        let client = match &credential {
+            Credential::AccessToken(token) => match self.client_of(token).await? {
+                Some(client) => Some(client),
+                None => return Ok(None),
+            },
+            _ => None,
+        };
+        let Some(entry) = self.entry_of(credential, client) else { return Ok(None) };
         let entry = Arc::new(entry);
         self.cache.fill(began, *id, Entry::Credential(Arc::clone(&entry)));
         Ok(Some(entry))
     }
 
-    /// Works out what decisions need of a credential. Nothing when its kind is no longer in the catalog: it identifies
-    /// nobody then.
-    fn entry_of(&self, credential: Credential) -> Option<CredentialEntry> {
+    /// The client of a token, as it is remembered or as it is in the store.
+    async fn client_of(&self, token: &AccessToken) -> Result<Option<Arc<CredentialEntry>>, Error> {
+        match self.cache.credential(&token.client) {
+            Some(client) => Ok(Some(client)),
+            // Boxed: a client has no client, but the compiler can't know.
+            None => Box::pin(self.read_credential(&token.client)).await,
+        }
+    }
+
+    /// Works out what decisions need of a credential; of an access token, what its client still holds. Nothing when its kind is
+    /// no longer in the catalog: it identifies nobody then.
+    fn entry_of(&self, credential: Credential, client: Option<Arc<CredentialEntry>>) -> Option<CredentialEntry> {
         let (class, kind_name) = match &credential {
             Credential::ApiKey(key) => ("api_key", &key.kind),
+            Credential::AccessToken(token) => ("access_token", &token.kind),
+            Credential::Client(client) => ("client", &client.kind),
             Credential::Gateway(gateway) => ("gateway", &gateway.kind),
             Credential::Operator(operator) => ("operator", &operator.kind),
         };
@@ -159,20 +194,42 @@ impl Authority {
             created_at: 0,
             expires_at: None,
         };
-        let (mut gateway, mut meter) = (None, None);
+        let networks = |list: &Option<AllowList>| list.as_ref().map(AllowList::to_strings);
+        let (mut gateway, mut workspace, mut metered) = (None, None, None);
         match &credential {
             Credential::ApiKey(key) => {
+                workspace = Some(key.workspace);
                 principal.organization = Some(key.organization.to_string());
-                principal.workspace = Some(key.workspace.to_string());
                 principal.scopes.clone_from(&key.scopes);
-                principal.ip_allow = key.ip_allow.as_ref().map(access_model::AllowList::to_strings);
+                principal.ip_allow = networks(&key.ip_allow);
                 principal.created_at = key.created_at.as_millis();
                 principal.expires_at = key.expires_at.map(Timestamp::as_millis);
-                let factor = self.catalog.limits.attempts_factor;
-                meter = kind.quota.map(|quota| self.meters.get(key.lineage, quota, factor));
+                metered = Some((key.lineage, kind.quota));
+            }
+            Credential::AccessToken(token) => {
+                let holder = client.as_ref()?;
+                let Credential::Client(record) = &holder.credential else { return None };
+                workspace = only_workspace(token, record)?;
+                principal.organization = Some(token.organization.to_string());
+                principal.client = Some(record.id.to_string());
+                principal.scopes.clone_from(&token.scopes);
+                principal.scopes.retain(|scope| record.terms.scopes.contains(scope));
+                principal.environments = both(&kind.environments, &record.terms.environments);
+                principal.ip_allow = networks(&record.terms.ip_allow);
+                principal.created_at = token.created_at.as_millis();
+                principal.expires_at = Some(token.expires_at.as_millis());
+                metered = Some((record.id, holder.kind.quota));
+            }
+            Credential::Client(record) => {
+                principal.organization = Some(record.organization.to_string());
+                principal.scopes.clone_from(&record.terms.scopes);
+                principal.environments = both(&kind.environments, &record.terms.environments);
+                principal.ip_allow = networks(&record.terms.ip_allow);
+                principal.created_at = record.created_at.as_millis();
+                metered = Some((record.id, kind.quota));
             }
             Credential::Gateway(record) => {
-                principal.ip_allow = record.ip_allow.as_ref().map(access_model::AllowList::to_strings);
+                principal.ip_allow = networks(&record.ip_allow);
                 principal.created_at = record.created_at.as_millis();
                 let fixed = record.environment.clone().map(|only| vec![only]);
                 gateway = Some(facts::Gateway {
@@ -183,6 +240,10 @@ impl Authority {
             }
             Credential::Operator(record) => principal.created_at = record.created_at.as_millis(),
         }
+        principal.workspace = workspace.map(|id| id.to_string());
+        let quota = metered.and_then(|(_, quota)| quota);
+        let factor = self.catalog.limits.attempts_factor;
+        let meter = metered.and_then(|(whose, quota)| Some(self.meters.get(whose, quota?, factor)));
         let scopes_json = serde_json::value::to_raw_value(&principal.scopes).ok()?;
         Some(CredentialEntry {
             size: json_size(&principal),
@@ -190,28 +251,95 @@ impl Authority {
             kind,
             principal,
             gateway,
+            workspace,
+            client,
+            placed: Mutex::default(),
+            quota,
             meter,
             scopes_json,
             uses: Uses::default(),
         })
     }
 
-    /// The caller with its parents, or nothing when one of them is dead.
-    async fn with_living_parents(&self, entry: Arc<CredentialEntry>) -> Result<Option<Caller>, Error> {
-        let Credential::ApiKey(key) = &entry.credential else {
-            return Ok(Some(Caller { entry, organization: None, workspace: None }));
-        };
-        let cached = (self.cache.organization(&key.organization), self.cached_workspace(&key.workspace));
-        let (organization, workspace) = match cached {
-            (Some(organization), Some(workspace)) => (organization, workspace),
-            _ => match self.read_parents(&key.organization, &key.workspace).await? {
-                Some(parents) => parents,
+    /// The caller with its parents, or nothing when one of them is dead at `now`. A token that serves several workspaces has
+    /// none yet: see [`Self::place`].
+    pub(crate) async fn with_living_parents(
+        &self,
+        entry: Arc<CredentialEntry>,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, Error> {
+        let (entry, organization) = match &entry.credential {
+            Credential::Gateway(_) | Credential::Operator(_) => {
+                return Ok(Some(Caller { entry, organization: None, workspace: None, presented: None }));
+            }
+            Credential::ApiKey(key) => (Arc::clone(&entry), key.organization),
+            Credential::Client(client) => (Arc::clone(&entry), client.organization),
+            Credential::AccessToken(token) => match self.with_living_client(&entry, token, now).await? {
+                Some(current) => (current, token.organization),
                 None => return Ok(None),
             },
         };
-        let alive = organization.record.state == OwnerState::Active && workspace.record.state == OwnerState::Active;
-        let caller = Caller { entry, organization: Some(organization), workspace: Some(workspace) };
-        Ok(alive.then_some(caller))
+        let (organization, workspace) = match &entry.workspace {
+            Some(workspace) => {
+                let cached = (self.cache.organization(&organization), self.cached_workspace(workspace));
+                let parents = match cached {
+                    (Some(organization), Some(workspace)) => Some((organization, workspace)),
+                    _ => self.read_parents(&organization, workspace).await?,
+                };
+                let Some((organization, workspace)) = parents else { return Ok(None) };
+                (organization, Some(workspace))
+            }
+            None => match self.organization(&organization).await? {
+                Some(organization) => (organization, None),
+                None => return Ok(None),
+            },
+        };
+        let alive = organization.record.state == OwnerState::Active
+            && workspace.as_ref().is_none_or(|workspace| workspace.record.state == OwnerState::Active);
+        Ok(alive.then_some(Caller { entry, organization: Some(organization), workspace, presented: None }))
+    }
+
+    /// A token as its client makes it now, or nothing when the client or the secret that it was obtained with is dead.
+    async fn with_living_client(
+        &self,
+        entry: &Arc<CredentialEntry>,
+        token: &AccessToken,
+        now: Timestamp,
+    ) -> Result<Option<Arc<CredentialEntry>>, Error> {
+        let began = self.cache.generation(token.id.home());
+        let Some(client) = self.client_of(token).await? else { return Ok(None) };
+        let Credential::Client(record) = &client.credential else { return Ok(None) };
+        if !record.stands_by(token.obtained_with, now) {
+            return Ok(None);
+        }
+        if entry.client.as_ref().is_some_and(|known| Arc::ptr_eq(known, &client)) {
+            return Ok(Some(Arc::clone(entry)));
+        }
+        let Some(current) = self.entry_of(entry.credential.clone(), Some(client)) else { return Ok(None) };
+        let current = Arc::new(current);
+        if let Some(began) = began {
+            self.cache.fill(began, token.id, Entry::Credential(Arc::clone(&current)));
+        }
+        Ok(Some(current))
+    }
+
+    /// Puts a token that serves several workspaces into the one that is `stated`, by id or name, if it serves that. Answers
+    /// whether the caller is somebody still: in a workspace that is dead it is nobody.
+    pub(crate) async fn place(&self, caller: &mut Caller, stated: Option<&str>) -> Result<bool, Error> {
+        let (Some(stated), None, Some(client)) = (stated, caller.entry.workspace, &caller.entry.client) else {
+            return Ok(true);
+        };
+        let Credential::Client(record) = &client.credential else { return Ok(true) };
+        for id in &record.terms.workspaces {
+            let Some(workspace) = self.workspace(id).await? else { continue };
+            if workspace.facts.id == stated || workspace.facts.name == stated {
+                let is_alive = workspace.record.state == OwnerState::Active;
+                caller.entry = placed(&caller.entry, *id);
+                caller.workspace = Some(workspace);
+                return Ok(is_alive);
+            }
+        }
+        Ok(true)
     }
 
     pub(crate) async fn organization(&self, id: &Id) -> Result<Option<Arc<OrganizationEntry>>, Error> {
@@ -273,7 +401,7 @@ impl Authority {
     }
 
     async fn keep_workspace(&self, began: Generation, record: access_model::Workspace) -> Arc<WorkspaceEntry> {
-        let list = |list: &Option<access_model::AllowList>| list.as_ref().map(access_model::AllowList::to_strings);
+        let list = |list: &Option<AllowList>| list.as_ref().map(AllowList::to_strings);
         let facts = facts::Workspace {
             id: record.id.to_string(),
             name: record.name.clone(),
@@ -288,7 +416,49 @@ impl Authority {
     }
 }
 
-pub(super) fn unavailable(error: Error) -> Unidentified {
+/// The same token in one of the workspaces that it serves; worked out once for each.
+fn placed(entry: &Arc<CredentialEntry>, workspace: Id) -> Arc<CredentialEntry> {
+    let mut placed = lock(&entry.placed);
+    Arc::clone(placed.entry(workspace).or_insert_with(|| {
+        let principal = facts::Principal { workspace: Some(workspace.to_string()), ..entry.principal.clone() };
+        Arc::new(CredentialEntry {
+            size: json_size(&principal),
+            credential: entry.credential.clone(),
+            kind: Arc::clone(&entry.kind),
+            principal,
+            gateway: None,
+            workspace: Some(workspace),
+            client: entry.client.clone(),
+            placed: Mutex::default(),
+            quota: entry.quota,
+            meter: entry.meter.clone(),
+            scopes_json: entry.scopes_json.clone(),
+            uses: Uses::default(),
+        })
+    }))
+}
+
+/// The workspace of a token that serves one; `Some(None)` where it serves none or several, nothing where the one that it was
+/// issued for has been taken from its client.
+fn only_workspace(token: &AccessToken, client: &Client) -> Option<Option<Id>> {
+    match (token.workspace, client.terms.workspaces.as_slice()) {
+        (Some(only), all) => all.contains(&only).then_some(Some(only)),
+        (None, [only]) => Some(Some(*only)),
+        (None, _) => Some(None),
+    }
+}
+
+/// Names that are in both lists, where `*` stands for every name.
+fn both(one: &[String], other: &[String]) -> Vec<String> {
+    let is_every = |list: &[String]| list.iter().any(|name| name == "*");
+    match (is_every(one), is_every(other)) {
+        (true, _) => other.to_vec(),
+        (_, true) => one.to_vec(),
+        _ => one.iter().filter(|name| other.contains(name)).cloned().collect(),
+    }
+}
+
+pub(crate) fn unavailable(error: Error) -> Unidentified {
     // A record that can't be read decides nothing either; its cause is in the log.
     tracing::debug!(%error, "identification failed");
     (Refusal::StoreUnavailable, Some(1))

@@ -28,6 +28,11 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Whether nobody was identified, and that is known.
+    pub(crate) const fn is_unauthenticated(&self) -> bool {
+        matches!(self, Self::Unauthenticated)
+    }
+
     pub(crate) fn reason(self) -> Reason {
         let (code, message) = match self {
             Self::Unauthenticated => ("unauthenticated", "the credential identifies nobody".to_owned()),

@@ -29,6 +29,8 @@ pub struct Target {
     pub organization: Option<Id>,
     /// The workspace, where it lies in one.
     pub workspace: Option<Place>,
+    /// What policies are to know of it besides.
+    pub(crate) attributes: Attributes,
 }
 
 /// Which workspace.
@@ -49,12 +51,12 @@ impl From<Id> for Place {
 impl Target {
     /// An organization, or what lies in it and in none of its workspaces.
     pub fn organization(id: Id) -> Self {
-        Self { kind: Some("organization"), id: Some(id.to_string()), organization: Some(id), workspace: None }
+        Self { kind: Some("organization"), id: Some(id.to_string()), organization: Some(id), ..Self::default() }
     }
 
     /// A workspace, or what lies in it.
     pub fn workspace(place: impl Into<Place>) -> Self {
-        Self { kind: Some("workspace"), id: None, organization: None, workspace: Some(place.into()) }
+        Self { kind: Some("workspace"), workspace: Some(place.into()), ..Self::default() }
     }
 
     /// A key of a workspace.
@@ -70,6 +72,11 @@ impl Target {
     /// A gateway's credential.
     pub fn gateway(id: &Id) -> Self {
         Self { kind: Some("gateway"), id: Some(id.to_string()), ..Self::default() }
+    }
+
+    /// A client of an organization.
+    pub fn client(organization: Id, client: &Id) -> Self {
+        Self { kind: Some("client"), id: Some(client.to_string()), ..Self::organization(organization) }
     }
 
     /// The platform itself.
@@ -97,14 +104,18 @@ impl Authority {
     /// [`Error::Denied`].
     pub async fn caller(&self, secret: &PlainSecret, client: Option<IpAddr>) -> Result<Caller, Error> {
         let now = self.clock.now();
-        self.identify(secret, None, client, now).await.map_err(|(refusal, retry_after)| {
-            let subject = Subject::new(&self.policies.current(), None);
-            let limit = self.catalog.limits.failed_identifications;
-            let throttled = matches!(refusal, Refusal::RateLimited(_));
-            let quota =
-                retry_after.filter(|_| throttled).map(|reset_seconds| QuotaView { limit, remaining: 0, reset_seconds });
-            Error::Denied(Box::new(self.refuse(subject, refusal, quota, retry_after)))
-        })
+        let identified = self.identify(secret, None, client, now).await;
+        identified.map_err(|(refusal, retry_after)| self.deny_unidentified(refusal, retry_after))
+    }
+
+    /// The denial of whoever could not be identified.
+    pub(crate) fn deny_unidentified(&self, refusal: Refusal, retry_after: Option<u64>) -> Error {
+        let subject = Subject::new(&self.policies.current(), None);
+        let limit = self.catalog.limits.failed_identifications;
+        let throttled = matches!(refusal, Refusal::RateLimited(_));
+        let quota =
+            retry_after.filter(|_| throttled).map(|reset_seconds| QuotaView { limit, remaining: 0, reset_seconds });
+        Error::Denied(Box::new(self.refuse(subject, refusal, quota, retry_after)))
     }
 
     /// The denial of a request that presents nothing.
@@ -138,6 +149,13 @@ impl Authority {
         if let Some(Err(quota)) = meter.map(|meter| self.meters.attempt(meter, now)) {
             return Err(denied(self.refuse_quota(asking(&rules, caller, action), quota)));
         }
+        let mut caller = caller.clone();
+        if let Some(Place::Named(id)) = target.workspace
+            && !self.place(&mut caller, Some(&id.to_string())).await?
+        {
+            return Err(denied(self.refuse(asking(&rules, &caller, action), Refusal::Unauthenticated, None, None)));
+        }
+        let caller = &caller;
         let own = || caller.workspace.as_ref().map(|workspace| workspace.record.id);
         let id = target.workspace.and_then(|place| if let Place::Named(id) = place { Some(id) } else { own() });
         let workspace = match &id {
@@ -148,7 +166,7 @@ impl Authority {
             kind: target.kind.map(str::to_owned),
             id: target.id,
             workspace: id.map(|id| id.to_string()),
-            attributes: Attributes::new(),
+            attributes: target.attributes,
         };
         let context = Attributes::new();
         let asked =
@@ -249,7 +267,7 @@ impl Authority {
             principal: &caller.entry.principal,
             organization: caller.organization.as_ref().map(|organization| &organization.facts),
             workspace: workspace.map(|workspace| &workspace.facts),
-            gateway: None,
+            gateway: caller.entry.gateway.as_ref(),
             action,
             request: &request,
             resource,
@@ -264,7 +282,7 @@ impl Authority {
     }
 }
 
-fn asking(rules: &Rules, caller: &Caller, action: &Arc<Action>) -> Subject<'static> {
+pub(crate) fn asking(rules: &Rules, caller: &Caller, action: &Arc<Action>) -> Subject<'static> {
     let mut subject = Subject::new(rules, None);
     subject.asked(PrincipalView { entry: Arc::clone(&caller.entry), environment: None }, action);
     subject

@@ -4,7 +4,7 @@
 //! has a platform policy that says so. It has no quota either, and consumes nobody's.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use access_model::catalog::STATED;
 use access_model::text::quotable;
@@ -93,11 +93,15 @@ impl Authority {
             kind: Arc::clone(&asking.kind),
             principal,
             gateway: None,
+            workspace: None,
+            client: None,
+            placed: Mutex::default(),
+            quota: None,
             meter: None,
             scopes_json: serde_json::value::to_raw_value::<[&str]>(&[]).map_err(|_| nobody())?,
             uses: Uses::default(),
         };
-        Ok(Caller { entry: Arc::new(entry), organization, workspace })
+        Ok(Caller { entry: Arc::new(entry), organization, workspace, presented: None })
     }
 
     /// The workspace of `organization` that `named` is the id or the name of.

@@ -20,7 +20,7 @@ impl Authority {
         kind: &Kind,
         replaced: Option<&Id>,
     ) -> Result<Permit, Error> {
-        let issuer = &permit.caller().entry.kind;
+        let issuer = &permit.caller().entry;
         self.require_grant(permit, replaced, attributes(key, kind), quota_of("issuer_quota", issuer.quota)).await
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use access_model::entropy::SeededEntropy;
 use access_model::{
-    Catalog, Class, Clock, Credential, Entropy, Gateway, Id, IdKind, NewKey, Pepper, PlainSecret, Shard, Timestamp,
+    Catalog, Class, Client, ClientTerms, Clock, Credential, Entropy, Gateway, Id, IdKind, NewKey, Pepper, PlainSecret,
+    Shard, Timestamp,
 };
 use access_store::{Commit, CommitError, IndexEntry, Store};
 
@@ -16,6 +17,7 @@ use super::installation::{Installation, LifecycleError};
 use super::root_key::RootKey;
 use crate::idempotency::Attempt;
 use crate::keys::put_new_key;
+use crate::oauth::put_new_client;
 use crate::organizations::Founding;
 use crate::records::{self, CommitExt as _};
 
@@ -34,6 +36,8 @@ pub struct Demo {
     pub gateway_token: PlainSecret,
     /// One key per kind, with every scope of its kind.
     pub keys: BTreeMap<String, PlainSecret>,
+    /// An OAuth2 client of `acme` that serves `main`, with every scope of its kind; none where the catalog has no such kind.
+    pub client: Option<(Id, PlainSecret)>,
 }
 
 /// The demo of this root key; seeded first, when the store is empty.
@@ -56,6 +60,7 @@ pub async fn demo(
         other_workspace: draw(IdKind::Workspace, home, "other workspace")?,
         operator: draw(IdKind::Operator, Shard::PLATFORM, "operator")?,
         gateway: draw(IdKind::Gateway, Shard::PLATFORM, "gateway")?,
+        client: draw(IdKind::Client, home, "client")?,
     };
     match Installation::read(store).await? {
         Some(installation) => installation.check_dev(true)?,
@@ -70,7 +75,12 @@ pub async fn demo(
         let id = draw(IdKind::Key, home, &format!("key {}", kind.name))?;
         keys.insert(kind.name.clone(), PlainSecret::draw(&kind.prefix, &id, &seeds.of(&format!("secret {id}")))?);
     }
+    let client = match catalog.kind_of_class(Class::Client) {
+        Some(_) => Some((plan.client, seeds.secret(catalog, Class::Client, &plan.client)?)),
+        None => None,
+    };
     Ok(Demo {
+        client,
         operator_token: seeds.secret(catalog, Class::Operator, &plan.operator)?,
         gateway_token: seeds.secret(catalog, Class::Gateway, &plan.gateway)?,
         organization: plan.organization,
@@ -86,6 +96,7 @@ struct Plan {
     other_workspace: Id,
     operator: Id,
     gateway: Id,
+    client: Id,
 }
 
 struct Seeds {
@@ -169,7 +180,19 @@ async fn seed_customer(
         put_new_key(&mut commit, &key, &kind.prefix, system(), None, now, entropy)?;
         unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))?;
     }
-    Ok(())
+    let Some(kind) = catalog.kind_of_class(Class::Client) else { return Ok(()) };
+    let secret = seeds.secret(catalog, Class::Client, &plan.client)?;
+    let terms = ClientTerms {
+        name: "demo client".into(),
+        scopes: kind.scopes.clone(),
+        workspaces: vec![plan.workspace],
+        environments: vec!["*".into()],
+        ip_allow: None,
+    };
+    let client = Client::register(plan.client, plan.organization, terms, pepper.digest(&secret), kind, now);
+    let mut commit = Commit::new(home);
+    put_new_client(&mut commit, &client.map_err(crate::Error::from)?, system(), None, now, entropy)?;
+    unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))
 }
 
 fn put_gateway(

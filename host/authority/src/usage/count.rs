@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use access_model::{ApiKey, Credential, Id, Shard, Timestamp};
+use access_model::{Credential, Id, Shard, Timestamp};
 use access_store::{Commit, Count, Put, Survives};
 
 use super::show::day_of;
@@ -37,12 +37,14 @@ pub(crate) struct Uses {
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     waiting: Mutex<Vec<Arc<CredentialEntry>>>,
+    // When clients' secrets were last used, by client and number.
+    secrets: Mutex<BTreeMap<(Id, u32), Timestamp>>,
 }
 
 impl Usage {
     /// Counts a request that identified `entry`, by the status of its answer.
     pub(crate) fn count(&self, entry: &Arc<CredentialEntry>, status: u16) {
-        if !matches!(entry.credential, Credential::ApiKey(_)) {
+        if counted_as(entry).is_none() {
             return;
         }
         let uses = &entry.uses;
@@ -56,6 +58,14 @@ impl Usage {
         counter.fetch_add(1, Ordering::Relaxed);
         if !uses.is_waiting.load(Ordering::Relaxed) && !uses.is_waiting.swap(true, Ordering::AcqRel) {
             self.wait(Arc::clone(entry));
+        }
+    }
+
+    /// Notes that a client was authenticated by its secret `number`.
+    pub(crate) fn used_secret(&self, client: &Id, number: u32, now: Timestamp) {
+        let mut secrets = lock(&self.secrets);
+        if secrets.len() < MOST {
+            secrets.insert((*client, number), now);
         }
     }
 
@@ -100,6 +110,28 @@ impl Authority {
                 self.tell_usage_of(shard, some).await;
             }
         }
+        let secrets: Vec<_> = std::mem::take(&mut *lock(&self.usage.secrets)).into_iter().collect();
+        // Sorted by client, so those of a shard stand together.
+        for of_shard in secrets.chunk_by(|((one, _), _), ((other, _), _)| one.home() == other.home()) {
+            for some in of_shard.chunks(AT_ONCE) {
+                self.tell_secrets_used(some).await;
+            }
+        }
+    }
+
+    async fn tell_secrets_used(&self, used: &[((Id, u32), Timestamp)]) {
+        let Some(((first, _), _)) = used.first() else { return };
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(first.home()) };
+        for ((client, number), at) in used {
+            put_last_used(&mut commit, records::secret_last_used(client, *number), *at);
+        }
+        if let Err(error) = self.store.unmetered().commit(commit).await {
+            tracing::debug!(%error, "the use of clients' secrets waits to be told of");
+            let mut waiting = lock(&self.usage.secrets);
+            for (secret, at) in used {
+                waiting.entry(*secret).or_insert(*at);
+            }
+        }
     }
 
     async fn tell_usage_of(&self, shard: Shard, entries: &[Arc<CredentialEntry>]) {
@@ -107,12 +139,12 @@ impl Authority {
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
         let mut taken = Vec::with_capacity(entries.len());
         for entry in entries {
-            let Credential::ApiKey(key) = &entry.credential else { continue };
+            let Some((workspace, id)) = counted_as(entry) else { continue };
             let counted = entry.uses.take();
-            put(&mut commit, key, &counted, now);
+            put(&mut commit, &workspace, &id, &counted, now);
             let told = Timestamp::from_millis(entry.uses.told.load(Ordering::Relaxed));
             if told.plus(LAST_USED_EVERY) <= now {
-                put_last_used(&mut commit, &key.id, now);
+                put_last_used(&mut commit, records::last_used(&id), now);
             }
             taken.push((entry, counted));
         }
@@ -141,12 +173,21 @@ impl Authority {
     }
 }
 
-fn put(commit: &mut Commit, key: &ApiKey, counted: &[(&'static str, u32)], now: Timestamp) {
-    let group = records::usage(&key.workspace, &day_of(now));
+/// Whose use it is, and in which workspace: a key's, or a client's with whichever of its tokens.
+fn counted_as(entry: &CredentialEntry) -> Option<(Id, Id)> {
+    match &entry.credential {
+        Credential::ApiKey(key) => Some((key.workspace, key.id)),
+        Credential::AccessToken(token) => Some((entry.workspace?, token.client)),
+        Credential::Client(_) | Credential::Gateway(_) | Credential::Operator(_) => None,
+    }
+}
+
+fn put(commit: &mut Commit, workspace: &Id, id: &Id, counted: &[(&'static str, u32)], now: Timestamp) {
+    let group = records::usage(workspace, &day_of(now));
     for (what, amount) in counted.iter().filter(|(_, amount)| *amount > 0) {
         commit.counters.push(Count {
             group: group.clone(),
-            name: format!("{}/{what}", key.id),
+            name: format!("{id}/{what}"),
             amount: i64::from(*amount),
             forget_after: Some(now.plus(KEPT)),
         });
@@ -154,7 +195,7 @@ fn put(commit: &mut Commit, key: &ApiKey, counted: &[(&'static str, u32)], now: 
 }
 
 /// Whoever tells last is right: hosts differ by no more than they wait.
-fn put_last_used(commit: &mut Commit, key: &Id, now: Timestamp) {
+fn put_last_used(commit: &mut Commit, key: String, now: Timestamp) {
     let value = now.as_millis().to_string();
-    commit.puts.push(Put { forget_after: Some(now.plus(KEPT)), ..Put::new(records::last_used(key), value.into()) });
+    commit.puts.push(Put { forget_after: Some(now.plus(KEPT)), ..Put::new(key, value.into()) });
 }

@@ -23,6 +23,14 @@ struct DemoReady<'a> {
     operator_token: &'a str,
     gateway_token: &'a str,
     keys: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<ClientReady<'a>>,
+}
+
+#[derive(Serialize)]
+struct ClientReady<'a> {
+    client_id: String,
+    client_secret: &'a str,
 }
 
 impl<'a> Ready<'a> {
@@ -33,6 +41,10 @@ impl<'a> Ready<'a> {
             operator_token: demo.operator_token.expose(),
             gateway_token: demo.gateway_token.expose(),
             keys: demo.keys.iter().map(|(kind, secret)| (kind.as_str(), secret.expose())).collect(),
+            client: demo
+                .client
+                .as_ref()
+                .map(|(id, secret)| ClientReady { client_id: id.to_string(), client_secret: secret.expose() }),
         });
         Self { base_url, metrics_url, demo }
     }

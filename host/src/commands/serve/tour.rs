@@ -10,6 +10,7 @@ const TEXT: &str = include_str!("tour.txt");
 pub(super) fn tour(base_url: &str, metrics_url: &str, demo: &Demo) -> anyhow::Result<String> {
     let binary = std::env::current_exe()?;
     let key = |kind: &str| demo.keys.get(kind).map(|secret| secret.expose()).with_context(|| format!("no {kind} key"));
+    let client = &demo.client;
     let mut text = TEXT.to_owned();
     for (name, value) in [
         ("{base_url}", base_url),
@@ -21,6 +22,8 @@ pub(super) fn tour(base_url: &str, metrics_url: &str, demo: &Demo) -> anyhow::Re
         ("{production}", key("production").unwrap_or_default()),
         ("{staging}", key("staging").unwrap_or_default()),
         ("{read_only}", key("read_only").unwrap_or_default()),
+        ("{client_id}", &client.as_ref().map_or_else(String::new, |(id, _)| id.to_string())),
+        ("{client_secret}", client.as_ref().map_or("", |(_, secret)| secret.expose())),
     ] {
         text = text.replace(name, value);
     }

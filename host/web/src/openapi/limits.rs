@@ -69,6 +69,16 @@ fn said(mark: &str, catalog: &Catalog) -> Value {
             "items": { "pattern": format!("^\\*$|{}", Id::pattern(&[IdKind::Organization])) },
             "examples": [["*"]],
         }),
+        "client_environments" => json!({
+            "maxItems": limits.client_environments,
+            "items": { "pattern": format!("^\\*$|{NAME_PATTERN}") },
+            "examples": [["*"]],
+        }),
+        "client_workspaces" => json!({
+            "maxItems": limits.client_workspaces,
+            "items": { "pattern": Id::pattern(&[IdKind::Workspace]) },
+            "examples": [[]],
+        }),
         "key_kinds" => json!({ "enum": kinds().map(|kind| &kind.name).collect::<Vec<_>>() }),
         "metadata" => json!({
             "maxProperties": limits.metadata,

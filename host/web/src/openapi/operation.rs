@@ -4,7 +4,16 @@ use access_model::Catalog;
 use serde_json::{Map, Value, json};
 
 use super::{Schemas, parameters, problems};
+use crate::endpoints::oauth::ErrorBody;
 use crate::routes::{Answers, Endpoint, Group};
+
+/// What OAuth2's endpoints answer besides.
+const OAUTH_ERRORS: [(u16, &str); 4] = [
+    (400, "The request, or what it asks for, can't be; `error` says why."),
+    (401, "`invalid_client`: the client could not be authenticated."),
+    (429, "Too many requests, tokens or wrong secrets."),
+    (503, "Nothing can be decided now."),
+];
 
 /// The operation.
 pub(super) fn of(endpoint: &Endpoint, group: &Group, catalog: &Catalog, schemas: &mut Schemas) -> Value {
@@ -21,7 +30,7 @@ pub(super) fn of(endpoint: &Endpoint, group: &Group, catalog: &Catalog, schemas:
         say("parameters", Value::Array(parameters));
     }
     if let Some(body) = &endpoint.body {
-        let mut content = json!({ "application/json": { "schema": (body.shape)(&mut schemas.read) } });
+        let mut content = json!({ body.media: { "schema": (body.shape)(&mut schemas.read) } });
         if let (Some(form), Some(content)) = (body.form, content.as_object_mut()) {
             content.insert("multipart/form-data".into(), json!({ "schema": form(&mut schemas.read) }));
         }
@@ -45,6 +54,12 @@ fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     for status in problems::of(endpoint) {
         responses.insert(status.to_string(), problems::reference(status));
+    }
+    if endpoint.oauth {
+        for (status, description) in OAUTH_ERRORS {
+            let content = json!({ "application/json": { "schema": schemas.written.subschema_for::<ErrorBody>() } });
+            responses.insert(status.to_string(), json!({ "description": description, "content": content }));
+        }
     }
     for (status, answers) in &endpoint.answers {
         let mut response = json!({ "description": described(*status) });

@@ -44,7 +44,7 @@ pub(super) fn of(endpoint: &Endpoint) -> BTreeSet<u16> {
     add(endpoint.action.is_some() && endpoint.writes, &[409]);
     add(endpoint.segments().next().is_some(), &[404]);
     add(endpoint.query.is_some(), &[400]);
-    add(endpoint.body.is_some(), &[400, 408, 413, 415]);
+    add(endpoint.body.is_some() && !endpoint.oauth, &[400, 408, 413, 415]);
     add(endpoint.idempotent, &[400, 409, 422]);
     add(endpoint.takes_if_match(), &[400, 412]);
     statuses

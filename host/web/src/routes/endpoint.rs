@@ -41,6 +41,8 @@ pub(crate) struct Endpoint {
     pub(crate) answers: Vec<(u16, Answers)>,
     /// Problems that can't be derived.
     pub(crate) also: Vec<u16>,
+    /// Whether its errors are OAuth2's (RFC 6749 §5.2).
+    pub(crate) oauth: bool,
     /// Whether it changes something.
     pub(crate) writes: bool,
     /// Whether it takes an `Idempotency-Key`.
@@ -55,10 +57,18 @@ pub(crate) struct Endpoint {
 pub(crate) struct Takes {
     /// Its shape.
     pub(crate) shape: Shape,
+    /// How it is written.
+    pub(crate) media: &'static str,
     /// Its shape as a form, where it may be one.
     pub(crate) form: Option<Shape>,
     /// Whether it must be there.
     pub(crate) required: bool,
+}
+
+impl Takes {
+    fn json<T: JsonSchema>(required: bool) -> Self {
+        Self { shape: SchemaGenerator::subschema_for::<T>, media: "application/json", form: None, required }
+    }
 }
 
 /// What an answer holds.
@@ -112,6 +122,7 @@ impl Endpoint {
             body: None,
             answers: Vec::new(),
             also: Vec::new(),
+            oauth: false,
             writes: true,
             idempotent: false,
             versioned: false,
@@ -193,18 +204,24 @@ impl Endpoint {
 
     /// Takes a `T` as JSON.
     pub(crate) fn takes<T: JsonSchema>(self) -> Self {
-        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, form: None, required: true }), ..self }
+        Self { body: Some(Takes::json::<T>(true)), ..self }
     }
 
     /// Takes a `T` as JSON, or nothing.
     pub(crate) fn may_take<T: JsonSchema>(self) -> Self {
-        Self { body: Some(Takes { shape: SchemaGenerator::subschema_for::<T>, form: None, required: false }), ..self }
+        Self { body: Some(Takes::json::<T>(false)), ..self }
     }
 
     /// Takes a `T` as a form as well.
     pub(crate) fn or_form<T: JsonSchema>(self) -> Self {
         let body = self.body.map(|body| Takes { form: Some(SchemaGenerator::subschema_for::<T>), ..body });
         Self { body, ..self }
+    }
+
+    /// Takes a `T` as OAuth2 writes it, and answers errors as OAuth2 does.
+    pub(crate) fn oauth<T: JsonSchema>(self) -> Self {
+        let takes = Takes { media: "application/x-www-form-urlencoded", ..Takes::json::<T>(true) };
+        Self { body: Some(takes), oauth: true, ..self }
     }
 
     /// Answers a `T` as JSON.

@@ -12,7 +12,7 @@ use access_model::clock::ManualClock;
 use access_model::entropy::SeededEntropy;
 use access_model::{Catalog, Clock, Entropy, Timestamp};
 use access_store::{Memory, Metered};
-use access_web::{App, router};
+use access_web::{App, PublicUrl, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -45,7 +45,8 @@ impl Bench {
         let policies = Policies::load(None, &catalog, sandbox()).unwrap();
         let world = World { store, clock, entropy };
         let authority = Arc::new(Authority::new(world, catalog, keyring, policies, true).unwrap());
-        Self { router: router(Arc::new(App::new(authority, Vec::new()))), demo }
+        let public_url = PublicUrl::parse("https://access.example.com").unwrap();
+        Self { router: router(Arc::new(App::new(authority, Vec::new(), public_url))), demo }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, bearer: Option<&str>, body: &str) -> Told {

@@ -37,7 +37,6 @@ fn example() -> Value {
 
 impl Metadata {
     fn at(url: &str) -> Self {
-        let url = url.trim_end_matches('/');
         Self {
             policy_decision_point: url.to_owned(),
             access_evaluation_endpoint: format!("{url}/access/v1/evaluation"),
@@ -47,5 +46,5 @@ impl Metadata {
 }
 
 pub(crate) async fn show(State(app): State<Arc<App>>, id: RequestId) -> Response {
-    id.on(json(StatusCode::OK, &Metadata::at(app.public_url())))
+    id.on(json(StatusCode::OK, &Metadata::at(&app.public_url.to_string())))
 }

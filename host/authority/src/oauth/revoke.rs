@@ -1,0 +1,81 @@
+//! End a token (RFC 7009). When this returns, it identifies nobody on this host, and has survived power loss as ended.
+
+use std::net::IpAddr;
+
+use access_model::audit::AuditRecord;
+use access_model::{AccessToken, Credential, Id, IdKind, PlainSecret};
+use access_store::{Commit, CommitError, Put, Store};
+use serde_json::json;
+
+use super::actions;
+use super::introspect::{is_not_yours, target};
+use crate::audit::append;
+use crate::authority::Authority;
+use crate::decide::{Caller, Permit};
+use crate::error::Error;
+use crate::records::{self, TRIES, Versioned};
+
+impl Authority {
+    /// Ends the token that `secret` is. What is no living token is ended already. Answers whether it was the asker's to end.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] where the asker may end none at all, or nothing could be decided.
+    pub async fn revoke_token(
+        &self,
+        asker: &Caller,
+        secret: &PlainSecret,
+        from: Option<IpAddr>,
+    ) -> Result<bool, Error> {
+        let token = self.living_token(asker, secret, from).await?;
+        let permit = match self.require(asker, actions::REVOKE_TOKEN, target(token.as_ref()), from).await {
+            Ok(permit) => permit,
+            Err(error) if is_not_yours(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match token {
+            Some(token) => self.end_token(&permit, &token.id).await.map(|()| true),
+            None => Ok(true),
+        }
+    }
+
+    async fn end_token(&self, permit: &Permit, id: &Id) -> Result<(), Error> {
+        let (home, key) = (id.home(), records::credential(id));
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let found = records::read::<Credential>(self.store.as_ref(), home, key.clone()).await?;
+            // Swept, or ended by another: done.
+            let Some(Versioned { value: Credential::AccessToken(token), check }) = found else { return Ok(()) };
+            if token.revoked_at.is_some() {
+                return Ok(());
+            }
+            let mut commit = Commit::new(home);
+            commit.checks.push(check);
+            let (organization, workspace, client) = (token.organization, token.workspace, token.client);
+            let forget_after = Some(token.expires_at);
+            let ended = Credential::AccessToken(AccessToken { revoked_at: Some(now), ..token });
+            let record = serde_json::to_vec(&ended).map_err(Error::internal)?;
+            commit.puts.push(Put { forget_after, ..Put::new(key.clone(), record.into()) });
+            append(
+                &mut commit,
+                &AuditRecord {
+                    id: Id::draw(IdKind::Audit, home, self.entropy.as_ref())?,
+                    at: now,
+                    organization: Some(organization),
+                    workspace,
+                    actor: permit.actor(),
+                    action: permit.action().to_owned(),
+                    target: id.to_string(),
+                    decision_id: Some(permit.decision_id().to_string()),
+                    before: Some(json!({ "client": client, "state": "active" })),
+                    after: Some(json!({ "client": client, "state": "revoked" })),
+                },
+            )?;
+            match self.store.commit(commit).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+}
