@@ -138,7 +138,7 @@ fn what_would_not_work_is_told_before_it_is_served() {
     let policies = at("policies");
     Ran::of(product().args(["policy", "export"]).arg(&policies)).check(0, &[]);
     let stated = format!("policies = {policies:?}");
-    check(&stated, "ok", &["policies", "scopes, workspace; every case passes"]);
+    check(&stated, "ok", &["policies", "scopes, tokens, workspace; every case passes"]);
     let (module, cases) = (policies.join("scopes/policy.cel"), policies.join("scopes/cases.toml"));
     let passing = fs::read_to_string(&cases).unwrap();
     fs::write(&cases, passing.replacen("effect = \"permit\"", "effect = \"no_match\"", 1)).unwrap();

@@ -28,7 +28,11 @@ fn every_command_of_the_tour_works_when_pasted() {
 
     let decisions: Vec<Value> =
         ran.stdout.lines().filter(|line| line.starts_with(r#"{"decision""#)).map(parse).collect();
-    let [created, read_only, nowhere, outside] = decisions.as_slice() else { panic!("four decisions: {ran:?}") };
+    let [created, read_only, nowhere, outside, token, ended] = decisions.as_slice() else {
+        panic!("six decisions: {ran:?}")
+    };
+    assert_eq!((&token["decision"], &token["principal"]["kind"]), (&"allow".into(), &"access_token".into()), "{token}");
+    assert_eq!(ended["status"], 401, "{ended}");
     assert_eq!((&created["decision"], &created["status"]), (&"allow".into(), &200.into()), "{created}");
     let codes = |answer: &Value| {
         assert_eq!((&answer["decision"], &answer["status"]), (&"deny".into(), &403.into()), "{answer}");
@@ -62,6 +66,9 @@ fn every_command_of_the_tour_works_when_pasted() {
         "ip_not_allowed",
         r#""ip_allow":null"#,
         r#""action":"network.update""#,
+        "access_token",
+        r#""active":true"#,
+        "unauthenticated",
         "written to",
     ];
     let rest = steps.iter().fold(ran.stdout.as_str(), |rest, step| {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::host::Host;
-use crate::http::Response;
+use crate::http::{Request, Response};
 
 /// Characters of an id's body, which a secret carries right after its prefix.
 const ID_BODY: usize = 18;
@@ -113,6 +113,21 @@ impl Host {
     /// The path of a key, and what follows it.
     pub fn key(&self, key: &Key, then: &str) -> String {
         self.workspace(&format!("/keys/{}{then}", key.id))
+    }
+
+    /// Obtains a token with these scopes, as the demo's client.
+    #[track_caller]
+    pub fn token(&self, scopes: &[&str]) -> String {
+        let client = &self.identity().client;
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
+            client.client_id,
+            client.client_secret,
+            scopes.join("+"),
+        );
+        let request = Request::new("POST", "/oauth/token").body("application/x-www-form-urlencoded", form);
+        let answer = self.client(None).send(&request).check_json(200);
+        answer["access_token"].as_str().expect("a token").to_owned()
     }
 
     /// Creates an organization; its public id.

@@ -118,11 +118,6 @@ impl Problem {
         &self.0.code
     }
 
-    /// What went wrong, for people.
-    pub(crate) fn detail(&self) -> &str {
-        &self.0.detail
-    }
-
     fn refused(mut self, refused: UploadRefused) -> Self {
         (self.0.findings, self.0.cases) = (refused.findings, refused.cases);
         self

@@ -29,7 +29,7 @@ impl Presenter {
     }
 }
 
-/// A key of each kind with all of its scopes; a production and a staging key with each scope alone, and with none.
+/// A key of each kind with all of its scopes; a production and a staging key with each scope alone, and with none; tokens.
 pub(super) fn presenters(host: &Host) -> Vec<Presenter> {
     let mut presenters = Vec::new();
     for kind in KINDS {
@@ -44,7 +44,22 @@ pub(super) fn presenters(host: &Host) -> Vec<Presenter> {
             presenters.push(Presenter { name: format!("{kind} {scopes:?}"), secret, environment, kind, scopes });
         }
     }
+    presenters.extend(tokens(host));
     presenters
+}
+
+/// A token with all scopes of its kind, and one with each scope alone. They may do what a production key may.
+fn tokens(host: &Host) -> Vec<Presenter> {
+    let all = strings(&catalog()["kinds"]["access_token"]["scopes"]);
+    let alone = all.iter().map(|scope| BTreeSet::from([scope.clone()]));
+    let of = |scopes: BTreeSet<String>| Presenter {
+        name: format!("token {scopes:?}"),
+        secret: host.token(&scopes.iter().map(String::as_str).collect::<Vec<_>>()),
+        environment: "production",
+        kind: "production",
+        scopes,
+    };
+    std::iter::once(all.clone()).chain(alone).map(of).collect()
 }
 
 /// Requests that no door may let through, whoever presents whatever of the kind `read_only`; with the statuses that may say so.

@@ -10,7 +10,7 @@ use super::property::Properties;
 
 /// One evaluation. `subject`, `action` and `resource` are required.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Evaluation", example = example(), extend("required" = ["subject", "action", "resource"]))]
+#[schemars(rename = "Evaluation", example = example(), extend("required" = ["subject", "action", "resource"], "additionalProperties" = true))]
 pub(crate) struct Entities {
     /// Who acts.
     #[serde(default)]
@@ -37,7 +37,7 @@ fn example() -> Value {
 
 /// A subject or a resource. `type` and `id` are required, unless a default of a batch states them.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Entity")]
+#[schemars(rename = "Entity", extend("additionalProperties" = true))]
 pub(crate) struct Entity {
     /// Its type.
     #[serde(default, rename = "type")]
@@ -52,7 +52,7 @@ pub(crate) struct Entity {
 
 /// An action. `name` is required, unless a default of a batch states it.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
-#[schemars(rename = "EvaluatedAction")]
+#[schemars(rename = "EvaluatedAction", extend("additionalProperties" = true))]
 pub(crate) struct Action {
     /// The catalog's name of it.
     #[serde(default)]

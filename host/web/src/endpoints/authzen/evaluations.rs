@@ -27,7 +27,7 @@ use crate::request_id::RequestId;
 
 /// Several evaluations. What stands beside `evaluations` is the default of each; without any, it is the one evaluation.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "Evaluations", example = example())]
+#[schemars(rename = "Evaluations", example = example(), extend("additionalProperties" = true))]
 pub(crate) struct EvaluationsBody {
     /// Who acts.
     #[serde(default)]
@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Element {
 
 /// How evaluations are to be decided.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "EvaluationsOptions")]
+#[schemars(rename = "EvaluationsOptions", extend("additionalProperties" = true))]
 struct Options {
     /// When to stop.
     #[serde(default)]

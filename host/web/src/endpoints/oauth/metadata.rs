@@ -23,19 +23,19 @@ pub(crate) struct Metadata {
     /// Where tokens are obtained.
     token_endpoint: String,
     /// How clients authenticate there.
-    token_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Where tokens are asked about.
     introspection_endpoint: String,
     /// How clients authenticate there.
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Where tokens are ended.
     revocation_endpoint: String,
     /// How clients authenticate there.
-    revocation_endpoint_auth_methods_supported: [&'static str; 2],
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// The one grant.
-    grant_types_supported: [&'static str; 1],
+    grant_types_supported: Vec<&'static str>,
     /// None: there is no authorization endpoint.
-    response_types_supported: [&'static str; 0],
+    response_types_supported: Vec<&'static str>,
     /// What clients may hold.
     scopes_supported: Vec<String>,
     /// For people.
@@ -48,13 +48,13 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Response {
     let metadata = Metadata {
         issuer: url.to_string(),
         token_endpoint: url.at("/oauth/token"),
-        token_endpoint_auth_methods_supported: METHODS,
+        token_endpoint_auth_methods_supported: METHODS.to_vec(),
         introspection_endpoint: url.at("/oauth/introspect"),
-        introspection_endpoint_auth_methods_supported: METHODS,
+        introspection_endpoint_auth_methods_supported: METHODS.to_vec(),
         revocation_endpoint: url.at("/oauth/revoke"),
-        revocation_endpoint_auth_methods_supported: METHODS,
-        grant_types_supported: ["client_credentials"],
-        response_types_supported: [],
+        revocation_endpoint_auth_methods_supported: METHODS.to_vec(),
+        grant_types_supported: vec!["client_credentials"],
+        response_types_supported: Vec::new(),
         scopes_supported: kind.map(|kind| kind.scopes.clone()).unwrap_or_default(),
         service_documentation: url.at("/docs"),
     };
