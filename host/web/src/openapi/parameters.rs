@@ -51,6 +51,7 @@ fn in_path(segment: &str) -> Value {
         "organization" => Some(IdKind::Organization),
         "workspace" => Some(IdKind::Workspace),
         "key" => Some(IdKind::Key),
+        "client" => Some(IdKind::Client),
         "gateway" => Some(IdKind::Gateway),
         _ => None,
     };
