@@ -2,6 +2,7 @@
 
 mod clients;
 mod ends;
+mod libraries;
 mod spoiled;
 
 use harness::{Host, Key, Question, Request, Response};

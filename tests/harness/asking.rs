@@ -132,7 +132,11 @@ impl Count {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "whether this is `tests/run` is asked of the tester's environment")]
 pub fn is_left_to_tests_run(program: &str) -> bool {
-    let is_here = if program == WASM_TARGET { has_wasm_target() } else { is_a_program(program) };
+    let is_here = match program {
+        WASM_TARGET => has_wasm_target(),
+        file if file.contains('/') => Path::new(file).exists(),
+        name => is_a_program(name),
+    };
     assert!(is_here || std::env::var_os(TESTS_RUN).is_none(), "{program} is missing, and {TESTS_RUN} is set");
     if !is_here {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -140,6 +144,11 @@ pub fn is_left_to_tests_run(program: &str) -> bool {
         io::Write::write_all(&mut io::stderr(), told.as_bytes()).expect("it can be said");
     }
     !is_here
+}
+
+/// Where `tests/run --install` puts libraries of other languages.
+pub fn tools() -> std::path::PathBuf {
+    crate::process::workspace_root().join("target/tools")
 }
 
 /// What Rust compiles policies for, as [`is_left_to_tests_run`] is asked for it.

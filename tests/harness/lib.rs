@@ -43,7 +43,7 @@ pub mod setup;
 pub mod together;
 
 pub use api::{Api, Received};
-pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, wait_until};
+pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_until};
 pub use cli::{Ran, run_init};
 pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use gateway::{Gateway, Make};

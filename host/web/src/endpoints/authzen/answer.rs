@@ -16,11 +16,29 @@ const STEP_UP: &str = "step_up_required";
 
 /// A decision.
 #[derive(Serialize, JsonSchema)]
+#[schemars(example = example())]
 pub(crate) struct Evaluated {
     /// Whether it is allowed.
     pub(super) decision: bool,
     /// Why, and what goes with it.
     context: Context,
+}
+
+fn example() -> serde_json::Value {
+    serde_json::json!({
+        "decision": false,
+        "context": {
+            "decision_id": "dec_5fXq2a1",
+            "status": 403,
+            "policy_revision": 0,
+            "set_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "reasons": [{
+                "code": "missing_scope",
+                "policy": "scopes",
+                "message": "`jobs.create` needs the scope jobs:write",
+            }],
+        },
+    })
 }
 
 #[derive(Serialize, JsonSchema)]
