@@ -1,7 +1,7 @@
 //! How much of the machine a workspace's policies may take on a host, whatever they are and however often they are asked.
 //! Times taken are processor time of the thread: on a busy machine, waiting for a turn is nobody's debt.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ const SAVED: Duration = Duration::from_millis(500);
 const TURNS: u32 = 16;
 /// What the last decision counts in the mean: one in so many.
 const WEIGHT: u64 = 8;
+/// What the last decision counts at most. That one took long may be the machine's doing, which took the processor away or had
+/// the module's pages to fetch; it takes a few of them to leave where requests are served.
+const COUNTED: Duration = Duration::from_micros(800);
 
 /// What a workspace's policies take, and may still take.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(crate) struct Pace {
     // Nanoseconds. Two that write at once lose one of the two, which is no matter.
     mean: AtomicU64,
     left: Mutex<Left>,
+    // Whether there may be a debt, so that those without one need not look.
+    owes: AtomicBool,
     turns: Arc<Semaphore>,
 }
 
@@ -53,23 +58,22 @@ pub(crate) enum Way {
 impl Default for Pace {
     fn default() -> Self {
         let left = Left { nanos: nanos(SAVED), at: Duration::ZERO };
-        Self { mean: AtomicU64::new(0), left: Mutex::new(left), turns: Arc::new(Semaphore::new(TURNS as usize)) }
+        let turns = Arc::new(Semaphore::new(TURNS as usize));
+        Self { mean: AtomicU64::new(0), left: Mutex::new(left), owes: AtomicBool::new(false), turns }
     }
 }
 
 impl Pace {
     /// Where the next decision is to be made, at an instant of monotonic time.
     pub(crate) fn way(&self, now: Duration) -> Way {
-        let mean = Duration::from_nanos(self.mean.load(Ordering::Relaxed));
-        if mean <= FREE {
-            Way::Here
-        } else if lock(&self.left).at(now) <= 0 {
-            Way::Overloaded
-        } else if mean <= HERE {
-            Way::Here
-        } else {
-            Way::Lane
+        if self.owes.load(Ordering::Relaxed) {
+            let mut left = lock(&self.left);
+            if left.at(now) <= 0 {
+                return Way::Overloaded;
+            }
+            self.owes.store(false, Ordering::Relaxed);
         }
+        if Duration::from_nanos(self.mean.load(Ordering::Relaxed)) <= HERE { Way::Here } else { Way::Lane }
     }
 
     /// Takes a turn in the slow lane: any of them, or all at once. `None`: they are taken.
@@ -80,13 +84,16 @@ impl Pace {
 
     /// Notes the processor time that a decision took which ended at `now`, an instant of monotonic time.
     pub(crate) fn took(&self, time: Duration, now: Duration) {
-        let taken = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / WEIGHT);
+        let counted = u64::try_from(time.min(COUNTED).as_nanos()).unwrap_or_default();
         let mean = self.mean.load(Ordering::Relaxed);
-        self.mean.store(mean - mean / WEIGHT + taken / WEIGHT, Ordering::Relaxed);
+        self.mean.store(mean - mean / WEIGHT + counted / WEIGHT, Ordering::Relaxed);
         if time > FREE {
             let mut left = lock(&self.left);
             left.at(now);
             left.nanos = left.nanos.saturating_sub(nanos(time.saturating_sub(FREE)));
+            if left.nanos <= 0 {
+                self.owes.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -146,16 +153,29 @@ mod tests {
     #[test]
     fn what_was_slow_and_is_quick_comes_back() {
         let pace = Pace::default();
-        pace.took(at(20), at(1_000));
+        (0..8).for_each(|_| pace.took(at(20), at(1_000)));
         assert_eq!(pace.way(at(1_000)), Way::Lane);
         (0..40).for_each(|_| pace.took(Duration::from_micros(5), at(1_001)));
         assert_eq!(pace.way(at(1_001)), Way::Here);
     }
 
     #[test]
+    fn one_that_takes_long_now_and_then_stays_and_is_charged() {
+        let pace = Pace::default();
+        let mut now = at(1_000);
+        for decision in 0..=120 {
+            assert_eq!(pace.way(now), Way::Here, "decision {decision}");
+            let time = if decision % 20 == 0 { at(80) } else { Duration::from_micros(20) };
+            pace.took(time, now);
+            now += Duration::from_micros(50);
+        }
+        assert_eq!(pace.way(now), Way::Overloaded, "seven of them, of 80 ms each");
+    }
+
+    #[test]
     fn a_debt_is_paid_before_the_next() {
         let pace = Pace::default();
-        pace.took(at(2_000), at(1_000));
+        (0..4).for_each(|_| pace.took(at(500), at(1_000)));
         assert_eq!((pace.way(at(1_001)), pace.way(at(6_900))), (Way::Overloaded, Way::Overloaded));
         assert_eq!(pace.way(at(7_100)), Way::Lane);
     }
