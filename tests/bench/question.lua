@@ -1,12 +1,12 @@
--- Asks one question over and over. The bearer and the body come from the environment, so that no secret is on a command line.
+-- Asks one question over and over. Who asks and the body come from the environment, so that no secret is on a command line.
 -- An empty body: a client's own request, to a gateway.
 local body = os.getenv("BENCH_BODY")
 if body ~= "" then
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
+  wrk.headers["Content-Type"] = os.getenv("BENCH_TYPE") or "application/json"
   wrk.body = body
 end
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_BEARER")
+wrk.headers["Authorization"] = os.getenv("BENCH_AUTHORIZATION")
 
 -- One line for `run`: requests, microseconds, answers beyond 3xx, broken connections, microseconds that 99 of 100
 -- answers took at most.

@@ -29,6 +29,8 @@ use crate::usage::Usage;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Records that one sweep deletes at most, so that no commit waits long behind it.
 const SWEEP_MOST: usize = 1_000;
+/// Sweeps in a row at most, so that what else is due each second is not forgotten over them.
+const SWEEPS: usize = 20;
 
 /// What an authority takes from outside.
 #[derive(Debug, Clone)]
@@ -175,15 +177,22 @@ impl Authority {
 
     /// Answers how long to wait before the next one.
     async fn sweep(&self) -> Duration {
-        match self.store.sweep(self.clock.now(), SWEEP_MOST).await {
-            // There may be more: a store that is filled faster than this once a minute must not grow for ever.
-            Ok(swept) if swept >= SWEEP_MOST => Duration::ZERO,
-            Ok(_) => SWEEP_EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "the store could not be swept");
-                SWEEP_EVERY
+        for _ in 0..SWEEPS {
+            match self.store.sweep(self.clock.now(), SWEEP_MOST).await {
+                Ok(swept) => {
+                    self.numbers.forgotten.increment(swept as u64);
+                    if swept < SWEEP_MOST {
+                        return SWEEP_EVERY;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the store could not be swept");
+                    return SWEEP_EVERY;
+                }
             }
         }
+        // There may be more: a store that is filled faster than this once a minute must not grow for ever.
+        Duration::ZERO
     }
 
     /// The last words of a host that shuts down: every lease goes back.

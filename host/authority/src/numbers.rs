@@ -1,8 +1,8 @@
-//! Metrics of decisions. Handles are looked up once: a decision only adds.
+//! Metrics of decisions, and of what the store forgets. Handles are looked up once: a decision only adds.
 
 use metrics::{Counter, counter, describe_counter};
 
-/// The counters that the hot path adds to.
+/// The counters, above all those that the hot path adds to.
 #[derive(Clone)]
 pub(crate) struct Numbers {
     pub(crate) allowed: Counter,
@@ -12,6 +12,7 @@ pub(crate) struct Numbers {
     pub(crate) unknown: Counter,
     pub(crate) throttled: Counter,
     pub(crate) stale: Counter,
+    pub(crate) forgotten: Counter,
 }
 
 impl std::fmt::Debug for Numbers {
@@ -24,6 +25,7 @@ impl Numbers {
     pub(crate) fn new() -> Self {
         describe_counter!("access_decisions_total", "Decisions, by decision and code of the first reason");
         describe_counter!("access_identifications_total", "Presented secrets, by how they were looked up");
+        describe_counter!("access_records_forgotten_total", "Records past their time that were deleted from the store");
         let identified = |by: &'static str| counter!("access_identifications_total", "by" => by);
         Self {
             allowed: counter!("access_decisions_total", "decision" => "allow", "code" => ""),
@@ -33,6 +35,7 @@ impl Numbers {
             unknown: identified("unknown"),
             throttled: identified("throttled"),
             stale: identified("stale"),
+            forgotten: counter!("access_records_forgotten_total"),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The yardstick: a bare axum server that reads the question of `POST /v1/authorize` into types of the same shape and
 //! answers JSON of the same shape and size, having decided nothing. What the product costs beyond this is what a decision
 //! costs; what it costs below this nobody can save who speaks HTTP and JSON here. To a gateway's `/v1/forward-auth` it answers
-//! a bare 204.
+//! a bare 204; to the forms of `/oauth/token` and `/oauth/introspect`, JSON like theirs.
 //!
 //! Runtime, listener and socket options are the product's. It prints its base URL, and serves until it is ended.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::Write as _;
 
@@ -101,7 +102,7 @@ async fn echo(body: Bytes) -> Response {
     // Everything that was read counts as used, so that none of the reading is optimized away.
     let Question { credential, request, action, resource, context } = &question;
     black_box((credential, &request.method, &request.path, &request.ip, action, resource, context));
-    let answer = Answer {
+    let told = Answer {
         decision: "allow",
         status: 200,
         decision_id: "dec_000000000000000000",
@@ -119,8 +120,66 @@ async fn echo(body: Bytes) -> Response {
         },
         quota: Quota { limit: 1_000_000_000, remaining: 999_999_999, reset_seconds: 60 },
     };
+    answer(&told)
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    access_token: &'a str,
+    token_type: &'a str,
+    expires_in: u64,
+    scope: &'a str,
+}
+
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    scope: &'a str,
+    client_id: &'a str,
+    sub: &'a str,
+    token_type: &'a str,
+    exp: u64,
+    iat: u64,
+    organization: &'a str,
+    workspace: &'a str,
+}
+
+/// Scopes as the bench's tokens hold them.
+const TOKEN_SCOPES: &str = "jobs:read jobs:write";
+
+async fn token(body: Bytes) -> Response {
+    form(&body);
+    answer(&Token {
+        access_token: "cf_at_0000000000000000000000000000000000000000000000000000000000",
+        token_type: "Bearer",
+        expires_in: 3_600,
+        scope: TOKEN_SCOPES,
+    })
+}
+
+async fn introspection(body: Bytes) -> Response {
+    form(&body);
+    answer(&Introspection {
+        active: true,
+        scope: TOKEN_SCOPES,
+        client_id: "cl_000000000000000000",
+        sub: "cl_000000000000000000",
+        token_type: "Bearer",
+        exp: 1_800_000_000,
+        iat: 1_800_000_000,
+        organization: "org_000000000000000000",
+        workspace: "ws_000000000000000000",
+    })
+}
+
+/// Reads a form.
+fn form(body: &[u8]) {
+    black_box(form_urlencoded::parse(body).into_owned().collect::<BTreeMap<String, String>>());
+}
+
+fn answer(body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(640);
-    if serde_json::to_writer(&mut bytes, &answer).is_err() {
+    if serde_json::to_writer(&mut bytes, body).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     ([(CONTENT_TYPE, "application/json")], bytes).into_response()
@@ -137,7 +196,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let _ = stream.set_nodelay(true);
         });
         let allow = any(async || StatusCode::NO_CONTENT);
-        let routes = Router::new().route("/v1/authorize", post(echo)).route("/v1/forward-auth", allow);
+        let routes = Router::new()
+            .route("/v1/authorize", post(echo))
+            .route("/v1/forward-auth", allow)
+            .route("/oauth/token", post(token))
+            .route("/oauth/introspect", post(introspection));
         axum::serve(listener, routes).await?;
         Ok(())
     })
