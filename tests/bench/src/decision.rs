@@ -9,7 +9,8 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use access_engine::{
-    Binding, Compiler, Engine, GateError, Limits, PolicyPackage, PolicySet, Sandbox, Upload, baseline,
+    AttributeType, Binding, Compiler, DeclaredAttributes, Engine, GateError, Limits, PolicyPackage, PolicySet, Sandbox,
+    Upload, baseline,
 };
 use cronflow_policy_cases::{Attributes, CaseFile, Decision, Facts, Gateway, Resource, Value};
 
@@ -29,8 +30,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 name: "measured".to_owned(),
                 engine: Engine::Wasm,
                 module: std::fs::read(path)?,
-                settings: Attributes::new(),
-                attributes: Default::default(),
+                // As `policy new` declares them.
+                settings: Attributes::from([("environment".to_owned(), Value::Text("production".to_owned()))]),
+                attributes: DeclaredAttributes {
+                    context: [("ticket".to_owned(), AttributeType::String)].into(),
+                    ..DeclaredAttributes::default()
+                },
                 cases: CaseFile { cases: Vec::new() },
             };
             let sandbox = Sandbox::new(Limits::SERVING, Compiler::InProcess, None)?;
