@@ -12,6 +12,7 @@
 )]
 #![expect(
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a measurement reads the clock, paces itself and prints"
 )]
@@ -19,7 +20,7 @@
 #[path = "../../../host/engine/tests/wasm/wat.rs"]
 mod wat;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -173,8 +174,10 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
         let number = u32::try_from(number).unwrap().to_le_bytes();
         wasm(&[module, &[0, 9, 4][..], b"mark", &number].concat())
     });
+    let plain_count = 500.min(cel);
     let began = Instant::now();
     let start = memory(host);
+    let made = AtomicUsize::new(0);
     let make = |name: String, upload: Option<&Value>| {
         let tenant = tenant(host, &name);
         if let Some(upload) = upload {
@@ -184,9 +187,11 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
         let client = host.client(Some(&host.identity().gateway_token));
         let answer = client.try_send(&tenant.reads).unwrap().check_json(200);
         assert_eq!(answer["decision"], "allow", "{answer}");
+        if (made.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(500) {
+            eprintln!("made {} of {}", made.load(Ordering::Relaxed), plain_count + cel + wasm_count);
+        }
         tenant
     };
-    let plain_count = 500.min(cel);
     (0..plain_count).for_each(|number| drop(make(format!("plain-{number}"), None)));
     let plain = memory(host);
     let of_cel: Vec<_> =
