@@ -51,11 +51,11 @@ pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> 
     }
     let mut appended = Vec::with_capacity(commit.appends.len());
     for (log, value) in &commit.appends {
-        let sql = "INSERT INTO log_entries (shard, log, sequence, value)
-                   SELECT ?1, ?2, coalesce(max(sequence), 0) + 1, ?3 FROM log_entries WHERE shard = ?1 AND log = ?2
-                   RETURNING sequence";
-        let sequence: i64 =
-            connection.prepare_cached(sql)?.query_row((shard, log, value.as_ref()), |row| row.get(0))?;
+        // Two statements: one that reads what it writes makes a temporary table each time, which costs more than both.
+        let sql = "SELECT coalesce(max(sequence), 0) + 1 FROM log_entries WHERE shard = ?1 AND log = ?2";
+        let sequence: i64 = connection.prepare_cached(sql)?.query_row((shard, log), |row| row.get(0))?;
+        let sql = "INSERT INTO log_entries (shard, log, sequence, value) VALUES (?1, ?2, ?3, ?4)";
+        connection.prepare_cached(sql)?.execute((shard, log, sequence, value.as_ref()))?;
         appended.push(sequence.unsigned_abs());
     }
     for count in &commit.counters {

@@ -2,6 +2,7 @@
 //! commits share the cost of one.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use access_model::{Shard, Timestamp};
 use rusqlite::Connection;
@@ -46,6 +47,14 @@ impl Writer {
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) -> Result<(), StoreError> {
         let mut jobs = Vec::with_capacity(GROUP);
         while queue.blocking_recv_many(&mut jobs, GROUP) > 0 {
+            // Waking up, this thread is often put before those who are about to send more. On a machine with few processors,
+            // letting them makes groups of what would have been transactions of one.
+            thread::yield_now();
+            while jobs.len() < GROUP
+                && let Ok(job) = queue.try_recv()
+            {
+                jobs.push(job);
+            }
             self.serve(&mut jobs);
         }
         // Also syncs what so far survives only the process.
