@@ -11,6 +11,8 @@ use cronflow_policy_cases::Action;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::text::hex;
+
 /// What principals are that the host knows nothing of, in place of a kind. No kind is named so.
 pub const STATED: &str = "stated";
 /// A day: the longest that revocations may wait for the store.
@@ -150,7 +152,7 @@ impl Catalog {
         check_limits(&file.limits)?;
         let kinds = check_kinds(file.kinds, &file.scopes)?;
         let (actions, routes) = check_actions(file.actions, &file.scopes, &kinds)?;
-        let digest = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(text.as_bytes()));
         Ok(Self { limits: file.limits, scopes: file.scopes, kinds, digest, actions, routes })
     }
 

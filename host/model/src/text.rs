@@ -34,6 +34,14 @@ pub fn without_long_words(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Bytes as hexadecimal text, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)));
+    text
+}
+
 /// `text` for a message: at most 80 characters, escaped, without long words.
 pub fn quotable(text: &str) -> String {
     let short: String = text.chars().take(80).flat_map(char::escape_debug).collect();

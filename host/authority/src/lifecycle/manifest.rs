@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use access_model::Timestamp;
+use access_model::text::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::Mac as _;
@@ -84,7 +85,7 @@ pub(super) fn digest(source: &Path, mut copy: Option<&mut File>) -> io::Result<(
         let count = source.read(&mut chunk)?;
         let read = chunk.get(..count).unwrap_or_default();
         if read.is_empty() {
-            return Ok((length, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()));
+            return Ok((length, hex(&hash.finalize())));
         }
         hash.update(read);
         if let Some(copy) = copy.as_deref_mut() {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use access_model::Entropy;
+use access_model::text::hex;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac as _};
@@ -60,7 +61,7 @@ impl RootKey {
     /// Writes it to a new file that only its owner may read.
     pub(crate) fn write(&self, path: &Path) -> Result<(), LifecycleError> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let text: Zeroizing<String> = Zeroizing::new(self.0.iter().map(|byte| format!("{byte:02x}")).collect());
+        let text: Zeroizing<String> = Zeroizing::new(hex(self.0.as_slice()));
         let wrong =
             |error: std::io::Error| LifecycleError::RootKey(format!("`{}` can't be written: {error}", path.display()));
         let mut file =

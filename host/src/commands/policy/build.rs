@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use access_model::text::hex;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ pub(super) fn run(dir: &Path, format: Format) -> anyhow::Result<ExitCode> {
         bail!("`{}` holds no Cargo.toml; only policies in Rust are built", dir.display());
     }
     let Built { path, bytes } = build(dir)?;
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(&bytes));
     output::show(format, &json!({ "module": path.display().to_string(), "bytes": bytes.len(), "sha256": sha256 }));
     Ok(ExitCode::SUCCESS)
 }
