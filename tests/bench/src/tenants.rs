@@ -172,7 +172,11 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
     // The same code under another name is another module: a section of its own tells them apart.
     let uploads_wasm = (0..wasm_count).map(|number| {
         let number = u32::try_from(number).unwrap().to_le_bytes();
-        wasm(&[module, &[0, 9, 4][..], b"mark", &number].concat())
+        let mut upload = wasm(&[module, &[0, 9, 4][..], b"mark", &number].concat());
+        // As `policy new` declares them.
+        upload["settings"] = json!({ "environment": "production" });
+        upload["attributes"] = json!({ "context": { "ticket": "string" } });
+        upload
     });
     let plain_count = 500.min(cel);
     let began = Instant::now();
