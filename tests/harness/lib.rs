@@ -5,7 +5,7 @@
 //! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
-//! [`api`] (a real gateway, and what it protects), [`jobs_api`] (the example), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
+//! [`api`] (a real gateway, and what it protects), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
 //! what asks for a decision to the other. `Setup::on_redis` says so for one test.
@@ -25,6 +25,7 @@
 
 pub mod api;
 pub mod asking;
+pub mod browser;
 pub mod cli;
 pub mod flood;
 pub mod gateway;
@@ -44,6 +45,7 @@ pub mod together;
 
 pub use api::{Api, Received};
 pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_until};
+pub use browser::{Browser, Tab};
 pub use cli::{Ran, run_init};
 pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use gateway::{Gateway, Make};

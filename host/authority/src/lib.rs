@@ -27,6 +27,7 @@ mod trouble;
 
 pub mod audit;
 pub mod decide;
+pub mod explain;
 pub mod gateways;
 pub mod hosts;
 pub mod keys;

@@ -10,6 +10,7 @@
 //! sees half a change; the modules lie apart, so that reading a head never drags them along.
 
 mod change;
+mod check;
 mod diff;
 mod distinct;
 mod gate_queue;
@@ -39,7 +40,7 @@ pub use self::platform::{Policies, PoliciesError, Reload, Rules};
 pub use self::publish::Publication;
 pub use self::put::PutView;
 pub use self::show::RevisionView;
-pub use self::status::StatusView;
+pub use self::status::{HostStatus, StatusView};
 pub use self::upload::{FailedCase, Finding, UploadRefused, UploadRequest};
 
 /// Actions of the catalog that these use cases need a permit for.

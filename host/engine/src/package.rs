@@ -122,7 +122,12 @@ impl PolicyPackage {
     /// What is wrong with the settings.
     pub fn explain(&self, facts: FactsRef<'_>, settings: &Attributes) -> Result<Trace, String> {
         let settings = self.manifest.settle_settings(settings)?;
-        Ok(self.module.explain(&self.bytes, &Facts::new(facts), &settings))
+        Ok(self.trace(&Facts::new(facts), &settings))
+    }
+
+    /// The same, with settings that are settled.
+    pub(crate) fn trace(&self, facts: &Facts<'_>, settings: &Attributes) -> Trace {
+        self.module.explain(&self.bytes, facts, settings)
     }
 
     /// The policy's name.

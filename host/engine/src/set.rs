@@ -11,6 +11,7 @@ use crate::error::{GateError, GateErrorKind};
 use crate::manifest::Category;
 use crate::module::{Facts, Fault};
 use crate::package::PolicyPackage;
+use crate::trace::Trace;
 use crate::wasm::{Fuel, Limits, Spent};
 
 /// The most bindings of one set.
@@ -250,6 +251,13 @@ impl PolicySet {
                 .collect::<Vec<_>>()
         };
         [Mode::Enforce, Mode::Monitor].into_iter().flat_map(observe).collect()
+    }
+
+    /// How every binding that sees the action comes to its verdict, enforced ones first: for people, and not quick.
+    pub fn traces(&self, facts: FactsRef<'_>) -> Vec<(&str, Mode, Trace)> {
+        let seen = Facts::new(facts);
+        let bindings = [Mode::Enforce, Mode::Monitor].into_iter().flat_map(|mode| self.seeing(&seen, mode));
+        bindings.map(|bound| (bound.package.name(), bound.mode, bound.package.trace(&seen, &bound.settings))).collect()
     }
 
     /// The bindings of a mode that see the facts' action. An unknown category is seen by none, so nothing permits it.

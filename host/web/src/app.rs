@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::asker::Asker;
+use crate::console;
 use crate::endpoints::documents::Documents;
 use crate::endpoints::metrics;
 use crate::problem::{self, Problem};
@@ -72,9 +73,10 @@ impl App {
     }
 }
 
-/// The routes of the API: the table's, and problems everywhere else.
+/// The routes of the API and of the console; problems everywhere else.
 pub fn router(app: Arc<App>) -> Router {
     routes::router()
+        .merge(console::router())
         .fallback(any(problem::not_found))
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(app)

@@ -11,6 +11,7 @@
 mod app;
 mod asker;
 mod body;
+mod console;
 mod docs;
 mod endpoints;
 mod headers;

@@ -118,6 +118,36 @@ impl Problem {
         &self.0.code
     }
 
+    /// Its status.
+    pub(crate) fn status(&self) -> u16 {
+        self.0.status.as_u16()
+    }
+
+    /// Why it was denied.
+    pub(crate) fn reasons(&self) -> &[Reason] {
+        &self.0.reasons
+    }
+
+    /// Whether there are reasons, and each of them is such.
+    pub(crate) fn all_reasons(&self, is_such: impl Fn(&Reason) -> bool) -> bool {
+        !self.0.reasons.is_empty() && self.0.reasons.iter().all(is_such)
+    }
+
+    /// Names the decision that denied it.
+    pub(crate) fn decision_id(&self) -> Option<&str> {
+        self.0.decision_id.as_deref()
+    }
+
+    /// What the gate objects to in a policy.
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.0.findings
+    }
+
+    /// Cases that a policy fails.
+    pub(crate) fn cases(&self) -> &[FailedCase] {
+        &self.0.cases
+    }
+
     fn refused(mut self, refused: UploadRefused) -> Self {
         (self.0.findings, self.0.cases) = (refused.findings, refused.cases);
         self

@@ -32,6 +32,18 @@ pub struct Caller {
     pub(crate) presented: Option<u32>,
 }
 
+impl Caller {
+    /// Its organization, with its name, where it has one.
+    pub fn organization_named(&self) -> Option<(Id, &str)> {
+        self.organization.as_ref().map(|organization| (organization.record.id, organization.record.name.as_str()))
+    }
+
+    /// What policies know of it.
+    pub fn principal(&self) -> &facts::Principal {
+        &self.entry.principal
+    }
+}
+
 /// Why nobody was identified, with seconds to wait where that helps.
 pub(crate) type Unidentified = (Refusal, Option<u64>);
 
@@ -134,7 +146,7 @@ impl Authority {
         }
     }
 
-    async fn read_credential(&self, id: &Id) -> Result<Option<Arc<CredentialEntry>>, Error> {
+    pub(crate) async fn read_credential(&self, id: &Id) -> Result<Option<Arc<CredentialEntry>>, Error> {
         let Some(began) = self.cache.generation(id.home()) else { return Ok(None) };
         let Some(found) = records::read(self.store.as_ref(), id.home(), records::credential(id)).await? else {
             self.cache.fill_absent(began, *id);

@@ -41,6 +41,16 @@ impl Permit {
         }
     }
 
+    /// The workspace that the decision was about, with its name.
+    pub fn workspace_named(&self) -> Option<(Id, &str)> {
+        self.workspace.as_ref().map(|workspace| (workspace.record.id, workspace.record.name.as_str()))
+    }
+
+    /// The organization that the decision was about, with its name.
+    pub fn organization_named(&self) -> Option<(Id, &str)> {
+        self.organization.as_ref().map(|organization| (organization.record.id, organization.record.name.as_str()))
+    }
+
     /// Who may do it, for the audit record.
     pub(crate) fn actor(&self) -> Actor {
         let entry = &self.caller.entry;

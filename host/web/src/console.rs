@@ -1,0 +1,30 @@
+//! The console: pages for people, rendered here and whole without a script.
+//!
+//! Reading order: [`visitor`] (who visits), [`frame`] (what stands around a page), `parts` (what pages are made of), [`form`]
+//! (forms in, and why another site can't send one), [`answer`] (pages out, and what browsers are held to), [`trouble`] (what goes
+//! wrong, as a page; who lacks a second factor is asked for it), `flash` (what is said after a change), [`asset`] (style, script and icon), then
+//! `pages`, one file each.
+//!
+//! A handler is an endpoint like any other: it gets its [`access_authority::Permit`] through the same policies as the API, and
+//! calls the same use case. A page is a struct with its template in `templates/console`; its `sample()` stands for it in the
+//! test that renders all of them. Nothing is deleted, revoked or switched off without a page that asks; each change is a
+//! POST that ends in a redirect, at a path whose GET shows its form.
+//!
+//! To add a page: a file in `pages`, its template, a line in [`routes`], and its sample in `samples.rs`.
+
+#![expect(dead_code, reason = "pages of people are there before people can sign in")]
+
+mod answer;
+mod asset;
+mod flash;
+mod form;
+mod frame;
+mod pages;
+mod parts;
+mod routes;
+#[cfg(test)]
+mod samples;
+mod trouble;
+mod visitor;
+
+pub(crate) use self::routes::router;

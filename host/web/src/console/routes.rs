@@ -1,0 +1,54 @@
+//! Which pages there are. Each path that takes a POST shows its form to a GET.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{any, get};
+
+use super::pages::{
+    audit, client, client_register, clients, home, key, key_issue, key_rotate, keys, network, organization, overview,
+    policies, policy, policy_diff, policy_editor, policy_revision, settings, try_request, workspace_state, workspaces,
+};
+use super::{asset, trouble};
+use crate::app::App;
+
+/// The pages.
+pub(crate) fn router() -> Router<Arc<App>> {
+    let of_workspace = Router::new()
+        .route("/", get(overview::show))
+        .route("/keys", get(keys::show))
+        .route("/keys/issue", get(key_issue::ask).post(key_issue::issue))
+        .route("/keys/{key}", get(key::show))
+        .route("/keys/{key}/rotate", get(key_rotate::ask).post(key_rotate::rotate))
+        .route("/keys/{key}/{change}", get(key::ask).post(key::change))
+        .route("/network", get(network::show).post(network::change))
+        .route("/policies", get(policies::show))
+        .route("/policies/new", get(policy_editor::ask_new).post(policy_editor::save_new))
+        .route("/policies/{policy}", get(policy::show))
+        .route("/policies/{policy}/edit", get(policy_editor::ask).post(policy_editor::save_edited))
+        .route("/policies/{policy}/diff", get(policy_diff::show))
+        .route("/policies/{policy}/revisions/{revision}", get(policy_revision::show))
+        .route("/policies/{policy}/{change}", get(policy::ask).post(policy::change))
+        .route("/try", get(try_request::ask).post(try_request::decide))
+        .route("/audit", get(audit::show))
+        .route("/settings", get(settings::show).post(settings::save))
+        .route("/state/{change}", get(workspace_state::ask).post(workspace_state::change));
+    let of_organization = Router::new()
+        .route("/workspaces", get(workspaces::show))
+        .route("/workspaces/new", get(workspaces::ask).post(workspaces::create))
+        .route("/clients", get(clients::show))
+        .route("/clients/register", get(client_register::ask).post(client_register::register))
+        .route("/clients/{client}", get(client::show))
+        .route("/clients/{client}/edit", get(client_register::ask_edit).post(client_register::edit))
+        .route("/clients/{client}/{change}", get(client::ask).post(client::change))
+        .route("/audit", get(audit::show_organization))
+        .route("/settings", get(organization::show).post(organization::save));
+    Router::new()
+        .route("/console", get(home::show))
+        .nest("/console/workspaces/{workspace}", of_workspace)
+        .nest("/console/organizations/{organization}", of_organization)
+        .route("/console/assets/{digest}/{name}", get(asset::serve))
+        .route("/console/{*nowhere}", any(trouble::nowhere))
+        .route_layer(from_fn(trouble::tell))
+}

@@ -1,0 +1,271 @@
+//! The console, talked to as browsers do: pages, forms, and what another site can't send.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod bench;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use bench::{Bench, Told};
+
+/// A browser that has a session's cookie.
+struct Browser {
+    bench: Bench,
+    secret: String,
+}
+
+impl Browser {
+    async fn new() -> Self {
+        let bench = Bench::new().await;
+        let secret = bench.demo.operator_token.expose().to_owned();
+        Self { bench, secret }
+    }
+
+    fn at(&self, path: &str) -> String {
+        let path = path.replace("ORG", &self.bench.demo.organization.to_string());
+        path.replace("WS", &self.bench.demo.workspace.to_string())
+    }
+
+    fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+        let cookie = format!("__Host-cronflow_session={}", self.secret);
+        Request::builder().method(method).uri(self.at(path)).header(COOKIE, cookie).header(HOST, "access.example.com")
+    }
+
+    async fn get(&self, path: &str) -> Told {
+        self.bench.tell(self.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// What each form of a page carries.
+    async fn token(&self, path: &str) -> String {
+        let page = self.get(path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        let (_, rest) = page.body.split_once("name=\"csrf\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    async fn send(&self, path: &str, fields: &str) -> Told {
+        let token = self.token(path).await;
+        let request = self.request("POST", path).header(ORIGIN, "https://access.example.com");
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.bench.tell(request.body(Body::from(format!("csrf={token}&{fields}"))).unwrap()).await
+    }
+}
+
+fn header<'t>(told: &'t Told, name: &str) -> &'t str {
+    told.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+}
+
+/// Everything that a workspace and an organization have a page for.
+const PAGES: [&str; 14] = [
+    "/console/workspaces/WS",
+    "/console/workspaces/WS/keys",
+    "/console/workspaces/WS/keys/issue",
+    "/console/workspaces/WS/network",
+    "/console/workspaces/WS/policies",
+    "/console/workspaces/WS/policies/new",
+    "/console/workspaces/WS/try",
+    "/console/workspaces/WS/audit",
+    "/console/workspaces/WS/settings",
+    "/console/organizations/ORG/workspaces",
+    "/console/organizations/ORG/clients",
+    "/console/organizations/ORG/clients/register",
+    "/console/organizations/ORG/audit",
+    "/console/organizations/ORG/settings",
+];
+
+#[tokio::test]
+async fn every_page_is_served_under_a_strict_policy_and_kept_by_nobody() {
+    let browser = Browser::new().await;
+    for path in PAGES {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        assert!(
+            header(&page, "content-security-policy").starts_with("default-src 'none'; script-src 'self';"),
+            "{path}"
+        );
+        assert!(!header(&page, "content-security-policy").contains("unsafe"), "{path}");
+        assert_eq!(header(&page, "cache-control"), "no-store", "{path}");
+        assert_eq!(
+            (header(&page, "x-frame-options"), header(&page, "referrer-policy")),
+            ("DENY", "no-referrer"),
+            "{path}"
+        );
+        for asset in page.body.split("\"/console/assets/").skip(1) {
+            let asset = asset.split('"').next().unwrap();
+            let served = browser.bench.send("GET", &format!("/console/assets/{asset}"), None, "").await;
+            assert_eq!((served.status, header(&served, "cache-control")), (200, "public, max-age=31536000, immutable"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_the_door_and_back() {
+    let bench = Bench::new().await;
+    let told = bench.send("GET", "/console/workspaces/ws_00doesnotexist0000/keys?cursor=a", None, "").await;
+    assert_eq!(told.status, 303);
+    let next = "/console/sign-in?next=%2Fconsole%2Fworkspaces%2Fws_00doesnotexist0000%2Fkeys%3Fcursor%3Da";
+    assert_eq!(header(&told, "location"), next);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_page() {
+    let browser = Browser::new().await;
+    for path in [
+        "/console/nowhere",
+        "/console/workspaces/WS/keys/key_00doesnotexist0000",
+        "/console/workspaces/WS/keys/nonsense",
+        "/console/workspaces/ws_00doesnotexist0000/keys",
+        "/console/workspaces/WS/policies/absent",
+        "/console/organizations/ORG/clients/cl_00aaaaaaaaaaaaaaaa",
+    ] {
+        let page = browser.get(path).await;
+        assert!(
+            page.status == 404 && page.body.contains("There is nothing here"),
+            "{path}: {} {}",
+            page.status,
+            page.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_issued_shown_once_and_revoked() {
+    let browser = Browser::new().await;
+    let refused = browser.send("/console/workspaces/WS/keys/issue", "kind=production&name=&scopes=jobs:read").await;
+    assert!(refused.status == 200 && refused.body.contains("id=\"name-error\""), "{}", refused.body);
+    let issued = browser.send("/console/workspaces/WS/keys/issue", "kind=production&name=ci&scopes=jobs:read").await;
+    let (_, rest) = issued.body.split_once("<code id=\"secret\"").unwrap();
+    let secret = rest.split_once('>').unwrap().1.split('<').next().unwrap();
+    assert!(secret.starts_with("cf_prod_"), "{}", issued.body);
+    let (_, rest) = issued.body.split_once("/keys/key_").unwrap();
+    let key = format!("/console/workspaces/WS/keys/key_{}", rest.split('"').next().unwrap());
+    let shown = browser.get(&key).await;
+    assert!(shown.status == 200 && !shown.body.contains(secret), "{}", shown.body);
+    let revoked = browser.send(&format!("{key}/revoke"), "").await;
+    assert_eq!((revoked.status, header(&revoked, "location")), (303, &*browser.at(&format!("{key}?done=key-revoked"))));
+    assert!(browser.get(&format!("{key}?done=key-revoked")).await.body.contains("The key is revoked for good."));
+    assert!(browser.get(&key).await.body.contains(">revoked</span>"));
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_or_session_changes_nothing() {
+    let browser = Browser::new().await;
+    let path = "/console/workspaces/WS/network";
+    let token = browser.token(path).await;
+    let send = async |origin: &str, site: &str, fields: String| {
+        let request = browser.request("POST", path).header(ORIGIN, origin).header("sec-fetch-site", site);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        browser.bench.tell(request.body(Body::from(fields)).unwrap()).await
+    };
+    let ours = "https://access.example.com";
+    let change = "do=save&version=1&ip_allow=203.0.113.0/24&confirmed=yes";
+    for (origin, site, fields) in [
+        (ours, "same-origin", change.to_owned()),
+        (ours, "same-origin", format!("csrf=wrong&{change}")),
+        (ours, "same-origin", format!("csrf={token}&csrf={token}&{change}")),
+        ("https://evil.example", "cross-site", format!("csrf={token}&{change}")),
+        ("null", "cross-site", format!("csrf={token}&{change}")),
+    ] {
+        let told = send(origin, site, fields).await;
+        assert!(told.status == 403 && told.body.contains("That form has gone stale"), "{origin}: {}", told.status);
+    }
+    let rules = browser.bench.operate("GET", "/v1/workspaces/WS/network", "").await;
+    assert!(rules.body.contains("\"ip_allow\":null"), "{}", rules.body);
+}
+
+#[tokio::test]
+async fn an_allow_list_is_previewed_before_it_is_saved() {
+    let browser = Browser::new().await;
+    let path = "/console/workspaces/WS/network";
+    let version = |page: &Told| {
+        let (_, rest) = page.body.split_once("name=\"version\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let made_from = version(&browser.get(path).await);
+    let change = format!("version={made_from}&ip_allow=203.0.113.0/24%0D%0A2001:db8::/32&egress_allow=");
+    // Saving without having looked is a preview, since it would lock out whoever asks.
+    for does in ["preview", "save"] {
+        let preview = browser.send(path, &format!("do={does}&{change}")).await;
+        assert!(preview.status == 200 && preview.body.contains("It would lock yourself out."), "{}", preview.body);
+    }
+    let saved = browser.send(path, &format!("do=save&confirmed=yes&{change}")).await;
+    assert_eq!((saved.status, header(&saved, "location")), (303, &*browser.at(&format!("{path}?done=network-saved"))));
+    let stale = browser.send(path, &format!("do=save&confirmed=yes&{change}")).await;
+    assert!(stale.status == 200 && stale.body.contains("It was changed since"), "{}", stale.body);
+    let wrong = browser.send(path, "do=preview&ip_allow=10.0.0.300").await;
+    assert!(wrong.body.contains("id=\"ip_allow-error\""), "{}", wrong.body);
+}
+
+#[tokio::test]
+async fn a_policy_is_checked_kept_published_tried_rolled_back() {
+    let browser = Browser::new().await;
+    let new = "/console/workspaces/WS/policies/new";
+    let upload = |does: &str, source: &str, name: &str| {
+        let cases =
+            r#"[{"name":"off","facts":{"action":{"name":"jobs.list"}},"expect":{"effect":"forbid","codes":["off"]}}]"#;
+        let fields = [("do", does), ("name", name), ("source", source), ("cases", cases), ("mode", "enforce")];
+        fields
+            .map(|(name, value)| {
+                format!("{name}={}", value.replace('%', "%25").replace('&', "%26").replace('+', "%2B"))
+            })
+            .join("&")
+    };
+    let good = "action.name == \"jobs.list\" ? forbid(\"off\", \"no listing\") : no_match()";
+    let typo =
+        browser.send(new, &upload("check", "action.nam == \"x\" ? forbid(\"a\", \"b\") : no_match()", "off")).await;
+    assert!(typo.body.contains("The gate objects.") && typo.body.contains("“action.nam”"), "{}", typo.body);
+    let fails = browser.send(new, &upload("publish", "no_match()", "off")).await;
+    assert!(fails.body.contains("1 case fails."), "{}", fails.body);
+    let passes = browser.send(new, &upload("check", good, "off")).await;
+    assert!(passes.body.contains("<b>It passes.</b>"), "{}", passes.body);
+    let published = browser.send(new, &upload("publish", good, "off")).await;
+    let policy = "/console/workspaces/WS/policies/off";
+    assert_eq!(
+        header(&published, "location"),
+        browser.at(&format!("{policy}?done=policy-published")),
+        "{}",
+        published.body
+    );
+    for path in ["", "/edit", "/revisions/1", "/diff?from=1&to=1"] {
+        assert_eq!(browser.get(&format!("{policy}{path}")).await.status, 200, "{path}");
+    }
+
+    let keys = browser.get("/console/workspaces/WS/try").await;
+    let production = keys.body.split("<option value=\"").find(|option| option.contains("production · active")).unwrap();
+    let production = production.split('"').next().unwrap();
+    let ask = format!("key={production}&method=GET&path=/v1/jobs&ip=203.0.113.7&environment=production");
+    let denied = browser.send("/console/workspaces/WS/try", &ask).await;
+    assert!(
+        denied.body.contains("It would be denied: off") && denied.body.contains("How it came to that"),
+        "{}",
+        denied.body
+    );
+    let back = browser.send(&format!("{policy}/rollback"), "").await;
+    assert_eq!(header(&back, "location"), browser.at(&format!("{policy}?done=policy-rolled-back")));
+    assert!(browser.send("/console/workspaces/WS/try", &ask).await.body.contains("It would be allowed"));
+    let gone = browser.send(&format!("{policy}/delete"), "").await;
+    assert_eq!(header(&gone, "location"), browser.at("/console/workspaces/WS/policies?done=policy-deleted"));
+}
+
+#[tokio::test]
+async fn a_client_is_registered_edited_rotated_and_ended() {
+    let browser = Browser::new().await;
+    let list = "/console/organizations/ORG/clients";
+    let terms = browser.at("name=billing&scopes=jobs:read&workspaces=WS&environments=*");
+    let issued = browser.send(&format!("{list}/register"), &terms).await;
+    assert!(issued.body.contains("cf_cs_") && issued.body.contains("grant_type=client_credentials"), "{}", issued.body);
+    let (_, rest) = issued.body.split_once("/clients/cl_").unwrap();
+    let client = format!("{list}/cl_{}", rest.split('"').next().unwrap());
+    let form = browser.get(&format!("{client}/edit")).await;
+    let (_, rest) = form.body.split_once("name=\"version\" value=\"").unwrap();
+    let version = rest.split('"').next().unwrap();
+    let edited = browser.send(&format!("{client}/edit"), &format!("version={version}&{terms}&scopes=jobs:write")).await;
+    assert_eq!(header(&edited, "location"), browser.at(&format!("{client}?done=client-updated")), "{}", edited.body);
+    let rotated = browser.send(&format!("{client}/rotate"), "overlap_seconds=3600").await;
+    assert!(rotated.body.contains("billing has a new secret"), "{}", rotated.body);
+    assert!(browser.get(&client).await.body.contains("overlapping"));
+    for (change, said) in [("disable", "client-disabled"), ("enable", "client-enabled"), ("revoke", "client-revoked")] {
+        let told = browser.send(&format!("{client}/{change}"), "").await;
+        assert_eq!(header(&told, "location"), browser.at(&format!("{client}?done={said}")), "{}", told.body);
+    }
+}
