@@ -8,6 +8,7 @@ mod batch;
 mod beginnings;
 mod config_check;
 mod configuration;
+mod console;
 mod contract;
 mod credentials;
 mod doctor;

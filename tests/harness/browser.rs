@@ -133,10 +133,7 @@ impl Line {
             }
             Some("Runtime.exceptionThrown") => Some(parameters["exceptionDetails"].to_string()),
             Some("Runtime.consoleAPICalled") if parameters["type"] == "error" => Some(parameters["args"].to_string()),
-            // Pages that answer 403 and the like are told of here, too; those are no fault.
-            Some("Log.entryAdded") if parameters["entry"]["source"] != "network" => {
-                Some(parameters["entry"].to_string())
-            }
+            Some("Log.entryAdded") if is_complaint(&parameters["entry"]) => Some(parameters["entry"].to_string()),
             Some(_) => None,
         };
         if let Some(complaint) = complaint {
@@ -204,6 +201,15 @@ impl Tab<'_> {
         act();
         self.line.wait("a page to load", |heard| (loads(heard) > before).then_some(()));
         self
+    }
+
+    /// Gives it a cookie of the host's.
+    #[track_caller]
+    pub fn carries(&self, name: &str, value: &str) {
+        let cookie =
+            json!({ "name": name, "value": value, "url": self.base, "path": "/", "secure": true, "httpOnly": true });
+        let kept = self.call("Network.setCookie", cookie);
+        assert_eq!(kept["success"], json!(true), "{kept}");
     }
 
     /// What a script says, told as JSON.
@@ -361,6 +367,11 @@ impl Tab<'_> {
         std::fs::create_dir_all(&folder).expect("there is room for pictures");
         std::fs::write(folder.join(format!("{name}.png")), bytes).expect("there is room for pictures");
     }
+}
+
+/// Errors and warnings, but for pages that answer 403 and the like, which are told of as well.
+fn is_complaint(entry: &Value) -> bool {
+    entry["source"] != "network" && entry["level"] != "verbose" && entry["level"] != "info"
 }
 
 fn axe() -> PathBuf {
