@@ -3,7 +3,7 @@
 //! Reading checks everything that later code relies on: names that refer to each other exist, prefixes can't be mistaken
 //! for one another, routes don't clash. Unknown keys are refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub struct Catalog {
     pub kinds: BTreeMap<String, Arc<Kind>>,
     /// SHA-256 of the file, in hex. Part of the set digest.
     pub digest: String,
-    actions: HashMap<String, Arc<Action>>,
+    actions: BTreeMap<String, Arc<Action>>,
     routes: matchit::Router<Vec<(String, Arc<Action>)>>,
 }
 
@@ -89,6 +89,10 @@ pub enum Class {
     AccessToken,
     /// A customer's OAuth2 client.
     Client,
+    /// A member, signed in.
+    Session,
+    /// What lets somebody become a member.
+    Invitation,
     /// An enforcement point.
     Gateway,
     /// An operator of the installation.
@@ -116,6 +120,8 @@ pub struct Kind {
     pub methods: Vec<String>,
     /// Scopes that a credential of this kind may be granted.
     pub scopes: Vec<String>,
+    /// Of a session's kind: how long it lasts without being used.
+    pub idle: Option<Duration>,
     /// How long after issue or rotation a credential ends.
     pub lifetime: Option<Duration>,
     /// How long after issue or rotation it ought to be rotated.
@@ -161,6 +167,11 @@ impl Catalog {
         self.actions.get(name)
     }
 
+    /// Every action, by name.
+    pub fn actions(&self) -> impl Iterator<Item = &Arc<Action>> {
+        self.actions.values()
+    }
+
     /// The action that a method and a canonical path stand for. HEAD follows GET.
     pub fn route(&self, method: &str, path: &str) -> Option<&Arc<Action>> {
         let method = if method == "HEAD" { "GET" } else { method };
@@ -203,6 +214,7 @@ struct KindFile {
     scopes: Vec<String>,
     lifetime_days: Option<u32>,
     lifetime_seconds: Option<u32>,
+    idle_seconds: Option<u32>,
     rotation_due_days: Option<u32>,
     #[serde(default)]
     outage_seconds: u32,
@@ -296,10 +308,22 @@ fn check_kinds(
             return wrong(format!("outage_seconds must be 0 to {MOST_OUTAGE_SECONDS}"));
         }
         let is_token = file.class == Class::AccessToken;
-        if is_token != file.lifetime_seconds.is_some_and(|seconds| (1..=MOST_TOKEN_SECONDS).contains(&seconds)) {
+        let is_session = file.class == Class::Session;
+        let is_short =
+            |seconds: Option<u32>| seconds.is_some_and(|seconds| (1..=MOST_TOKEN_SECONDS).contains(&seconds));
+        if (is_token || is_session) != is_short(file.lifetime_seconds) {
             return wrong(format!(
-                "lifetime_seconds (1 to {MOST_TOKEN_SECONDS}) belongs to kinds of class `access_token`, and they need it"
+                "lifetime_seconds (1 to {MOST_TOKEN_SECONDS}) belongs to kinds of class `access_token` or `session`, and they need it"
             ));
+        }
+        if is_session != is_short(file.idle_seconds) {
+            return wrong(format!(
+                "idle_seconds (1 to {MOST_TOKEN_SECONDS}) belongs to kinds of class `session`, and they need it"
+            ));
+        }
+        let is_invitation = file.class == Class::Invitation;
+        if is_invitation && file.lifetime_days.is_none() || is_session && file.lifetime_days.is_some() {
+            return wrong("lifetime_days belongs to an invitation, and not to a session".into());
         }
         if is_token && (file.lifetime_days.is_some() || file.quota.is_some()) {
             return wrong(
@@ -312,8 +336,12 @@ fn check_kinds(
         {
             return wrong("tokens (a limit of at least 1 and a window of 1 to 3600 seconds) belongs to kinds of class `client`, and they need it".into());
         }
-        if (is_token || is_client) && kinds.values().any(|other| other.class == file.class) {
-            return wrong("there may be one kind of class `client` and one of class `access_token`".into());
+        let is_one = is_token || is_client || is_session || is_invitation;
+        if is_one && kinds.values().any(|other| other.class == file.class) {
+            return wrong(
+                "there may be one kind of each of the classes `client`, `access_token`, `session` and `invitation`"
+                    .into(),
+            );
         }
         let seconds = file.lifetime_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
@@ -327,6 +355,7 @@ fn check_kinds(
             environments_except: file.environments_except,
             methods: file.methods,
             scopes: file.scopes,
+            idle: file.idle_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             lifetime: file.lifetime_days.map(days).or(seconds),
             rotation_due: file.rotation_due_days.map(days),
             outage: Duration::from_secs(file.outage_seconds.into()),
@@ -347,8 +376,8 @@ fn check_actions(
     files: Vec<ActionFile>,
     scopes: &BTreeMap<String, String>,
     kinds: &BTreeMap<String, Arc<Kind>>,
-) -> Result<(HashMap<String, Arc<Action>>, Routes), CatalogError> {
-    let mut actions = HashMap::new();
+) -> Result<(BTreeMap<String, Arc<Action>>, Routes), CatalogError> {
+    let mut actions = BTreeMap::new();
     let mut paths: BTreeMap<String, Vec<(String, Arc<Action>)>> = BTreeMap::new();
     for file in files {
         let wrong = |what: String| CatalogError(format!("action `{}`: {what}", file.name));

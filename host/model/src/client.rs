@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Kind;
 use crate::clock::Timestamp;
 use crate::id::Id;
-use crate::key::KeyState;
+use crate::key::{Issuer, KeyState};
 use crate::network::AllowList;
 use crate::secret::SecretDigest;
 
@@ -33,6 +33,12 @@ pub struct Client {
     pub state: KeyState,
     /// Its secrets, oldest first; the last one has no end.
     pub secrets: Vec<ClientSecret>,
+    /// The member that registered it or rotated its secret last; absent: it was no member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<Id>,
+    /// When whoever did had given a second factor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_at: Option<Timestamp>,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -101,12 +107,23 @@ impl Client {
         organization: Id,
         terms: ClientTerms,
         secret: SecretDigest,
+        issuer: Issuer,
         kind: &Kind,
         now: Timestamp,
     ) -> Result<Self, ClientError> {
         check_scopes(&terms, kind)?;
         let secrets = vec![ClientSecret { number: 1, digest: secret, created_at: now, expires_at: None }];
-        Ok(Self { id, organization, kind: kind.name.clone(), terms, state: KeyState::Active, secrets, created_at: now })
+        Ok(Self {
+            id,
+            organization,
+            kind: kind.name.clone(),
+            terms,
+            state: KeyState::Active,
+            secrets,
+            issued_by: issuer.member,
+            factor_at: issuer.factor_at,
+            created_at: now,
+        })
     }
 
     /// Whether it identifies anybody at this instant, with whichever of its secrets.
@@ -145,7 +162,13 @@ impl Client {
     ///
     /// # Errors
     /// When it is revoked or disabled, or has many live secrets already.
-    pub fn rotate(mut self, secret: SecretDigest, overlap: Duration, now: Timestamp) -> Result<Self, ClientError> {
+    pub fn rotate(
+        mut self,
+        secret: SecretDigest,
+        issuer: Issuer,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<Self, ClientError> {
         match self.state {
             KeyState::Revoked { .. } => return Err(ClientError::Revoked),
             KeyState::Disabled { .. } => return Err(ClientError::Disabled),
@@ -161,6 +184,7 @@ impl Client {
             return Err(ClientError::TooManySecrets);
         }
         self.secrets.push(ClientSecret { number, digest: secret, created_at: now, expires_at: None });
+        (self.issued_by, self.factor_at) = (issuer.member, issuer.factor_at);
         Ok(self)
     }
 
@@ -230,7 +254,7 @@ mod tests {
         };
         let kind = catalog.kind_of_class(Class::Client).unwrap();
         let (id, organization) = ("cl_000000000000000000".parse().unwrap(), "org_000000000000000000".parse().unwrap());
-        Client::register(id, organization, terms, digest(), kind, NOW)
+        Client::register(id, organization, terms, digest(), Issuer::default(), kind, NOW)
     }
 
     #[test]
@@ -241,15 +265,15 @@ mod tests {
 
     #[test]
     fn a_rotation_keeps_earlier_secrets_for_the_overlap_and_never_longer() {
-        let client = register(&[]).unwrap().rotate(digest(), HOUR, NOW).unwrap();
+        let client = register(&[]).unwrap().rotate(digest(), Issuer::default(), HOUR, NOW).unwrap();
         let after = |seconds| NOW.plus(Duration::from_secs(seconds));
         assert!(client.stands_by(1, after(3_599)) && client.stands_by(2, after(3_599)));
         assert!(!client.stands_by(1, after(3_600)) && client.stands_by(2, after(3_600)));
-        let again = client.clone().rotate(digest(), 10 * HOUR, after(60)).unwrap();
+        let again = client.clone().rotate(digest(), Issuer::default(), 10 * HOUR, after(60)).unwrap();
         assert!(!again.stands_by(1, after(3_600)), "a second overlap puts nothing off");
         assert!(again.stands_by(2, after(3_600)) && again.stands_by(3, after(36_060)));
         assert!(!again.stands_by(2, after(36_060)) && !again.stands_by(4, NOW));
-        let at_once = client.rotate(digest(), Duration::ZERO, after(60)).unwrap();
+        let at_once = client.rotate(digest(), Issuer::default(), Duration::ZERO, after(60)).unwrap();
         assert_eq!(at_once.secrets.iter().map(|secret| secret.number).collect::<Vec<_>>(), [3]);
     }
 
@@ -257,10 +281,16 @@ mod tests {
     fn so_many_secrets_are_live_and_no_more() {
         let mut client = register(&[]).unwrap();
         for _ in 1..MOST_SECRETS {
-            client = client.rotate(digest(), HOUR, NOW).unwrap();
+            client = client.rotate(digest(), Issuer::default(), HOUR, NOW).unwrap();
         }
-        assert_eq!(client.clone().rotate(digest(), HOUR, NOW).unwrap_err(), ClientError::TooManySecrets);
-        assert_eq!(client.rotate(digest(), HOUR, NOW.plus(HOUR)).unwrap().secrets.last().unwrap().number, 6);
+        assert_eq!(
+            client.clone().rotate(digest(), Issuer::default(), HOUR, NOW).unwrap_err(),
+            ClientError::TooManySecrets
+        );
+        assert_eq!(
+            client.rotate(digest(), Issuer::default(), HOUR, NOW.plus(HOUR)).unwrap().secrets.last().unwrap().number,
+            6
+        );
     }
 
     #[test]
@@ -268,12 +298,12 @@ mod tests {
         let client = register(&[]).unwrap();
         let disabled = client.disable(NOW).unwrap();
         assert!(!disabled.stands_by(1, NOW));
-        assert_eq!(disabled.clone().rotate(digest(), HOUR, NOW).unwrap_err(), ClientError::Disabled);
+        assert_eq!(disabled.clone().rotate(digest(), Issuer::default(), HOUR, NOW).unwrap_err(), ClientError::Disabled);
         assert!(disabled.clone().enable().unwrap().stands_by(1, NOW));
         let revoked = disabled.revoke(NOW);
         assert_eq!(revoked.clone().enable().unwrap_err(), ClientError::Revoked);
         assert_eq!(revoked.clone().disable(NOW).unwrap_err(), ClientError::Revoked);
-        assert_eq!(revoked.clone().rotate(digest(), HOUR, NOW).unwrap_err(), ClientError::Revoked);
+        assert_eq!(revoked.clone().rotate(digest(), Issuer::default(), HOUR, NOW).unwrap_err(), ClientError::Revoked);
         assert!(!revoked.stands_by(1, NOW));
     }
 }

@@ -1,5 +1,5 @@
-//! The stored records that presented secrets resolve to: API keys, access tokens, OAuth2 clients, gateway credentials,
-//! operator credentials.
+//! The stored records that presented secrets resolve to: API keys, access tokens, OAuth2 clients, members' sessions,
+//! gateway credentials, operator credentials.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use crate::id::Id;
 use crate::key::ApiKey;
 use crate::network::AllowList;
 use crate::secret::SecretDigest;
+use crate::session::Session;
 use crate::token::AccessToken;
 
 /// Whatever a secret resolves to. One record under one key, so that identification is one read.
@@ -22,6 +23,8 @@ pub enum Credential {
     AccessToken(AccessToken),
     /// An OAuth2 client. Its secrets are taken where tokens are given out, and nowhere else.
     Client(Client),
+    /// A member, signed in.
+    Session(Session),
     /// An enforcement point.
     Gateway(Gateway),
     /// An operator of the installation.
@@ -35,6 +38,7 @@ impl Credential {
             Self::ApiKey(key) => &key.id,
             Self::AccessToken(token) => &token.id,
             Self::Client(client) => &client.id,
+            Self::Session(session) => &session.id,
             Self::Gateway(gateway) => &gateway.id,
             Self::Operator(operator) => &operator.id,
         }
@@ -46,6 +50,7 @@ impl Credential {
             Self::ApiKey(key) => Some(&key.secret),
             Self::AccessToken(token) => Some(&token.secret),
             Self::Client(_) => None,
+            Self::Session(session) => Some(&session.secret),
             Self::Gateway(gateway) => Some(&gateway.secret),
             Self::Operator(operator) => Some(&operator.secret),
         }
@@ -57,6 +62,7 @@ impl Credential {
             Self::ApiKey(key) => key.is_valid_at(now),
             Self::AccessToken(token) => token.is_valid_at(now),
             Self::Client(client) => client.is_active(),
+            Self::Session(session) => session.is_valid_at(now),
             Self::Gateway(gateway) => gateway.revoked_at.is_none(),
             Self::Operator(operator) => operator.revoked_at.is_none(),
         }

@@ -72,10 +72,16 @@ pub enum IdKind {
     Lineage,
     /// An audit record.
     Audit,
+    /// A member.
+    Member,
+    /// An invitation.
+    Invitation,
+    /// A session.
+    Session,
 }
 
 impl IdKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Organization,
         Self::Workspace,
         Self::Key,
@@ -85,6 +91,9 @@ impl IdKind {
         Self::Operator,
         Self::Lineage,
         Self::Audit,
+        Self::Member,
+        Self::Invitation,
+        Self::Session,
     ];
 
     /// The text before the underscore.
@@ -99,6 +108,9 @@ impl IdKind {
             Self::Operator => "op",
             Self::Lineage => "lin",
             Self::Audit => "aud",
+            Self::Member => "mem",
+            Self::Invitation => "inv",
+            Self::Session => "ses",
         }
     }
 }

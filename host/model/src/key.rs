@@ -57,6 +57,12 @@ pub struct ApiKey {
     /// The key that replaced it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<Id>,
+    /// The member that issued it, or that issued what did; absent: it was no member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<Id>,
+    /// When whoever issued it had given a second factor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_at: Option<Timestamp>,
     /// Digest of its secret.
     pub secret: SecretDigest,
     /// When it was issued.
@@ -106,8 +112,30 @@ pub struct NewKey {
     pub lifetime: Option<Duration>,
     /// Free text by name.
     pub metadata: BTreeMap<String, String>,
+    /// Who issues it.
+    pub issuer: Issuer,
     /// Digest of its secret.
     pub secret: SecretDigest,
+}
+
+/// Who issues something, where that is a member or what a member issued.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Issuer {
+    /// The member.
+    pub member: Option<Id>,
+    /// When it had given a second factor.
+    pub factor_at: Option<Timestamp>,
+}
+
+/// What replaces a key.
+#[derive(Debug, Clone)]
+pub struct Successor {
+    /// Public id.
+    pub id: Id,
+    /// Digest of its secret.
+    pub secret: SecretDigest,
+    /// Who rotates.
+    pub issuer: Issuer,
 }
 
 /// A transition that a key can't go through, or can't be issued with.
@@ -168,6 +196,8 @@ impl ApiKey {
             state: KeyState::Active,
             predecessor: None,
             successor: None,
+            issued_by: new.issuer.member,
+            factor_at: new.issuer.factor_at,
             secret: new.secret,
             created_at: now,
         })
@@ -197,15 +227,14 @@ impl ApiKey {
     }
 
     /// Replaces it: the old key, ending after `overlap` at the latest, and its successor. Kind, scopes and settings carry
-    /// over, as does the end that the issuer asked for; the kind's life time starts anew, and so does the workspace's
+    /// over, its issuer is whoever rotates, as does the end that the issuer asked for; the kind's life time starts anew, and so does the workspace's
     /// `lifetime`, as it is now.
     ///
     /// # Errors
     /// When it is revoked, disabled, expired, or rotated already.
     pub fn rotate(
         mut self,
-        id: Id,
-        secret: SecretDigest,
+        new: Successor,
         overlap: Duration,
         lifetime: Option<Duration>,
         kind: &Kind,
@@ -220,11 +249,14 @@ impl ApiKey {
         if let Some(successor) = self.successor {
             return Err(KeyError::Rotated(successor));
         }
+        let Successor { id, secret, issuer } = new;
         let successor = Self {
             id,
             expires_at: end(kind, lifetime, self.until, now),
             rotation_due_at: kind.rotation_due.map(|after| now.plus(after)),
             predecessor: Some(self.id),
+            issued_by: issuer.member,
+            factor_at: issuer.factor_at,
             secret,
             created_at: now,
             ..self.clone()
@@ -315,13 +347,18 @@ mod tests {
             until: None,
             lifetime: None,
             metadata: BTreeMap::new(),
+            issuer: Issuer::default(),
             secret: digest(),
         }
     }
 
+    fn new_successor() -> Successor {
+        Successor { id: draw(IdKind::Key), secret: digest(), issuer: Issuer::default() }
+    }
+
     fn rotate(key: ApiKey, overlap: Duration, now: Timestamp) -> Result<(ApiKey, ApiKey), KeyError> {
         let kind = kind(&key.kind);
-        key.rotate(draw(IdKind::Key), digest(), overlap, None, &kind, now)
+        key.rotate(new_successor(), overlap, None, &kind, now)
     }
 
     #[test]
@@ -374,7 +411,7 @@ mod tests {
         let later = NOW.plus(10 * DAY);
         let rotated = |lifetime| {
             let key = production.clone();
-            key.rotate(draw(IdKind::Key), digest(), DAY, lifetime, &kind("production"), later).unwrap().1.expires_at
+            key.rotate(new_successor(), DAY, lifetime, &kind("production"), later).unwrap().1.expires_at
         };
         assert_eq!((rotated(Some(7 * DAY)), rotated(None)), (Some(later.plus(7 * DAY)), None));
     }

@@ -2,8 +2,8 @@
 //! come in as arguments.
 //!
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
-//! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`] and [`credential`] (what a
-//! secret resolves to), [`organization`] (who owns it), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
+//! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`], [`session`] and [`credential`] (what a
+//! secret resolves to), [`organization`] (who owns it), [`member`], [`invitation`] and [`role`] (its people), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
 //! [`audit`], [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
@@ -18,14 +18,18 @@ pub mod clock;
 pub mod credential;
 pub mod entropy;
 pub mod id;
+pub mod invitation;
 pub mod key;
+pub mod member;
 pub mod meter;
 pub mod network;
 pub mod object;
 pub mod organization;
 pub mod path;
 pub mod policy;
+pub mod role;
 pub mod secret;
+pub mod session;
 pub mod text;
 pub mod token;
 
@@ -36,10 +40,14 @@ pub use clock::{Clock, Timestamp};
 pub use credential::{Credential, Gateway, Operator, Profile};
 pub use entropy::Entropy;
 pub use id::{Id, IdKind, Shard};
-pub use key::{ApiKey, KeyState, NewKey};
+pub use invitation::Invitation;
+pub use key::{ApiKey, Issuer, KeyState, NewKey};
+pub use member::{Email, Member, MemberState, PasswordHash, Totp};
 pub use network::AllowList;
 pub use object::Object;
 pub use organization::{Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings};
 pub use policy::{Policy, PolicyBinding, PolicyMode, RevisionRef};
+pub use role::Role;
 pub use secret::{Pepper, PlainSecret, SecretDigest};
+pub use session::Session;
 pub use token::AccessToken;

@@ -56,6 +56,9 @@ pub struct OrganizationSettings {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Whether every member needs a second factor, not only those whose roles do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mfa_required: bool,
 }
 
 /// What may be set of a workspace. Absent means none. Part of the head, so it is kept small.
