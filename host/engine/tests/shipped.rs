@@ -43,6 +43,8 @@ fn the_baseline_is_complete_and_in_order() {
             "ip-allow-list",
             "key-kind",
             "management",
+            "mfa",
+            "rbac",
             "scopes",
             "tokens",
             "workspace"
