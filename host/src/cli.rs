@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{authorize, backup, client, config, doctor, gateway, init, key, policy, restore, serve};
+use crate::commands::{
+    authorize, backup, client, config, doctor, gateway, init, key, member, org, policy, restore, role, serve, workspace,
+};
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
 #[derive(Debug, Parser)]
@@ -39,6 +41,18 @@ pub(crate) enum Command {
     /// Issue and end the credentials of enforcement points.
     #[command(subcommand)]
     Gateway(gateway::Gateway),
+    /// Create, show and end organizations.
+    #[command(subcommand)]
+    Org(org::Org),
+    /// Create, show and end workspaces.
+    #[command(subcommand)]
+    Workspace(workspace::Workspace),
+    /// Invite, show, change and remove the people of an organization.
+    #[command(subcommand)]
+    Member(Box<member::Member>),
+    /// Show the roles of an organization, and make its own.
+    #[command(subcommand)]
+    Role(role::Role),
     /// Ask for a decision. Exit code 0: allow; 2: deny; 3: could not decide.
     Authorize(Box<authorize::Authorize>),
     /// Write, test, upload, publish and watch policies.

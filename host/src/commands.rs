@@ -8,9 +8,13 @@ pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod member;
+pub(crate) mod org;
 pub(crate) mod policy;
 pub(crate) mod restore;
+pub(crate) mod role;
 pub(crate) mod serve;
+pub(crate) mod workspace;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Key(key) => key.run(cli.output),
         Command::Client(client) => client.run(cli.output),
         Command::Gateway(gateway) => gateway.run(cli.output),
+        Command::Org(org) => org.run(cli.output),
+        Command::Workspace(workspace) => workspace.run(cli.output),
+        Command::Member(member) => member.run(cli.output),
+        Command::Role(role) => role.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
         Command::Config(config) => config.run(cli.output),

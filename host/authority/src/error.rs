@@ -1,7 +1,9 @@
 //! Why a use case did not happen.
 
 use access_model::client::ClientError;
+use access_model::invitation::InvitationError;
 use access_model::key::KeyError;
+use access_model::member::MemberError;
 use access_model::network::AllowListError;
 use access_model::organization::Archived;
 use access_model::policy::NotPublished;
@@ -38,6 +40,12 @@ pub enum Error {
     /// The client is not in a state for that.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The member is not in a state for that.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+    /// The invitation is not in a state for that.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// An owner is not in a state for that.
     #[error(transparent)]
     Archived(#[from] Archived),

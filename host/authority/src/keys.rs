@@ -11,6 +11,7 @@ pub use change::Change;
 pub use issue::KeyRequest;
 pub use view::KeyView;
 
+pub(crate) use grant::{attributes as attributes_of, quota_of};
 pub(crate) use issue::{NAME_LENGTH, check_name, distinct, is_disguising, put_new_key};
 
 /// Actions of the catalog that these use cases need a permit for.

@@ -2,7 +2,7 @@
 //! records and evaluate policies.
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
-//! decisions stand on: [`organizations`], [`workspaces`], [`keys`], [`oauth`], [`gateways`], [`network`], [`settings`], [`audit`]; [`policies`] (which decide, the platform's and
+//! decisions stand on: [`organizations`], [`workspaces`], [`members`], [`invitations`], [`roles`], [`permissions`] (its people, and who may do what), [`keys`], [`oauth`], [`gateways`], [`network`], [`settings`], [`audit`]; [`policies`] (which decide, the platform's and
 //! the workspaces' own); [`hosts`] (who else serves from the store),
 //! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo).
 //!
@@ -30,12 +30,16 @@ pub mod decide;
 pub mod explain;
 pub mod gateways;
 pub mod hosts;
+pub mod invitations;
 pub mod keys;
 pub mod lifecycle;
+pub mod members;
 pub mod network;
 pub mod oauth;
 pub mod organizations;
+pub mod permissions;
 pub mod policies;
+pub mod roles;
 pub mod settings;
 pub mod usage;
 pub mod workspaces;

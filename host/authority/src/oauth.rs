@@ -1,11 +1,12 @@
 //! OAuth2, server to server: clients of an organization, and the tokens that they obtain (RFC 6749 §4.4, client_credentials).
 //!
-//! Reading order: `register`, `list`, `change`, `rotate` (a client's life), `authenticate` (who presents a client's secret),
+//! Reading order: `register`, `grant` (whether one may hand out so much), `list`, `change`, `rotate` (a client's life), `authenticate` (who presents a client's secret),
 //! `issue`, `introspect`, `revoke` (a token's). How tokens identify whoever presents them stands in `decide/identify.rs`, with
 //! everybody's.
 
 mod authenticate;
 mod change;
+mod grant;
 mod introspect;
 mod issue;
 mod list;
@@ -20,6 +21,7 @@ pub use issue::{IssuedToken, TokenRequest};
 pub use register::ClientRequest;
 pub use view::{ClientIssued, ClientView, SecretView};
 
+pub(crate) use grant::attributes as attributes_of;
 pub(crate) use register::put_new_client;
 
 /// Actions of the catalog that these use cases need a permit for.

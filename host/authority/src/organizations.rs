@@ -1,4 +1,4 @@
-//! Organizations: create, list, show, suspend, resume, archive. Operators' alone.
+//! Organizations: create, list, show, suspend, resume, archive.
 
 mod create;
 mod list;

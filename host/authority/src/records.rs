@@ -140,8 +140,59 @@ pub(crate) fn audit_of(organization: Option<&Id>) -> String {
     organization.map_or_else(|| "audit/platform".to_owned(), |id| format!("audit/{id}"))
 }
 
-/// The id in a record's key, for caches.
+/// Key of a member's record.
+pub(crate) fn member(id: &Id) -> String {
+    format!("member/{id}")
+}
+
+/// Index of an organization's members, by when they came to be.
+pub(crate) fn members_of(organization: &Id) -> String {
+    format!("members/{organization}")
+}
+
+/// Key of the record that reserves an e-mail address in the installation, by the digest of its canonical form.
+pub(crate) fn member_email(digest: &str) -> String {
+    format!("member-email/{digest}")
+}
+
+/// Key of the record of an organization's active owners.
+pub(crate) fn owners_of(organization: &Id) -> String {
+    format!("owners/{organization}")
+}
+
+/// Index of the keys and clients that a member issued, by when.
+pub(crate) fn issued_by(member: &Id) -> String {
+    format!("issued/{member}")
+}
+
+/// Key of an invitation's record.
+pub(crate) fn invitation(id: &Id) -> String {
+    format!("invitation/{id}")
+}
+
+/// Index of an organization's invitations, by when they were made.
+pub(crate) fn invitations_of(organization: &Id) -> String {
+    format!("invitations/{organization}")
+}
+
+/// What the key of every role of an organization begins with.
+const ROLE: &str = "role/";
+
+/// Key of a role's record.
+pub(crate) fn role(organization: &Id, name: &str) -> String {
+    format!("{ROLE}{organization}/{name}")
+}
+
+/// Index of an organization's roles of its own, by name.
+pub(crate) fn roles_of(organization: &Id) -> String {
+    format!("roles/{organization}")
+}
+
+/// The id in a record's key, for caches. A role is remembered with its organization.
 pub(crate) fn id_in(key: &str) -> Option<Id> {
+    if let Some(role) = key.strip_prefix(ROLE) {
+        return role.split_once('/').and_then(|(organization, _)| organization.parse().ok());
+    }
     key.split_once('/').and_then(|(_, id)| id.parse().ok())
 }
 

@@ -85,7 +85,7 @@ impl From<&Workspace> for SettingsView {
 
 impl From<&Organization> for OrganizationSettingsView {
     fn from(organization: &Organization) -> Self {
-        let OrganizationSettings { description } = organization.settings.clone();
+        let OrganizationSettings { description, mfa_required: _ } = organization.settings.clone();
         Self { description }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::Api;
 use crate::cli::{Connection, Format};
-use crate::commands::key::segment;
+use crate::commands::key::{paged, segment};
 use crate::output;
 
 /// Register, show, rotate and end OAuth2 clients.
@@ -154,12 +154,8 @@ impl Terms {
 
 impl List {
     fn ask(self) -> anyhow::Result<Value> {
-        let mut path = format!("{}?limit={}", clients(&self.organization)?, self.limit.unwrap_or(50));
-        if let Some(cursor) = &self.cursor {
-            path.push_str("&cursor=");
-            path.push_str(segment("--cursor", cursor)?);
-        }
-        Api::new(&self.connection)?.get(&path)
+        let clients = clients(&self.organization)?;
+        Api::new(&self.connection)?.get(&paged(&clients, self.limit, self.cursor.as_deref())?)
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use access_authority::lifecycle::init::init;
+use access_authority::lifecycle::init::{Names, init};
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::lifecycle::{Installation, LifecycleError};
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
-use access_model::{Catalog, Clock, Entropy};
+use access_model::{Catalog, Clock, Email, Entropy};
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
@@ -28,6 +28,9 @@ pub(crate) struct Init {
     /// Name of its first workspace.
     #[arg(long, value_name = "NAME")]
     workspace: String,
+    /// E-mail address of its first owner, who comes in by a link that is printed once and good for a day.
+    #[arg(long, value_name = "EMAIL")]
+    owner: Option<String>,
     /// Config file.
     #[arg(long, env = "CRONFLOW_ACCESS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -40,6 +43,7 @@ impl Init {
         let settings = self.settings.completed_from(self.config.as_deref())?;
         access_model::organization::check_name(&self.organization).context("--organization")?;
         access_model::organization::check_name(&self.workspace).context("--workspace")?;
+        let owner = self.owner.as_deref().map(Email::parse).transpose().context("--owner")?;
         let catalog = catalog(settings.catalog.as_deref())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -53,22 +57,31 @@ impl Init {
                 return Err(LifecycleError::AlreadyInitialized.into());
             }
             let root = root_key(&settings.root_key(false))?;
-            let names = (self.organization.as_str(), self.workspace.as_str());
+            let (organization, workspace, owner) = (&self.organization, &self.workspace, owner.as_ref());
+            let names = Names { organization, workspace, owner };
             let beginning = init(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref(), names).await?;
             opened.close().await?;
             anyhow::Ok(beginning)
         })?;
         let data_dir = settings.data_dir(false);
-        let shown = json!({
+        let base_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{}", settings.listen()));
+        let setup_link = beginning
+            .invitation
+            .as_ref()
+            .map(|secret| format!("{}{}", base_url.trim_end_matches('/'), access_web::join_path(secret.expose())));
+        let mut shown = json!({
             "organization": beginning.organization,
             "workspace": beginning.workspace,
             "operator_token": beginning.operator_token.expose(),
             "data_dir": data_dir,
             "root_key": settings.root_key(false),
         });
+        if let (Some(link), Some(fields)) = (setup_link, shown.as_object_mut()) {
+            fields.insert("setup_link".to_owned(), link.into());
+        }
         output::show(format, &shown);
         output::remark(
-            "the operator token is shown this once; keep it now. Keep the root key apart from backups of the data: either without the other is useless.",
+            "the operator token and the setup link are shown this once; keep them now. Who opens the link within a day is the first owner; `member invite --role owner` makes another. Keep the root key apart from backups of the data: either without the other is useless.",
         );
         Ok(ExitCode::SUCCESS)
     }

@@ -142,12 +142,8 @@ impl Issue {
 
 impl List {
     fn ask(self) -> anyhow::Result<Value> {
-        let mut path = format!("{}/keys?limit={}", workspace(&self.workspace)?, self.limit.unwrap_or(50));
-        if let Some(cursor) = &self.cursor {
-            path.push_str("&cursor=");
-            path.push_str(segment("--cursor", cursor)?);
-        }
-        Api::new(&self.connection)?.get(&path)
+        let keys = format!("{}/keys", workspace(&self.workspace)?);
+        Api::new(&self.connection)?.get(&paged(&keys, self.limit, self.cursor.as_deref())?)
     }
 }
 
@@ -163,6 +159,16 @@ impl One {
 
 fn workspace(id: &str) -> anyhow::Result<String> {
     Ok(format!("/v1/workspaces/{}", segment("--workspace", id)?))
+}
+
+/// The path of a page of a list.
+pub(super) fn paged(path: &str, limit: Option<u32>, cursor: Option<&str>) -> anyhow::Result<String> {
+    let mut path = format!("{path}?limit={}", limit.unwrap_or(50));
+    if let Some(cursor) = cursor {
+        path.push_str("&cursor=");
+        path.push_str(segment("--cursor", cursor)?);
+    }
+    Ok(path)
 }
 
 /// Refuses what would change the path: ids and cursors are letters, digits, `_` and `-`.

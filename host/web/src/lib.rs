@@ -26,4 +26,5 @@ mod segments;
 mod upload;
 
 pub use app::{App, metrics_router, router};
+pub use endpoints::invitations::join_path;
 pub use public_url::{NotAPublicUrl, PublicUrl};

@@ -67,7 +67,7 @@ impl Problem {
             Error::Transition(KeyError::ScopeNotGrantable { .. }) => Self::invalid("scopes", text),
             Error::Transition(KeyError::NeverValid) => Self::invalid("expires_at", text),
             Error::Client(ClientError::ScopeNotGrantable(_)) => Self::invalid("scopes", text),
-            Error::Client(_) => Self::new(409, "conflict", text),
+            Error::Client(_) | Error::Member(_) | Error::Invitation(_) => Self::new(409, "conflict", text),
             Error::IdempotencyKeyReused => Self::new(422, "idempotency_key_reused", text),
             Error::Stale => Self::new(412, "stale", text),
             Error::NameTaken { .. } => Self::new(409, "name_taken", text),
@@ -188,6 +188,10 @@ pub(crate) struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schemars(with = "Vec<Reason>")]
     reasons: &'a [Reason],
+    /// The second factor that it needs, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Factor")]
+    factor: Option<Factor>,
     /// Names the decision that denied it.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<&'a str>,
@@ -201,6 +205,24 @@ pub(crate) struct Document<'a> {
     cases: &'a [FailedCase],
 }
 
+/// The second factor that something needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Factor {
+    /// `totp`: a code from an authenticator, or a recovery code.
+    r#type: &'static str,
+    /// Whether one was given in this session, and is to be given once more.
+    again: bool,
+}
+
+impl Factor {
+    /// Reads it from why a member was denied: nothing where a factor alone would not help.
+    fn of(reasons: &[Reason]) -> Option<Self> {
+        let is_factor = |reason: &Reason| matches!(reason.code.as_str(), "factor_missing" | "factor_stale");
+        let helps = !reasons.is_empty() && reasons.iter().all(is_factor);
+        helps.then(|| Self { r#type: "totp", again: reasons.iter().any(|reason| reason.code == "factor_stale") })
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self(parts) = self;
@@ -211,6 +233,7 @@ impl IntoResponse for Problem {
             code: &parts.code,
             detail: &parts.detail,
             reasons: &parts.reasons,
+            factor: Factor::of(&parts.reasons),
             decision_id: parts.decision_id.as_deref(),
             findings: &parts.findings,
             cases: &parts.cases,

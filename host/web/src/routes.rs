@@ -11,14 +11,18 @@ use std::sync::Arc;
 use access_authority as authority;
 use access_authority::audit::AuditView;
 use access_authority::gateways::{GatewayRequest, GatewayView};
+use access_authority::invitations::{InvitationRequest, InvitationView};
 use access_authority::keys::{KeyRequest, KeyView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
+use access_authority::members::{MemberChanged, MemberUpdate, MemberView};
 use access_authority::network::{NetworkUpdate, NetworkView};
 use access_authority::oauth::{ClientIssued, ClientRequest, ClientUpdate, ClientView};
 use access_authority::organizations::{OrganizationRequest, OrganizationView};
+use access_authority::permissions::{PermissionsRequest, PermissionsView};
 use access_authority::policies::{
     DiffRequest, DiffView, PolicyView, Publication, PutView, RevisionView, StatusView, UploadRequest,
 };
+use access_authority::roles::{RoleList, RoleRequest, RoleView};
 use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
 use access_authority::usage::{UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
@@ -30,8 +34,8 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    audit, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways, health, keys, network,
-    oauth, organizations, policies, settings, usage, workspaces,
+    audit, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways, health, invitations, keys,
+    members, network, oauth, organizations, permissions, policies, roles, settings, usage, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -186,6 +190,92 @@ pub(crate) fn table() -> Vec<Group> {
                     .takes::<SettingsUpdate>()
                     .answers::<SettingsView>(200)
                     .versioned(),
+            ],
+        },
+        Group {
+            name: "Members",
+            about: "People of an organization, and what they may do. Each has roles in the whole of it, or in single workspaces.",
+            endpoints: vec![
+                post("/v1/organizations/{organization}/invitations", invitations::create)
+                    .action(authority::invitations::actions::CREATE)
+                    .says("Invite somebody; the link is shown once")
+                    .takes::<InvitationRequest>()
+                    .answers::<invitations::WithLink>(201)
+                    .idempotent(),
+                get("/v1/organizations/{organization}/invitations", invitations::list)
+                    .action(authority::invitations::actions::LIST)
+                    .says("List invitations, newest first")
+                    .pages::<InvitationView>(),
+                post("/v1/organizations/{organization}/invitations/{invitation}/revoke", invitations::revoke)
+                    .action(authority::invitations::actions::REVOKE)
+                    .says("Take an invitation back")
+                    .answers::<InvitationView>(200),
+                get("/v1/organizations/{organization}/members", members::list)
+                    .action(authority::members::actions::LIST)
+                    .says("List members, newest first")
+                    .pages::<MemberView>(),
+                get("/v1/organizations/{organization}/members/{member}", members::show)
+                    .action(authority::members::actions::GET)
+                    .says("Show a member, and what it issued beyond what it may now")
+                    .answers::<MemberChanged>(200)
+                    .versioned(),
+                put("/v1/organizations/{organization}/members/{member}", members::update)
+                    .action(authority::members::actions::UPDATE)
+                    .says("Change a member's name and roles; its sessions follow at once")
+                    .takes::<MemberUpdate>()
+                    .answers::<MemberChanged>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/members/{member}/suspend", members::suspend)
+                    .action(authority::members::actions::SUSPEND)
+                    .says("Keep a member out for now")
+                    .answers::<MemberChanged>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/members/{member}/resume", members::resume)
+                    .action(authority::members::actions::RESUME)
+                    .says("Let a member in again")
+                    .answers::<MemberChanged>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/members/{member}/remove", members::remove)
+                    .action(authority::members::actions::REMOVE)
+                    .says("Keep a member out for good; what it issued stays")
+                    .answers::<MemberChanged>(200)
+                    .versioned(),
+                post("/v1/organizations/{organization}/members/{member}/reset-factors", members::reset_factors)
+                    .action(authority::members::actions::RESET_FACTORS)
+                    .says("Take a member's second factors away, for whoever lost them")
+                    .answers::<MemberChanged>(200)
+                    .versioned(),
+                get("/v1/organizations/{organization}/roles", roles::list)
+                    .action(authority::roles::actions::LIST)
+                    .says("List roles: the built-in ones, and the organization's own")
+                    .answers::<RoleList>(200),
+                get("/v1/organizations/{organization}/roles/{role}", roles::show)
+                    .action(authority::roles::actions::GET)
+                    .says("Show a role")
+                    .answers::<RoleView>(200)
+                    .versioned(),
+                put("/v1/organizations/{organization}/roles/{role}", roles::put)
+                    .action(authority::roles::actions::PUT)
+                    .says("Make or change a role; whoever holds it follows at once")
+                    .takes::<RoleRequest>()
+                    .answers::<RoleView>(200)
+                    .versioned(),
+                delete("/v1/organizations/{organization}/roles/{role}", roles::delete)
+                    .action(authority::roles::actions::DELETE)
+                    .says("Take a role away that nobody holds")
+                    .answers_nothing(204)
+                    .conditional(),
+                get("/v1/organizations/{organization}/permissions", permissions::in_organization)
+                    .action(authority::permissions::ACTION)
+                    .says("Show what a member may do in an organization, and through which role")
+                    .query::<PermissionsRequest>()
+                    .answers::<PermissionsView>(200),
+                get("/v1/workspaces/{workspace}/permissions", permissions::in_workspace)
+                    .action(authority::permissions::ACTION)
+                    .named("permissions.get_in_workspace")
+                    .says("Show what a member or key may do in a workspace, and through which role or scope")
+                    .query::<PermissionsRequest>()
+                    .answers::<PermissionsView>(200),
             ],
         },
         Group {

@@ -88,7 +88,7 @@ pub struct PrincipalView {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Principal")]
 struct View<'a> {
-    /// `api_key`, `access_token`, `client`, `gateway` or `operator`.
+    /// `api_key`, `access_token`, `client`, `member`, `gateway` or `operator`.
     kind: &'a str,
     /// Public id of the credential.
     id: &'a str,

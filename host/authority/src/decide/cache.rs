@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use access_model::{Credential, Id, Kind, Organization, Quota, Shard, Workspace};
+use access_model::{Credential, Id, Kind, Member, Organization, Quota, Role, Shard, Workspace};
 use access_store::Change;
 use cronflow_policy_cases as facts;
 use quick_cache::sync::Cache;
 use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
 
 use crate::authority::lock;
 use crate::decide::meter::Meter;
@@ -38,7 +39,9 @@ pub(crate) struct CredentialEntry {
     pub(crate) workspace: Option<Id>,
     /// An access token's client, as it was when this was worked out.
     pub(crate) client: Option<Arc<CredentialEntry>>,
-    /// The same token in each of the workspaces that it was used in, where it serves several.
+    /// A session's member, as it was when this was worked out.
+    pub(crate) member: Option<Arc<MemberEntry>>,
+    /// The same token or session in each of the workspaces that it was used in, where it serves several.
     pub(crate) placed: Mutex<BTreeMap<Id, Arc<CredentialEntry>>>,
     /// The quota that its requests use up.
     pub(crate) quota: Option<Quota>,
@@ -57,6 +60,15 @@ pub(crate) struct CredentialEntry {
 pub(crate) struct OrganizationEntry {
     pub(crate) record: Organization,
     pub(crate) facts: facts::Organization,
+    /// Roles of its own, by name; read when a member first needs them.
+    // INVARIANT: read after this entry began, and whatever changes a role evicts it.
+    pub(crate) roles: OnceCell<BTreeMap<String, Role>>,
+}
+
+/// A member.
+#[derive(Debug)]
+pub(crate) struct MemberEntry {
+    pub(crate) record: Member,
 }
 
 /// A workspace's head.
@@ -75,6 +87,7 @@ pub(crate) enum Entry {
     Credential(Arc<CredentialEntry>),
     Organization(Arc<OrganizationEntry>),
     Workspace(Arc<WorkspaceEntry>),
+    Member(Arc<MemberEntry>),
 }
 
 /// Records by public id. Bounded.
@@ -122,6 +135,10 @@ impl ReadCache {
 
     pub(crate) fn workspace(&self, id: &Id) -> Option<Arc<WorkspaceEntry>> {
         if let Entry::Workspace(entry) = self.get(id)? { Some(entry) } else { None }
+    }
+
+    pub(crate) fn member(&self, id: &Id) -> Option<Arc<MemberEntry>> {
+        if let Entry::Member(entry) = self.get(id)? { Some(entry) } else { None }
     }
 
     /// Whether the id is known to name nothing.
@@ -210,7 +227,7 @@ mod tests {
         let id = Id::draw(IdKind::Organization, Shard::PLATFORM, &entropy).unwrap();
         let record = Organization::new(id, "acme", Timestamp::from_millis(0));
         let facts = facts::Organization { id: id.to_string(), name: "acme".into() };
-        (id, Entry::Organization(Arc::new(OrganizationEntry { record, facts })))
+        (id, Entry::Organization(Arc::new(OrganizationEntry { record, facts, roles: OnceCell::new() })))
     }
 
     fn touched(id: &Id) -> Change {

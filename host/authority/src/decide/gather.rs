@@ -89,8 +89,9 @@ impl Authority {
         };
         let action = self.action_of(question.action.as_deref(), question.method.as_deref(), path.as_deref())?;
         check_attributes(&self.catalog.limits, "resource.attributes", &question.resource.attributes)?;
-        let context = question.properties.into_context(question.context);
+        let mut context = question.properties.into_context(question.context);
         check_attributes(&self.catalog.limits, "context", &context)?;
+        context.extend(caller.held(&action.name, &question.resource.attributes));
         let mut resource = question.resource;
         if let (Some(stated), Some(own)) = (&resource.workspace, &caller.workspace)
             && *stated == own.facts.name

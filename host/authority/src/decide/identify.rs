@@ -8,18 +8,19 @@ use std::sync::{Arc, Mutex};
 
 use access_model::{
     AccessToken, AllowList, Class, Client, Credential, Id, IdKind, Kind, OwnerState, PlainSecret, SecretDigest,
-    Timestamp,
+    Session, Timestamp,
 };
-use access_store::Store;
+use access_store::{Commit, Store};
 use cronflow_policy_cases as facts;
 use serde::Serialize;
+use tokio::sync::OnceCell;
 
 use crate::authority::{Authority, lock};
-use crate::decide::cache::{CredentialEntry, Entry, Generation, OrganizationEntry, WorkspaceEntry};
+use crate::decide::cache::{CredentialEntry, Entry, Generation, MemberEntry, OrganizationEntry, WorkspaceEntry};
 use crate::decide::refusal::Refusal;
 use crate::decide::throttle::Source;
 use crate::error::Error;
-use crate::records;
+use crate::records::{self, CommitExt as _};
 use crate::usage::Uses;
 
 /// Who a secret identified: the credential and its living parents.
@@ -84,6 +85,11 @@ impl Authority {
         if !entry.credential.is_valid_at(now) {
             return Err(nobody());
         }
+        if let Credential::Session(session) = &entry.credential
+            && session.is_news_at(now)
+        {
+            self.remember_use(session, now).await;
+        }
         self.with_living_parents(entry, now).await.map_err(unavailable)?.ok_or_else(nobody)
     }
 
@@ -119,6 +125,9 @@ impl Authority {
             Class::AccessToken => IdKind::AccessToken,
             // A client's secret is exchanged for tokens, and is no credential itself.
             Class::Client => return None,
+            Class::Session => IdKind::Session,
+            // An invitation lets somebody in, who is nobody yet.
+            Class::Invitation => return None,
             Class::Gateway => IdKind::Gateway,
             Class::Operator => IdKind::Operator,
         };
@@ -160,7 +169,14 @@ impl Authority {
             },
             _ => None,
         };
-        let Some(entry) = self.entry_of(credential, client) else { return Ok(None) };
+        let member = match &credential {
+            Credential::Session(session) => match self.member(&session.member).await? {
+                Some(member) => Some(member),
+                None => return Ok(None),
+            },
+            _ => None,
+        };
+        let Some(entry) = self.entry_of(credential, client, member) else { return Ok(None) };
         let entry = Arc::new(entry);
         self.cache.fill(began, *id, Entry::Credential(Arc::clone(&entry)));
         Ok(Some(entry))
@@ -175,13 +191,20 @@ impl Authority {
         }
     }
 
-    /// Works out what decisions need of a credential; of an access token, what its client still holds. Nothing when its kind is
+    /// Works out what decisions need of a credential; of an access token, what its client still holds, and of a session, what its
+    /// member does. Nothing when its kind is
     /// no longer in the catalog: it identifies nobody then.
-    fn entry_of(&self, credential: Credential, client: Option<Arc<CredentialEntry>>) -> Option<CredentialEntry> {
+    fn entry_of(
+        &self,
+        credential: Credential,
+        client: Option<Arc<CredentialEntry>>,
+        member: Option<Arc<MemberEntry>>,
+    ) -> Option<CredentialEntry> {
         let (class, kind_name) = match &credential {
             Credential::ApiKey(key) => ("api_key", &key.kind),
             Credential::AccessToken(token) => ("access_token", &token.kind),
             Credential::Client(client) => ("client", &client.kind),
+            Credential::Session(session) => ("member", &session.kind),
             Credential::Gateway(gateway) => ("gateway", &gateway.kind),
             Credential::Operator(operator) => ("operator", &operator.kind),
         };
@@ -216,6 +239,7 @@ impl Authority {
                 principal.ip_allow = networks(&key.ip_allow);
                 principal.created_at = key.created_at.as_millis();
                 principal.expires_at = key.expires_at.map(Timestamp::as_millis);
+                principal.factor_at = key.factor_at.map(Timestamp::as_millis);
                 metered = Some((key.lineage, kind.quota));
             }
             Credential::AccessToken(token) => {
@@ -230,6 +254,7 @@ impl Authority {
                 principal.ip_allow = networks(&record.terms.ip_allow);
                 principal.created_at = token.created_at.as_millis();
                 principal.expires_at = Some(token.expires_at.as_millis());
+                principal.factor_at = record.factor_at.map(Timestamp::as_millis);
                 metered = Some((record.id, holder.kind.quota));
             }
             Credential::Client(record) => {
@@ -238,6 +263,17 @@ impl Authority {
                 principal.environments = both(&kind.environments, &record.terms.environments);
                 principal.ip_allow = networks(&record.terms.ip_allow);
                 principal.created_at = record.created_at.as_millis();
+                principal.factor_at = record.factor_at.map(Timestamp::as_millis);
+                metered = Some((record.id, kind.quota));
+            }
+            Credential::Session(session) => {
+                let record = &member.as_ref()?.record;
+                principal.id = record.id.to_string();
+                principal.organization = Some(session.organization.to_string());
+                principal.roles.clone_from(&record.roles);
+                principal.factor_at = session.factor_at.map(Timestamp::as_millis);
+                principal.created_at = session.created_at.as_millis();
+                principal.expires_at = Some(session.expires_at.as_millis());
                 metered = Some((record.id, kind.quota));
             }
             Credential::Gateway(record) => {
@@ -265,6 +301,7 @@ impl Authority {
             gateway,
             workspace,
             client,
+            member,
             placed: Mutex::default(),
             quota,
             meter,
@@ -290,6 +327,10 @@ impl Authority {
                 Some(current) => (current, token.organization),
                 None => return Ok(None),
             },
+            Credential::Session(session) => match self.with_living_member(&entry, session).await? {
+                Some(current) => (current, session.organization),
+                None => return Ok(None),
+            },
         };
         let (organization, workspace) = match &entry.workspace {
             Some(workspace) => {
@@ -306,6 +347,9 @@ impl Authority {
                 None => return Ok(None),
             },
         };
+        if entry.member.is_some() {
+            self.roles_of(&organization).await?;
+        }
         let alive = organization.record.state == OwnerState::Active
             && workspace.as_ref().is_none_or(|workspace| workspace.record.state == OwnerState::Active);
         Ok(alive.then_some(Caller { entry, organization: Some(organization), workspace, presented: None }))
@@ -327,7 +371,7 @@ impl Authority {
         if entry.client.as_ref().is_some_and(|known| Arc::ptr_eq(known, &client)) {
             return Ok(Some(Arc::clone(entry)));
         }
-        let Some(current) = self.entry_of(entry.credential.clone(), Some(client)) else { return Ok(None) };
+        let Some(current) = self.entry_of(entry.credential.clone(), Some(client), None) else { return Ok(None) };
         let current = Arc::new(current);
         if let Some(began) = began {
             self.cache.fill(began, token.id, Entry::Credential(Arc::clone(&current)));
@@ -335,9 +379,65 @@ impl Authority {
         Ok(Some(current))
     }
 
+    /// A session as its member makes it now, or nothing when the member is out, or was put out since the session began.
+    async fn with_living_member(
+        &self,
+        entry: &Arc<CredentialEntry>,
+        session: &Session,
+    ) -> Result<Option<Arc<CredentialEntry>>, Error> {
+        let began = self.cache.generation(session.id.home());
+        let Some(member) = self.member(&session.member).await? else { return Ok(None) };
+        if !member.record.is_active() || session.created_at < member.record.sessions_after {
+            return Ok(None);
+        }
+        if entry.member.as_ref().is_some_and(|known| Arc::ptr_eq(known, &member)) {
+            return Ok(Some(Arc::clone(entry)));
+        }
+        let Some(current) = self.entry_of(entry.credential.clone(), None, Some(member)) else { return Ok(None) };
+        let current = Arc::new(current);
+        if let Some(began) = began {
+            self.cache.fill(began, session.id, Entry::Credential(Arc::clone(&current)));
+        }
+        Ok(Some(current))
+    }
+
+    /// A member, as it is remembered or as it is in the store.
+    pub(crate) async fn member(&self, id: &Id) -> Result<Option<Arc<MemberEntry>>, Error> {
+        self.check_fresh(id.home())?;
+        if let Some(entry) = self.cache.member(id) {
+            return Ok(Some(entry));
+        }
+        let Some(began) = self.cache.generation(id.home()) else { return Ok(None) };
+        let found = records::read(self.store.as_ref(), id.home(), records::member(id)).await?;
+        let Some(found) = found else { return Ok(None) };
+        let entry = Arc::new(MemberEntry { record: found.value });
+        self.cache.fill(began, *id, Entry::Member(Arc::clone(&entry)));
+        Ok(Some(entry))
+    }
+
+    /// Writes down that a session is used. Where that fails, somebody else did, or the next use does.
+    async fn remember_use(&self, session: &Session, now: Timestamp) {
+        let remember = async {
+            let (home, key) = (session.id.home(), records::credential(&session.id));
+            let Some(found) = records::read::<Credential>(self.store.as_ref(), home, key).await? else { return Ok(()) };
+            let Credential::Session(session) = found.value else { return Ok(()) };
+            let mut commit = Commit::new(home);
+            // What was ended meanwhile is not brought back.
+            commit.checks.push(found.check);
+            commit.put_credential(&Credential::Session(session.seen(now)))?;
+            self.store.commit(commit).await.map(drop).map_err(Error::from)
+        };
+        if let Err(error) = remember.await {
+            tracing::debug!(session = %session.id, %error, "the use of a session could not be written down");
+        }
+    }
+
     /// Puts a token that serves several workspaces into the one that is `stated`, by id or name, if it serves that. Answers
     /// whether the caller is somebody still: in a workspace that is dead it is nobody.
     pub(crate) async fn place(&self, caller: &mut Caller, stated: Option<&str>) -> Result<bool, Error> {
+        if let Some(member) = caller.entry.member.clone() {
+            return self.place_member(caller, &member, stated).await;
+        }
         let (Some(stated), None, Some(client)) = (stated, caller.entry.workspace, &caller.entry.client) else {
             return Ok(true);
         };
@@ -346,10 +446,30 @@ impl Authority {
             let Some(workspace) = self.workspace(id).await? else { continue };
             if workspace.facts.id == stated || workspace.facts.name == stated {
                 let is_alive = workspace.record.state == OwnerState::Active;
-                caller.entry = placed(&caller.entry, *id);
+                caller.entry = placed(&caller.entry, *id, Vec::new());
                 caller.workspace = Some(workspace);
                 return Ok(is_alive);
             }
+        }
+        Ok(true)
+    }
+
+    /// Puts a member into the workspace of its organization that is `stated`, if it has a role there. One that is dead is placed
+    /// too: members are the ones to bring it back.
+    async fn place_member(
+        &self,
+        caller: &mut Caller,
+        member: &MemberEntry,
+        stated: Option<&str>,
+    ) -> Result<bool, Error> {
+        let (Some(stated), None, Some(organization)) = (stated, caller.entry.workspace, &caller.organization) else {
+            return Ok(true);
+        };
+        let Some(workspace) = self.workspace_of(organization, stated).await? else { return Ok(true) };
+        let roles = member.record.roles_in(&workspace.record.id);
+        if !roles.is_empty() {
+            caller.entry = placed(&caller.entry, workspace.record.id, roles);
+            caller.workspace = Some(workspace);
         }
         Ok(true)
     }
@@ -407,7 +527,7 @@ impl Authority {
     fn keep_organization(&self, began: Generation, record: access_model::Organization) -> Arc<OrganizationEntry> {
         let facts = facts::Organization { id: record.id.to_string(), name: record.name.clone() };
         let id = record.id;
-        let entry = Arc::new(OrganizationEntry { record, facts });
+        let entry = Arc::new(OrganizationEntry { record, facts, roles: OnceCell::new() });
         self.cache.fill(began, id, Entry::Organization(Arc::clone(&entry)));
         entry
     }
@@ -428,11 +548,11 @@ impl Authority {
     }
 }
 
-/// The same token in one of the workspaces that it serves; worked out once for each.
-fn placed(entry: &Arc<CredentialEntry>, workspace: Id) -> Arc<CredentialEntry> {
+/// The same token or session in one of the workspaces that it serves, with the roles held there; worked out once for each.
+fn placed(entry: &Arc<CredentialEntry>, workspace: Id, roles: Vec<String>) -> Arc<CredentialEntry> {
     let mut placed = lock(&entry.placed);
     Arc::clone(placed.entry(workspace).or_insert_with(|| {
-        let principal = facts::Principal { workspace: Some(workspace.to_string()), ..entry.principal.clone() };
+        let principal = facts::Principal { workspace: Some(workspace.to_string()), roles, ..entry.principal.clone() };
         Arc::new(CredentialEntry {
             size: json_size(&principal),
             credential: entry.credential.clone(),
@@ -441,6 +561,7 @@ fn placed(entry: &Arc<CredentialEntry>, workspace: Id) -> Arc<CredentialEntry> {
             gateway: None,
             workspace: Some(workspace),
             client: entry.client.clone(),
+            member: entry.member.clone(),
             placed: Mutex::default(),
             quota: entry.quota,
             meter: entry.meter.clone(),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access_model::{Actor, Credential, Gateway, Id};
+use access_model::{Actor, Credential, Gateway, Id, Issuer};
 use cronflow_policy_cases::Action;
 
 use crate::decide::cache::{OrganizationEntry, WorkspaceEntry};
@@ -54,7 +54,25 @@ impl Permit {
     /// Who may do it, for the audit record.
     pub(crate) fn actor(&self) -> Actor {
         let entry = &self.caller.entry;
-        Actor { kind: entry.principal.kind.clone(), id: Some(*entry.credential.id()) }
+        let id = entry.member.as_ref().map_or(*entry.credential.id(), |member| member.record.id);
+        Actor { kind: entry.principal.kind.clone(), id: Some(id) }
+    }
+
+    /// What is kept, of whatever it issues, of the member behind it.
+    pub(crate) fn issuer(&self) -> Issuer {
+        let entry = &self.caller.entry;
+        let holder = entry.client.as_ref().map_or(&entry.credential, |client| &client.credential);
+        match holder {
+            Credential::Session(session) => Issuer { member: Some(session.member), factor_at: session.factor_at },
+            Credential::ApiKey(key) => Issuer { member: key.issued_by, factor_at: key.factor_at },
+            Credential::Client(client) => Issuer { member: client.issued_by, factor_at: client.factor_at },
+            Credential::AccessToken(_) | Credential::Gateway(_) | Credential::Operator(_) => Issuer::default(),
+        }
+    }
+
+    /// The member behind it, where it is one's.
+    pub(crate) fn member(&self) -> Option<Id> {
+        self.caller.entry.member.as_ref().map(|member| member.record.id)
     }
 
     /// Who asks.

@@ -6,6 +6,8 @@ use cronflow_policy_cases::Attributes;
 const SUBJECT: &str = "subject.";
 const ACTION: &str = "action.";
 const CONTEXT: &str = "context.";
+/// What the host itself says of a member.
+pub(crate) const MEMBER: &str = "member.";
 
 /// Free attributes of a question's subject and action.
 #[derive(Debug, Default)]
@@ -22,7 +24,7 @@ impl Properties {
     /// INVARIANT: nothing in a context passes for a property, whatever it is named. A name that begins like one is told with
     /// `context.` before it, and so is one that begins with that, so that no two become one.
     pub(crate) fn into_context(self, mut context: Attributes) -> Attributes {
-        let is_reserved = |name: &str| [SUBJECT, ACTION, CONTEXT].iter().any(|prefix| name.starts_with(prefix));
+        let is_reserved = |name: &str| [SUBJECT, ACTION, CONTEXT, MEMBER].iter().any(|prefix| name.starts_with(prefix));
         if context.keys().any(|name| is_reserved(name)) {
             let told = |name: String| if is_reserved(&name) { format!("{CONTEXT}{name}") } else { name };
             context = context.into_iter().map(|(name, value)| (told(name), value)).collect();
@@ -45,8 +47,15 @@ mod tests {
 
     #[test]
     fn a_context_can_not_pass_for_properties() {
-        let context =
-            ["role", "subject.role", "context.subject.role", "context.context.subject.role", "action.soft", "subject"];
+        let context = [
+            "role",
+            "subject.role",
+            "context.subject.role",
+            "context.context.subject.role",
+            "action.soft",
+            "member.actions",
+            "subject",
+        ];
         let properties = Properties { subject: attributes(&["role"], "subject"), action: attributes(&["x"], "action") };
         let joined = properties.into_context(attributes(&context, "context"));
         assert_eq!(joined.len(), context.len() + 2, "no two became one: {joined:?}");
@@ -61,6 +70,7 @@ mod tests {
         assert_eq!(said("context.context.subject.role"), "context:context.subject.role");
         assert_eq!(said("role"), "context:role");
         assert_eq!(said("subject"), "context:subject");
-        assert!(!joined.contains_key("action.soft"));
+        assert_eq!(said("context.member.actions"), "context:member.actions");
+        assert!(!joined.contains_key("action.soft") && !joined.contains_key("member.actions"));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access_model::meter::QuotaView;
 use access_model::{Id, PlainSecret, Timestamp};
-use cronflow_policy_cases::{Action, Attributes, Decision, FactsRef, Request, Resource};
+use cronflow_policy_cases::{Action, Attributes, Decision, FactsRef, Request, Resource, Value};
 
 use crate::authority::Authority;
 use crate::decide::answer::PrincipalView;
@@ -74,6 +74,22 @@ impl Target {
         Self { kind: Some("gateway"), id: Some(id.to_string()), ..Self::default() }
     }
 
+    /// A member of an organization.
+    pub fn member(organization: Id, member: &Id) -> Self {
+        Self { kind: Some("member"), id: Some(member.to_string()), ..Self::organization(organization) }
+    }
+
+    /// An invitation into an organization.
+    pub fn invitation(organization: Id, invitation: &Id) -> Self {
+        Self { kind: Some("invitation"), id: Some(invitation.to_string()), ..Self::organization(organization) }
+    }
+
+    /// A role of an organization.
+    pub fn role(organization: Id, name: &str) -> Self {
+        let id = Some(name.chars().take(63).collect());
+        Self { kind: Some("role"), id, ..Self::organization(organization) }
+    }
+
     /// A client of an organization.
     pub fn client(organization: Id, client: &Id) -> Self {
         Self { kind: Some("client"), id: Some(client.to_string()), ..Self::organization(organization) }
@@ -83,6 +99,19 @@ impl Target {
     pub fn platform() -> Self {
         Self::default()
     }
+}
+
+/// What would be handed out.
+#[derive(Debug)]
+pub(crate) struct Grant<'a> {
+    /// `grant` of a key or client, `role_grant` of roles.
+    pub(crate) kind: &'static str,
+    /// What it takes the place of, or whom it is for.
+    pub(crate) id: Option<&'a Id>,
+    /// What it would hand out.
+    pub(crate) attributes: Attributes,
+    /// What else policies are to know.
+    pub(crate) context: Attributes,
 }
 
 /// What a decision about our own books is made of.
@@ -166,9 +195,9 @@ impl Authority {
             kind: target.kind.map(str::to_owned),
             id: target.id,
             workspace: id.map(|id| id.to_string()),
-            attributes: target.attributes,
+            attributes: with_organization(target.attributes, target.organization.as_ref()),
         };
-        let context = Attributes::new();
+        let context = caller.held(&action.name, &resource.attributes);
         let asked =
             Asked { rules: &rules, caller, action, client, workspace: workspace.as_deref(), resource, context, now };
         self.judge(&asked)?;
@@ -220,33 +249,30 @@ impl Authority {
         Error::Denied(Box::new(self.refuse(subject, Refusal::Unauthenticated, None, None)))
     }
 
-    /// Decides once more about a permit's action, now that it is known what it would hand out: the `attributes` of a resource
-    /// of type `grant`, `id` being the credential that it takes the place of. What comes out stands for both decisions.
+    /// Decides once more about a permit's action, now that it is known what it would hand out. What comes out stands for both
+    /// decisions.
     ///
     /// The caller is looked up anew, since the body may have been long in coming, and a revoked key must grant nothing.
     ///
     /// # Errors
     /// [`Error::Denied`].
-    pub(crate) async fn require_grant(
-        &self,
-        permit: &Permit,
-        id: Option<&Id>,
-        attributes: Attributes,
-        context: Attributes,
-    ) -> Result<Permit, Error> {
+    pub(crate) async fn require_grant(&self, permit: &Permit, grant: Grant<'_>) -> Result<Permit, Error> {
         let rules = self.policies.current();
         let now = self.clock.now();
         let Some(caller) = self.identified_still(&permit.caller, now).await? else {
             return Err(self.deny_ended(permit));
         };
         let workspace = permit.workspace.as_deref();
+        let organization = permit.organization.as_ref().map(|organization| &organization.record.id);
         let resource = Resource {
-            kind: Some("grant".to_owned()),
-            id: id.map(Id::to_string),
+            kind: Some(grant.kind.to_owned()),
+            id: grant.id.map(Id::to_string),
             workspace: workspace.map(|workspace| workspace.facts.id.clone()),
-            attributes,
+            attributes: with_organization(grant.attributes, organization),
         };
         let Permit { action, client, .. } = permit;
+        let mut context = grant.context;
+        context.extend(caller.held(&action.name, &resource.attributes));
         let (caller, client) = (&caller, *client);
         self.judge(&Asked { rules: &rules, caller, action, client, workspace, resource, context, now })?;
         Ok(Permit {
@@ -280,6 +306,12 @@ impl Authority {
             }
         }
     }
+}
+
+/// What lies in an organization says so.
+fn with_organization(mut attributes: Attributes, organization: Option<&Id>) -> Attributes {
+    attributes.extend(organization.map(|id| ("organization".to_owned(), Value::Text(id.to_string()))));
+    attributes
 }
 
 pub(crate) fn asking(rules: &Rules, caller: &Caller, action: &Arc<Action>) -> Subject<'static> {

@@ -23,18 +23,20 @@ use crate::usage::Uses;
 
 /// Types of subjects that the host itself identifies, or may come to: nobody is one because somebody says so. Compared
 /// without case and punctuation, so that no policy takes the one for the other.
-const HOSTS_OWN: [&str; 14] = [
+const HOSTS_OWN: [&str; 16] = [
     "accesstoken",
     "apikey",
     "client",
     "credential",
     "gateway",
+    "invitation",
     "key",
     "member",
     "oauthclient",
     "operator",
     "organization",
     "person",
+    "session",
     "stated",
     "token",
     "workspace",
@@ -95,6 +97,7 @@ impl Authority {
             gateway: None,
             workspace: None,
             client: None,
+            member: None,
             placed: Mutex::default(),
             quota: None,
             meter: None,
@@ -105,7 +108,7 @@ impl Authority {
     }
 
     /// The workspace of `organization` that `named` is the id or the name of.
-    async fn workspace_of(
+    pub(super) async fn workspace_of(
         &self,
         organization: &OrganizationEntry,
         named: &str,

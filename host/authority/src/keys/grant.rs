@@ -1,10 +1,10 @@
-//! What a key would hand out, judged before it lands: a second decision, on the key as it would be stored.
+//! What a key or a client would hand out, judged before it lands: a second decision, on the key as it would be stored.
 
 use access_model::{ApiKey, Id, Kind, Quota, Timestamp};
 use cronflow_policy_cases::{Attributes, Value};
 
 use crate::authority::Authority;
-use crate::decide::Permit;
+use crate::decide::{Grant, Permit};
 use crate::error::Error;
 
 impl Authority {
@@ -21,12 +21,14 @@ impl Authority {
         replaced: Option<&Id>,
     ) -> Result<Permit, Error> {
         let issuer = &permit.caller().entry;
-        self.require_grant(permit, replaced, attributes(key, kind), quota_of("issuer_quota", issuer.quota)).await
+        let context = quota_of("issuer_quota", issuer.quota);
+        self.require_grant(permit, Grant { kind: "grant", id: replaced, attributes: attributes(key, kind), context })
+            .await
     }
 }
 
 /// What is absent here restricts nothing.
-fn attributes(key: &ApiKey, kind: &Kind) -> Attributes {
+pub(crate) fn attributes(key: &ApiKey, kind: &Kind) -> Attributes {
     let text = |of: &str| Value::Text(of.to_owned());
     let texts = |of: &[String]| Value::Texts(of.to_vec());
     let time = |name: &str, of: Option<Timestamp>| Some((name.to_owned(), Value::Integer(of?.as_millis())));
@@ -46,7 +48,7 @@ fn attributes(key: &ApiKey, kind: &Kind) -> Attributes {
     attributes
 }
 
-fn quota_of(name: &str, quota: Option<Quota>) -> Attributes {
+pub(crate) fn quota_of(name: &str, quota: Option<Quota>) -> Attributes {
     let Some(Quota { limit, window_seconds }) = quota else { return Attributes::new() };
     [("limit", limit), ("window_seconds", window_seconds)]
         .map(|(part, number)| (format!("{name}_{part}"), Value::Integer(number.into())))

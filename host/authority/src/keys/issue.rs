@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use access_model::audit::{Actor, AuditRecord};
 use access_model::{
-    AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, Kind, NewKey, PlainSecret, Timestamp, Workspace,
+    AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, Issuer, Kind, NewKey, PlainSecret, Timestamp, Workspace,
 };
 use access_store::{Commit, CommitError, Committed, IndexEntry, Store};
 use schemars::JsonSchema;
@@ -80,7 +80,7 @@ impl Authority {
                 Recalled::Answer(answer) => return Ok(Done::Before(answer)),
                 Recalled::Slot(slot) => slot,
             };
-            let (key, kind, secret) = self.new_key(workspace, request.clone(), now)?;
+            let (key, kind, secret) = self.new_key(workspace, request.clone(), permit.issuer(), now)?;
             let permit = self.permit_grant(permit, &key, kind, None).await?;
             let mut commit = Commit::new(home);
             let decision = Some(permit.decision_id().to_string());
@@ -101,6 +101,7 @@ impl Authority {
         &self,
         workspace: &Workspace,
         request: KeyRequest,
+        issuer: Issuer,
         now: Timestamp,
     ) -> Result<(ApiKey, &Kind, PlainSecret), Error> {
         let kind = self.catalog.kinds.get(&request.kind).filter(|kind| kind.class == Class::ApiKey);
@@ -124,6 +125,7 @@ impl Authority {
             until: request.expires_at,
             lifetime: workspace.settings.key_lifetime(),
             metadata: request.metadata,
+            issuer,
             secret: self.digest(&secret)?,
         };
         Ok((ApiKey::issue(new, kind, now)?, kind, secret))
@@ -194,7 +196,8 @@ pub(crate) fn put_new_key(
     entropy: &dyn Entropy,
 ) -> Result<(), Error> {
     let entry = IndexEntry { score: key.created_at.as_millis(), member: key.id.to_string() };
-    commit.index_puts.push((records::keys_of(&key.workspace), entry));
+    commit.index_puts.push((records::keys_of(&key.workspace), entry.clone()));
+    commit.index_puts.extend(key.issued_by.map(|member| (records::issued_by(&member), entry)));
     commit.put_new(records::credential(&key.id), &Credential::ApiKey(key.clone()))?;
     schedule_key_expiry(commit, key);
     let after = serde_json::to_value(KeyView::new(key, prefix, now)).map_err(Error::internal)?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access_model::key::Successor;
 use access_model::{Id, IdKind, PlainSecret};
 use access_store::{Commit, CommitError, Committed, Store};
 
@@ -56,8 +57,8 @@ impl Authority {
             let secret = PlainSecret::draw(&kind.prefix, &successor_id, entropy)?;
             let overlap = Duration::from_secs(overlap_seconds);
             let lifetime = settings.key_lifetime();
-            let (after, successor) =
-                before.clone().rotate(successor_id, self.digest(&secret)?, overlap, lifetime, &kind, now)?;
+            let new = Successor { id: successor_id, secret: self.digest(&secret)?, issuer: permit.issuer() };
+            let (after, successor) = before.clone().rotate(new, overlap, lifetime, &kind, now)?;
             let permit = self.permit_grant(permit, &successor, &kind, Some(id)).await?;
             let mut commit = Commit::new(id.home());
             self.put_changed_key(&mut commit, &permit, &before, &after, check)?;

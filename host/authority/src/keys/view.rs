@@ -45,6 +45,8 @@ pub struct KeyView {
     pub predecessor: Option<Id>,
     /// The key that replaced it.
     pub successor: Option<Id>,
+    /// The member that issued it, or that issued what did; null: it was no member.
+    pub issued_by: Option<Id>,
     /// Free text by name.
     pub metadata: BTreeMap<String, String>,
 }
@@ -69,6 +71,7 @@ impl KeyView {
             last_used_at: None,
             predecessor: key.predecessor,
             successor: key.successor,
+            issued_by: key.issued_by,
             metadata: key.metadata.clone(),
         }
     }
@@ -91,6 +94,7 @@ fn example() -> Value {
         "rotation_due_at": "2026-05-01T12:00:00.000Z",
         "predecessor": null,
         "successor": null,
+        "issued_by": null,
         "metadata": { "team": "payments" },
     })
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use access_model::entropy::SeededEntropy;
 use access_model::{
-    Catalog, Class, Client, ClientTerms, Clock, Credential, Entropy, Gateway, Id, IdKind, NewKey, Pepper, PlainSecret,
-    Shard, Timestamp,
+    Catalog, Class, Client, ClientTerms, Clock, Credential, Entropy, Gateway, Id, IdKind, Issuer, NewKey, Pepper,
+    PlainSecret, Shard, Timestamp,
 };
 use access_store::{Commit, CommitError, IndexEntry, Store};
 
@@ -173,6 +173,7 @@ async fn seed_customer(
             until: None,
             lifetime: None,
             metadata: BTreeMap::new(),
+            issuer: Issuer::default(),
             secret: pepper.digest(&secret),
         };
         let key = access_model::ApiKey::issue(new, kind, now).map_err(crate::Error::from)?;
@@ -189,7 +190,8 @@ async fn seed_customer(
         environments: vec!["*".into()],
         ip_allow: None,
     };
-    let client = Client::register(plan.client, plan.organization, terms, pepper.digest(&secret), kind, now);
+    let issuer = Issuer::default();
+    let client = Client::register(plan.client, plan.organization, terms, pepper.digest(&secret), issuer, kind, now);
     let mut commit = Commit::new(home);
     put_new_client(&mut commit, &client.map_err(crate::Error::from)?, system(), None, now, entropy)?;
     unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))

@@ -1,8 +1,15 @@
-//! The first records of an installation: its own, the first organization and workspace, the first operator.
+//! The first records of an installation: its own, the first organization and workspace, the first operator, and the invitation
+//! of the first owner.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use access_model::audit::{Actor, AuditRecord};
+use access_model::member::OWNER;
 use access_model::organization::check_name;
-use access_model::{Catalog, Class, Clock, Credential, Entropy, Id, IdKind, Operator, PlainSecret, Shard, Timestamp};
+use access_model::{
+    Catalog, Class, Clock, Credential, Email, Entropy, Id, IdKind, Operator, PlainSecret, Shard, Timestamp,
+};
 use access_store::{Commit, Store};
 use serde_json::json;
 
@@ -11,6 +18,7 @@ use super::keyring::{Keyring, SealedKeyring};
 use super::root_key::RootKey;
 use crate::audit::append;
 use crate::idempotency::Attempt;
+use crate::invitations::{Offer, draw, invitation_kind, put_new_invitation};
 use crate::organizations::Founding;
 use crate::records::{self, CommitExt as _};
 
@@ -23,6 +31,22 @@ pub struct Beginning {
     pub workspace: Id,
     /// The first operator's secret, shown once.
     pub operator_token: PlainSecret,
+    /// The secret of the first owner's invitation, shown once; nothing where none was named.
+    pub invitation: Option<PlainSecret>,
+}
+
+/// How long the first owner's invitation may be accepted.
+const SETUP: Duration = Duration::from_secs(86_400);
+
+/// What an installation is to begin with.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// Name of the first organization.
+    pub organization: &'a str,
+    /// Name of its first workspace.
+    pub workspace: &'a str,
+    /// Whom its first owner's invitation is for.
+    pub owner: Option<&'a Email>,
 }
 
 /// Begins an installation.
@@ -38,12 +62,12 @@ pub async fn init(
     root: &RootKey,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
-    names: (&str, &str),
+    names: Names<'_>,
 ) -> Result<Beginning, LifecycleError> {
     if Installation::read(store).await?.is_some() {
         return Err(LifecycleError::AlreadyInitialized);
     }
-    let (organization_name, workspace_name) = names;
+    let Names { organization: organization_name, workspace: workspace_name, owner } = names;
     check_name(organization_name)?;
     check_name(workspace_name)?;
     let now = clock.now();
@@ -54,6 +78,10 @@ pub async fn init(
     let organization = founding.organization(organization, organization_name).await?.either()?.id;
     let workspace = Id::draw(IdKind::Workspace, organization.home(), entropy)?;
     let workspace = founding.workspace(workspace, &organization, workspace_name).await?.either()?.id;
+    let invitation = match owner {
+        Some(email) => Some(invite_owner(store, catalog, &keyring, organization, email, now, entropy).await?),
+        None => None,
+    };
     let mut commit = Commit::new(Shard::PLATFORM);
     let operator = Id::draw(IdKind::Operator, Shard::PLATFORM, entropy)?;
     let operator_token = put_operator(&mut commit, catalog, &keyring, operator, now, entropy)?;
@@ -74,7 +102,33 @@ pub async fn init(
         },
     )?;
     store.commit(commit).await?;
-    Ok(Beginning { organization, workspace, operator_token })
+    Ok(Beginning { organization, workspace, operator_token, invitation })
+}
+
+/// Invites the first owner. Where a start was cut short there are two invitations, of which the first is known to nobody.
+async fn invite_owner(
+    store: &dyn Store,
+    catalog: &Catalog,
+    keyring: &Keyring,
+    organization: Id,
+    email: &Email,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<PlainSecret, LifecycleError> {
+    let (id, secret) = draw(&organization, invitation_kind(catalog)?, entropy)?;
+    let pepper = keyring.current_pepper().ok_or(LifecycleError::Sealed)?;
+    let offer = Offer {
+        id,
+        organization,
+        email: email.clone(),
+        roles: vec![OWNER.to_owned()],
+        workspaces: BTreeMap::new(),
+        invited_by: None,
+    };
+    let mut commit = Commit::new(organization.home());
+    put_new_invitation(&mut commit, &offer.made(pepper.digest(&secret), SETUP, now), system(), None, entropy)?;
+    store.commit(commit).await?;
+    Ok(secret)
 }
 
 pub(crate) fn system() -> Actor {

@@ -111,7 +111,8 @@ impl Authority {
             if_match.check(found.version())?;
             let terms = self.terms(&found.value.organization, update.clone().over(&found.value)).await?;
             let after = found.value.clone().with_terms(terms, self.client_kind()?)?;
-            if let Some(done) = self.put_client_change(permit, found, after).await? {
+            let permit = self.permit_client(permit, &after, Some(id)).await?;
+            if let Some(done) = self.put_client_change(&permit, found, after).await? {
                 return Ok(done);
             }
         }
@@ -135,7 +136,12 @@ impl Authority {
             let found = self.read_client(permit, id).await?;
             if_match.check(found.version())?;
             let after = change.apply(found.value.clone(), self.clock.now())?;
-            if let Some(done) = self.put_client_change(permit, found, after).await? {
+            let granted = match change {
+                // It hands out all that the client holds, as registering it would.
+                ClientChange::Enable => Some(self.permit_client(permit, &after, Some(id)).await?),
+                ClientChange::Disable | ClientChange::Revoke => None,
+            };
+            if let Some(done) = self.put_client_change(granted.as_ref().unwrap_or(permit), found, after).await? {
                 return Ok(done);
             }
         }

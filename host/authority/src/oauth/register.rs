@@ -58,7 +58,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the field; [`Error::Client`] for scopes that clients can't hold; [`Error::NotActive`];
-    /// [`Error::IdempotencyKeyReused`].
+    /// [`Error::Denied`] for what the caller may not hand out; [`Error::IdempotencyKeyReused`].
     pub async fn register_client(
         &self,
         permit: &Permit,
@@ -81,7 +81,9 @@ impl Authority {
             let kind = self.client_kind()?;
             let id = Id::draw(IdKind::Client, home, entropy)?;
             let secret = PlainSecret::draw(&kind.prefix, &id, entropy)?;
-            let client = Client::register(id, organization, terms, self.digest(&secret)?, kind, now)?;
+            let digest = self.digest(&secret)?;
+            let client = Client::register(id, organization, terms, digest, permit.issuer(), kind, now)?;
+            let permit = self.permit_client(permit, &client, None).await?;
             let mut commit = Commit::new(home);
             let decision = Some(permit.decision_id().to_string());
             put_new_client(&mut commit, &client, permit.actor(), decision, now, entropy)?;
@@ -149,7 +151,8 @@ pub(crate) fn put_new_client(
     entropy: &dyn Entropy,
 ) -> Result<(), Error> {
     let entry = IndexEntry { score: client.created_at.as_millis(), member: client.id.to_string() };
-    commit.index_puts.push((records::clients_of(&client.organization), entry));
+    commit.index_puts.push((records::clients_of(&client.organization), entry.clone()));
+    commit.index_puts.extend(client.issued_by.map(|member| (records::issued_by(&member), entry)));
     commit.put_new(records::credential(&client.id), &Credential::Client(client.clone()))?;
     let after = serde_json::to_value(ClientView::new(client, now)).map_err(Error::internal)?;
     append(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use access_model::{Id, PlainSecret};
-use access_store::{Commit, CommitError, Committed, Store};
+use access_store::{Commit, CommitError, Committed, IndexEntry, Store};
 
 use super::actions;
 use super::register::HINT;
@@ -13,7 +13,7 @@ use crate::current::IfMatch;
 use crate::decide::Permit;
 use crate::error::Error;
 use crate::idempotency::{Done, Idempotency, Recalled};
-use crate::records::TRIES;
+use crate::records::{self, TRIES};
 
 impl Authority {
     /// Gives the client `id` of the permit's organization another secret; those before it end after `overlap_seconds`, and the
@@ -46,9 +46,12 @@ impl Authority {
             if_match.check(found.version())?;
             let secret = PlainSecret::draw(&self.client_kind()?.prefix, id, self.entropy.as_ref())?;
             let overlap = Duration::from_secs(overlap_seconds);
-            let after = found.value.clone().rotate(self.digest(&secret)?, overlap, now)?;
+            let after = found.value.clone().rotate(self.digest(&secret)?, permit.issuer(), overlap, now)?;
+            let permit = self.permit_client(permit, &after, Some(id)).await?;
             let mut commit = Commit::new(id.home());
-            self.put_changed_client(&mut commit, permit, &found.value, &after, found.check)?;
+            let entry = IndexEntry { score: now.as_millis(), member: id.to_string() };
+            commit.index_puts.extend(after.issued_by.map(|member| (records::issued_by(&member), entry)));
+            self.put_changed_client(&mut commit, &permit, &found.value, &after, found.check)?;
             let shown = ClientView::new(&after, now);
             slot.remember(&mut commit, &shown, Some(HINT))?;
             match self.store.commit(commit).await {

@@ -30,6 +30,8 @@ pub struct ClientView {
     pub ip_allow: Option<Vec<String>>,
     /// Its secrets that are not ended, oldest first.
     pub secrets: Vec<SecretView>,
+    /// The member that registered it or rotated its secret last; null: it was no member.
+    pub issued_by: Option<Id>,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -67,6 +69,7 @@ impl ClientView {
             environments: client.terms.environments.clone(),
             ip_allow: client.terms.ip_allow.as_ref().map(AllowList::to_strings),
             secrets: client.secrets.iter().filter(|secret| secret.is_live_at(now)).map(shown).collect(),
+            issued_by: client.issued_by,
             created_at: client.created_at,
         }
     }
@@ -133,6 +136,7 @@ fn example() -> Value {
         "environments": ["*"],
         "ip_allow": null,
         "secrets": [{ "number": 1, "created_at": "2026-01-31T12:00:00.000Z", "expires_at": null }],
+        "issued_by": null,
         "created_at": "2026-01-31T12:00:00.000Z",
     })
 }

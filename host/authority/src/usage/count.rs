@@ -178,7 +178,7 @@ fn counted_as(entry: &CredentialEntry) -> Option<(Id, Id)> {
     match &entry.credential {
         Credential::ApiKey(key) => Some((key.workspace, key.id)),
         Credential::AccessToken(token) => Some((entry.workspace?, token.client)),
-        Credential::Client(_) | Credential::Gateway(_) | Credential::Operator(_) => None,
+        Credential::Client(_) | Credential::Session(_) | Credential::Gateway(_) | Credential::Operator(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use access_authority::audit::{ACTION_LIST_ORGANIZATION, ACTION_LIST_PLATFORM, AuditFilter};
-use access_authority::lifecycle::init::init;
+use access_authority::lifecycle::init::{Names, init};
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::organizations::{OrganizationRequest, OrganizationView, actions};
 use access_authority::workspaces::{self, WorkspaceRequest, WorkspaceView};
@@ -132,7 +132,8 @@ async fn an_installation_whose_beginning_was_cut_short_begins_by_the_same_names(
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
     for commits in 0..4 {
         let store = Failing::new(None, Arc::clone(&clock));
-        let begin = async || init(&store, &catalog, &root, clock.as_ref(), &SystemEntropy, ("acme", "main")).await;
+        let names = Names { organization: "acme", workspace: "main", owner: None };
+        let begin = async || init(&store, &catalog, &root, clock.as_ref(), &SystemEntropy, names).await;
         store.take(commits);
         assert!(begin().await.is_err(), "after {commits} commits");
         store.take(usize::MAX);

@@ -1,5 +1,6 @@
 //! Parameters: ids in the path, fields of the query, and headers.
 
+use access_model::organization::NAME_PATTERN;
 use access_model::policy::POLICY_NAME_PATTERN;
 use access_model::{Id, IdKind};
 use schemars::generate::SchemaSettings;
@@ -53,6 +54,8 @@ fn in_path(segment: &str) -> Value {
         "key" => Some(IdKind::Key),
         "client" => Some(IdKind::Client),
         "gateway" => Some(IdKind::Gateway),
+        "member" => Some(IdKind::Member),
+        "invitation" => Some(IdKind::Invitation),
         _ => None,
     };
     let schema = match kind {
@@ -61,12 +64,16 @@ fn in_path(segment: &str) -> Value {
         }
         Some(kind) => json!({ "type": "string", "pattern": Id::pattern(&[kind]) }),
         None if segment == "policy" => json!({ "type": "string", "pattern": POLICY_NAME_PATTERN }),
+        None if segment == "role" => json!({ "type": "string", "pattern": NAME_PATTERN }),
         None if segment == "revision" => json!({ "type": "integer", "minimum": 1 }),
         None => json!({ "type": "string" }),
     };
     let mut parameter = json!({ "name": segment, "in": "path", "required": true, "schema": schema });
-    let shown =
-        [("policy", "Name of the policy.", json!("office-hours")), ("revision", "Number of the revision.", json!(1))];
+    let shown = [
+        ("policy", "Name of the policy.", json!("office-hours")),
+        ("revision", "Number of the revision.", json!(1)),
+        ("role", "Name of the role.", json!("on-call")),
+    ];
     if let (Some((_, description, example)), Some(fields)) =
         (shown.into_iter().find(|(name, ..)| *name == segment), parameter.as_object_mut())
     {
