@@ -136,6 +136,7 @@ impl FormPage {
             last_used_at: Some(at(-720)),
             predecessor: None,
             successor: None,
+            issued_by: None,
             metadata: std::collections::BTreeMap::new(),
         };
         form(Frame::sample(Section::Keys), &key, &Form::default(), 604_800, None, NOW)
