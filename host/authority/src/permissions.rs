@@ -1,6 +1,6 @@
 //! Who may do what, and through which role: asked of the policies, action by action, as they would decide it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use access_model::text::quotable;
 use access_model::{Class, Credential, Id, IdKind, Member, Role, Timestamp};
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::authority::Authority;
-use crate::decide::Permit;
 use crate::decide::cache::{OrganizationEntry, WorkspaceEntry};
 use crate::decide::held;
+use crate::decide::{Caller, Permit};
 use crate::error::Error;
 use crate::policies::Rules;
 
@@ -211,6 +211,26 @@ impl Authority {
             roles: supposed.principal.roles.clone(),
             actions: actions.map(|action| supposed.permission(action)).collect(),
         })
+    }
+
+    /// The actions that a member may do where `permit` was given, or in its organization: what pages offer. A second factor can
+    /// be given, so it is supposed to be; policies that look at more than who and where have the last word. Nobody else may
+    /// anything here.
+    ///
+    /// # Errors
+    /// Never but for the store's.
+    pub async fn permitted(&self, caller: &Caller, permit: Option<&Permit>) -> Result<BTreeSet<String>, Error> {
+        let Some(member) = &caller.entry.member else { return Ok(BTreeSet::new()) };
+        let rules = self.policies.current();
+        let missing = || Error::internal("a member's organization is missing");
+        let organization = self.organization(&member.record.organization).await?.ok_or_else(missing)?;
+        let workspace = permit.and_then(|permit| permit.workspace().ok());
+        let supposed = self.suppose_member(&rules, &organization, workspace, &member.record).await?;
+        let managing = self.catalog.actions().filter(|action| action.category == "management");
+        let allowed = managing
+            .filter(|action| supposed.may(action, None, Attributes::new()) == Decision::Allow)
+            .map(|action| action.name.clone());
+        Ok(allowed.collect())
     }
 
     /// A member of `organization`, in one of its workspaces or in the whole, as it would be asked about. One that is out holds

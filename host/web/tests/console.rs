@@ -56,7 +56,7 @@ fn header<'t>(told: &'t Told, name: &str) -> &'t str {
 }
 
 /// Everything that a workspace and an organization have a page for.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 18] = [
     "/console/workspaces/WS",
     "/console/workspaces/WS/keys",
     "/console/workspaces/WS/keys/issue",
@@ -69,6 +69,10 @@ const PAGES: [&str; 14] = [
     "/console/organizations/ORG/workspaces",
     "/console/organizations/ORG/clients",
     "/console/organizations/ORG/clients/register",
+    "/console/organizations/ORG/members",
+    "/console/organizations/ORG/members/invite",
+    "/console/organizations/ORG/permissions",
+    "/console/organizations/ORG/roles/new",
     "/console/organizations/ORG/audit",
     "/console/organizations/ORG/settings",
 ];
@@ -268,4 +272,49 @@ async fn a_client_is_registered_edited_rotated_and_ended() {
         let told = browser.send(&format!("{client}/{change}"), "").await;
         assert_eq!(header(&told, "location"), browser.at(&format!("{client}?done={said}")), "{}", told.body);
     }
+}
+
+#[tokio::test]
+async fn somebody_is_invited_by_a_link_that_is_shown_once_and_taken_back() {
+    let browser = Browser::new().await;
+    let list = "/console/organizations/ORG/members";
+    let refused = browser.send(&format!("{list}/invite"), "email=nobody&roles=developer").await;
+    assert!(refused.body.contains("id=\"email-error\""), "{}", refused.body);
+    let invited = browser.send(&format!("{list}/invite"), "email=dev@acme.example&roles=developer").await;
+    assert!(invited.body.contains("https://access.example.com/console/join?invitation=cf_inv_"), "{}", invited.body);
+    let listed = browser.get(list).await;
+    assert!(listed.body.contains("dev@acme.example") && !listed.body.contains("cf_inv_"), "{}", listed.body);
+    let (_, rest) = listed.body.split_once("/invitations/inv_").unwrap();
+    let revoke = format!("/console/organizations/ORG/invitations/inv_{}", rest.split('"').next().unwrap());
+    let revoked = browser.send(&revoke, "").await;
+    assert_eq!(
+        header(&revoked, "location"),
+        browser.at(&format!("{list}?done=invitation-revoked")),
+        "{}",
+        revoked.body
+    );
+}
+
+#[tokio::test]
+async fn a_role_is_made_changed_and_deleted() {
+    let browser = Browser::new().await;
+    let matrix = "/console/organizations/ORG/permissions";
+    let role = "/console/organizations/ORG/roles/key-rotator";
+    let reserved = browser.send("/console/organizations/ORG/roles/new", "name=owner&actions=keys.list").await;
+    assert!(
+        reserved.status == 200 && reserved.body.contains("role=\"alert\"") || reserved.body.contains("-error"),
+        "{}",
+        reserved.body
+    );
+    let made = browser.send("/console/organizations/ORG/roles/new", "name=key-rotator&actions=keys.list").await;
+    assert_eq!(header(&made, "location"), browser.at(&format!("{matrix}?done=role-saved")), "{}", made.body);
+    assert!(browser.get(matrix).await.body.contains("key-rotator</a>"));
+    let form = browser.get(role).await;
+    let (_, rest) = form.body.split_once("name=\"version\" value=\"").unwrap();
+    let version = rest.split('"').next().unwrap();
+    let fields = format!("version={version}&actions=keys.list&actions=keys.rotate&description=rotates");
+    let changed = browser.send(role, &fields).await;
+    assert_eq!(header(&changed, "location"), browser.at(&format!("{matrix}?done=role-saved")), "{}", changed.body);
+    let deleted = browser.send(&format!("{role}/delete"), "").await;
+    assert_eq!(header(&deleted, "location"), browser.at(&format!("{matrix}?done=role-deleted")), "{}", deleted.body);
 }

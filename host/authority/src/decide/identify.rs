@@ -39,6 +39,11 @@ impl Caller {
         self.organization.as_ref().map(|organization| (organization.record.id, organization.record.name.as_str()))
     }
 
+    /// Name and address of the member that it is, if it is one.
+    pub fn member_named(&self) -> Option<(&str, &str)> {
+        self.entry.member.as_ref().map(|member| (member.record.name.as_str(), member.record.email.as_str()))
+    }
+
     /// What policies know of it.
     pub fn principal(&self) -> &facts::Principal {
         &self.entry.principal

@@ -120,6 +120,8 @@ pub(crate) struct Frame {
     pub(crate) flash: Option<Flash>,
     /// Actions that policies would permit here, as things stand: what else there is no button for.
     pub(crate) may: BTreeSet<String>,
+    /// The same, of the organization as a whole.
+    pub(crate) may_in_organization: BTreeSet<String>,
     /// Whether the host is one for trying out.
     pub(crate) is_dev: bool,
 }
@@ -155,8 +157,10 @@ impl Frame {
 
     /// Where one can go from here.
     pub(crate) fn nav(&self) -> Vec<Group> {
-        let items = |sections: &[(Section, &'static str, &'static str, &str, &str)], at: &dyn Fn(&str) -> String| {
-            let seen = sections.iter().filter(|(section, .., action)| self.may(action) || *section == self.section);
+        type Sections = [(Section, &'static str, &'static str, &'static str, &'static str)];
+        let items = |sections: &Sections, may: &BTreeSet<String>, at: &dyn Fn(&str) -> String| {
+            let seen =
+                sections.iter().filter(|(section, .., action)| may.contains(*action) || *section == self.section);
             seen.map(|(section, label, name, path, _)| Item {
                 href: at(path),
                 label,
@@ -167,11 +171,11 @@ impl Frame {
         };
         let mut groups = Vec::new();
         if let Some(workspace) = &self.workspace {
-            let items = items(&OF_WORKSPACE, &|path| self.at(path));
+            let items = items(&OF_WORKSPACE, &self.may, &|path| self.at(path));
             groups.push(Group { name: format!("Workspace {}", workspace.name), items });
         }
         if let Some(organization) = &self.organization {
-            let items = items(&OF_ORGANIZATION, &|path| self.org(path));
+            let items = items(&OF_ORGANIZATION, &self.may_in_organization, &|path| self.org(path));
             groups.push(Group { name: format!("Organization {}", organization.name), items });
         }
         groups
@@ -199,7 +203,7 @@ impl Frame {
     #[cfg(test)]
     pub(crate) fn sample(section: Section) -> Self {
         let named = |id: &str, name: &str| Named { id: id.to_owned(), name: name.to_owned() };
-        let all = super::visitor::ACTIONS.iter().map(|action| (*action).to_owned());
+        let all = || super::visitor::ACTIONS.iter().map(|action| (*action).to_owned()).collect();
         Self {
             section,
             member: "Ada Owner".to_owned(),
@@ -209,7 +213,8 @@ impl Frame {
             workspaces: vec![named("ws_07bQ4mZr9TkXw2Lp", "main"), named("ws_07pLw8Vt3NcYk5Ds", "batch-jobs")],
             csrf: "sample".to_owned(),
             flash: None,
-            may: all.collect(),
+            may: all(),
+            may_in_organization: all(),
             is_dev: false,
         }
     }

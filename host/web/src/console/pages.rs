@@ -18,14 +18,11 @@ pub(crate) mod key;
 pub(crate) mod key_issue;
 pub(crate) mod key_rotate;
 pub(crate) mod keys;
-#[cfg(test)]
 pub(crate) mod member;
-#[cfg(test)]
 pub(crate) mod members;
 pub(crate) mod network;
 pub(crate) mod organization;
 pub(crate) mod overview;
-#[cfg(test)]
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod policy;

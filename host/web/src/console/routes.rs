@@ -7,8 +7,9 @@ use axum::middleware::from_fn;
 use axum::routing::{any, get};
 
 use super::pages::{
-    audit, client, client_register, clients, home, key, key_issue, key_rotate, keys, network, organization, overview,
-    policies, policy, policy_diff, policy_editor, policy_revision, settings, try_request, workspace_state, workspaces,
+    audit, client, client_register, clients, home, key, key_issue, key_rotate, keys, member, members, network,
+    organization, overview, permissions, policies, policy, policy_diff, policy_editor, policy_revision, settings,
+    try_request, workspace_state, workspaces,
 };
 use super::{asset, trouble};
 use crate::app::App;
@@ -42,6 +43,15 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/clients/{client}", get(client::show))
         .route("/clients/{client}/edit", get(client_register::ask_edit).post(client_register::edit))
         .route("/clients/{client}/{change}", get(client::ask).post(client::change))
+        .route("/members", get(members::show))
+        .route("/members/invite", get(members::ask).post(members::invite))
+        .route("/members/{member}", get(member::show).post(member::save))
+        .route("/members/{member}/{change}", get(member::ask).post(member::change))
+        .route("/invitations/{invitation}/revoke", get(members::ask_revoke).post(members::revoke))
+        .route("/permissions", get(permissions::show))
+        .route("/roles/new", get(permissions::ask_new).post(permissions::save_new))
+        .route("/roles/{role}", get(permissions::ask_edit).post(permissions::save_edited))
+        .route("/roles/{role}/delete", get(permissions::ask_delete).post(permissions::delete))
         .route("/audit", get(audit::show_organization))
         .route("/settings", get(organization::show).post(organization::save));
     Router::new()

@@ -138,6 +138,14 @@ impl Visitor {
         found.into_iter().map(|workspace| Named { id: workspace.id.to_string(), name: workspace.name }).collect()
     }
 
+    /// What they may do where `permit` was given, or in their organization. Who is no member is told by what comes of it.
+    async fn may(&self, app: &App, permit: Option<&Permit>) -> BTreeSet<String> {
+        if self.caller.member_named().is_none() {
+            return ACTIONS.iter().map(|action| (*action).to_owned()).collect();
+        }
+        app.authority.permitted(&self.caller, permit).await.unwrap_or_default()
+    }
+
     /// What stands around a page.
     pub(crate) async fn frame(&self, app: &App, section: Section, about: Option<&Permit>) -> Frame {
         let named = |(id, name): (Id, &str)| Named { id: id.to_string(), name: name.to_owned() };
@@ -146,17 +154,20 @@ impl Visitor {
         if let Some(here) = workspace.as_ref().filter(|here| !workspaces.contains(here)) {
             workspaces.insert(0, here.clone());
         }
+        let (member, principal) = (self.caller.member_named(), self.caller.principal());
+        let (may, may_in_organization) = (self.may(app, about).await, self.may(app, None).await);
         let organization = self.caller.organization_named().or_else(|| about.and_then(Permit::organization_named));
         Frame {
             section,
-            member: self.caller.principal().kind.clone(),
-            email: self.caller.principal().id.clone(),
+            member: member.map_or_else(|| principal.kind.clone(), |(name, _)| name.to_owned()),
+            email: member.map_or_else(|| principal.id.clone(), |(_, email)| email.to_owned()),
             organization: organization.map(named),
             workspaces,
             workspace,
             csrf: self.token.clone(),
             flash: Flash::of(self.query.text("done")),
-            may: ACTIONS.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>(),
+            may,
+            may_in_organization,
             is_dev: app.authority.is_dev(),
         }
     }

@@ -1,5 +1,6 @@
 //! A field of a form: its label, what is to be known, what is wrong with it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Escaped, icon};
@@ -48,7 +49,7 @@ enum Control {
 /// A field.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
-    name: &'static str,
+    name: Cow<'static, str>,
     label: String,
     control: Control,
     value: String,
@@ -60,9 +61,9 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    fn new(name: &'static str, label: impl Into<String>, control: Control) -> Self {
+    fn new(name: impl Into<Cow<'static, str>>, label: impl Into<String>, control: Control) -> Self {
         Self {
-            name,
+            name: name.into(),
             label: label.into(),
             control,
             value: String::new(),
@@ -124,7 +125,7 @@ impl Field {
     }
 
     /// Any of a list.
-    pub(crate) fn boxes(name: &'static str, label: impl Into<String>, choices: Vec<Choice>) -> Self {
+    pub(crate) fn boxes(name: impl Into<Cow<'static, str>>, label: impl Into<String>, choices: Vec<Choice>) -> Self {
         Self::new(name, label, Control::Boxes(choices))
     }
 
@@ -165,15 +166,16 @@ impl Field {
 
     /// Ids of what describes it.
     fn described(&self) -> String {
-        let hint = if self.hint.is_empty() { String::new() } else { format!("{}-hint ", self.name) };
-        let error = self.error.as_ref().map(|_| format!("{}-error", self.name)).unwrap_or_default();
+        let name = Escaped(&self.name);
+        let hint = if self.hint.is_empty() { String::new() } else { format!("{name}-hint ") };
+        let error = self.error.as_ref().map(|_| format!("{name}-error")).unwrap_or_default();
         let ids = format!("{hint}{error}");
         let invalid = if self.error.is_some() { " aria-invalid=\"true\"" } else { "" };
         if ids.is_empty() { String::new() } else { format!(" aria-describedby=\"{}\"{invalid}", ids.trim()) }
     }
 
     fn write_about(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name;
+        let name = Escaped(&self.name);
         if !self.hint.is_empty() {
             write!(f, "<p class=\"hint\" id=\"{name}-hint\">{}</p>", Escaped(&self.hint))?;
         }
@@ -184,7 +186,7 @@ impl Field {
     }
 
     fn write_choices(&self, f: &mut fmt::Formatter<'_>, kind: &str, choices: &[Choice]) -> fmt::Result {
-        let name = self.name;
+        let name = Escaped(&self.name);
         write!(f, "<fieldset{}><legend>{}</legend>", self.described(), Escaped(&self.label))?;
         self.write_about(f)?;
         f.write_str("<div class=\"choices\">")?;
@@ -208,6 +210,7 @@ impl Field {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, label, control, value, extra, autocomplete, .. } = self;
+        let name = Escaped(name);
         let (label, value, described) = (Escaped(label), Escaped(value), self.described());
         match control {
             Control::Boxes(choices) => return self.write_choices(f, "checkbox", choices),
