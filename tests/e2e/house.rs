@@ -12,8 +12,9 @@ use toml::Table;
 /// What stands in ARCHITECTURE.md about the arrows; [`may_import`] is the same, spelled out.
 const ARROWS: &str = "`cases ← model ← store ← store-redis`, `{cases, model} ← engine`, `{model, store, engine, cases} ← authority ← web`, `{web, store-redis} ← host`, `cases ← guest SDK ← policies, examples`, `client ← examples`";
 /// Crates that the binary may be built from, our own included. It was 186 when this was set; Redis took sixteen, wasmtime
-/// with its compiler sixty, policies that tenants upload three: how they differ, and forms; and pages four: templates.
-const MOST_CRATES: usize = 272;
+/// with its compiler sixty, policies that tenants upload three: how they differ, and forms; pages four: templates; and signing in
+/// seven.
+const MOST_CRATES: usize = 279;
 /// Crates that need more than a C compiler, or that we were warned of.
 const BANNED: [&str; 4] = ["openssl-sys", "native-tls", "aws-lc-sys", "cel-interpreter"];
 /// Crates that may bind to code that is not Rust. The first brings it along; the second is the numbers of the system's own calls.

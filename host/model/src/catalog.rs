@@ -3,6 +3,8 @@
 //! Reading checks everything that later code relies on: names that refer to each other exist, prefixes can't be mistaken
 //! for one another, routes don't clash. Unknown keys are refused.
 
+mod sign_in;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use cronflow_policy_cases::Action;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use self::sign_in::SignIn;
 use crate::text::hex;
 
 /// What principals are that the host knows nothing of, in place of a kind. No kind is named so.
@@ -25,6 +28,8 @@ const MOST_TOKEN_SECONDS: u32 = 86_400;
 pub struct Catalog {
     /// Size limits.
     pub limits: Limits,
+    /// How people sign in.
+    pub sign_in: SignIn,
     /// Scope and what it is for.
     pub scopes: BTreeMap<String, String>,
     /// Kinds of credential by name.
@@ -156,10 +161,11 @@ impl Catalog {
             return Err(CatalogError(format!("version {} is not known; this release reads version 1", file.version)));
         }
         check_limits(&file.limits)?;
+        file.sign_in.check().map_err(|what| CatalogError(format!("sign_in: {what}")))?;
         let kinds = check_kinds(file.kinds, &file.scopes)?;
         let (actions, routes) = check_actions(file.actions, &file.scopes, &kinds)?;
         let digest = hex(&Sha256::digest(text.as_bytes()));
-        Ok(Self { limits: file.limits, scopes: file.scopes, kinds, digest, actions, routes })
+        Ok(Self { limits: file.limits, sign_in: file.sign_in, scopes: file.scopes, kinds, digest, actions, routes })
     }
 
     /// The action of this name.
@@ -195,6 +201,8 @@ impl Catalog {
 struct File {
     version: u32,
     limits: Limits,
+    #[serde(default)]
+    sign_in: SignIn,
     scopes: BTreeMap<String, String>,
     kinds: BTreeMap<String, KindFile>,
     actions: Vec<ActionFile>,
@@ -470,5 +478,7 @@ mod tests {
         refused(|text| text.replace("limit = 10000", "limit = 0"), "limit of at least 1");
         refused(|text| text.replace("allow_list = 256", "allow_list = 2560"), "facts_bytes must be");
         refused(|text| text.replace("lifetime_days = 90", "lifetime_days = 4000000"), "must be 1 to 36500");
+        refused(|text| text.replace("password_characters = 12", "password_characters = 7"), "must be 8 to 64");
+        refused(|text| text.replace("account_attempts = 10", "account_attempts = 101"), "must be 1 to 100");
     }
 }

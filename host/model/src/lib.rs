@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`], [`session`] and [`credential`] (what a
-//! secret resolves to), [`organization`] (who owns it), [`member`], [`invitation`] and [`role`] (its people), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
+//! secret resolves to), [`password`], [`totp`], [`recovery`] and [`attempts`] (how people show who they are), [`organization`] (who owns it), [`member`], [`invitation`] and [`role`] (its people), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
 //! [`audit`], [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
@@ -11,6 +11,7 @@
 //! It must never read a clock, a file, a socket or the environment by itself; [`clock::SystemClock`] and
 //! [`entropy::SystemEntropy`] are the only doors, and only the binary opens them.
 
+pub mod attempts;
 pub mod audit;
 pub mod catalog;
 pub mod client;
@@ -25,14 +26,18 @@ pub mod meter;
 pub mod network;
 pub mod object;
 pub mod organization;
+pub mod password;
 pub mod path;
 pub mod policy;
+pub mod recovery;
 pub mod role;
 pub mod secret;
 pub mod session;
 pub mod text;
 pub mod token;
+pub mod totp;
 
+pub use attempts::Attempts;
 pub use audit::{Actor, AuditRecord, SealedRecord};
 pub use catalog::{Catalog, Class, Kind, Quota};
 pub use client::{Client, ClientSecret, ClientTerms};
@@ -46,6 +51,7 @@ pub use member::{Email, Member, MemberState, PasswordHash, Totp};
 pub use network::AllowList;
 pub use object::Object;
 pub use organization::{Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings};
+pub use password::Password;
 pub use policy::{Policy, PolicyBinding, PolicyMode, RevisionRef};
 pub use role::Role;
 pub use secret::{Pepper, PlainSecret, SecretDigest};

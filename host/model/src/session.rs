@@ -118,6 +118,14 @@ impl Session {
         (self.revoke(now), successor)
     }
 
+    /// Ends it, and begins its successor where everything that began before now ends. It lives no longer than the first would
+    /// have.
+    #[must_use]
+    pub fn renew(self, id: Id, secret: SecretDigest, now: Timestamp) -> (Self, Self) {
+        let successor = Self { id, secret, created_at: now, seen_at: now, rotated_at: Some(now), ..self.clone() };
+        (self.revoke(now), successor)
+    }
+
     /// Ends it. Ending it twice changes nothing.
     #[must_use]
     pub fn revoke(self, now: Timestamp) -> Self {
@@ -176,5 +184,13 @@ mod tests {
         assert_eq!((before.factor_at, successor.factor_at), (None, Some(after(700))));
         assert_eq!((successor.expires_at, successor.created_at), (before.expires_at, NOW));
         assert_eq!(before.clone().revoke(after(900)).revoked_at, before.revoked_at);
+    }
+
+    #[test]
+    fn one_that_is_renewed_began_now_and_ends_as_before() {
+        let id = "ses_00other00000000000".parse().unwrap();
+        let (before, successor) = session().renew(id, digest(), after(700));
+        assert!(!before.is_valid_at(after(700)) && successor.is_valid_at(after(700)));
+        assert_eq!((successor.expires_at, successor.created_at), (before.expires_at, after(700)));
     }
 }
