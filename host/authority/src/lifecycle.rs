@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod manifest;
 pub mod restore;
 pub mod root_key;
+mod seal;
 
 pub(crate) use init::system;
 pub use installation::{Installation, LifecycleError};

@@ -1,4 +1,5 @@
-//! Keys that every host of an installation shares: peppers, and the key of cursors. They lie in the store, sealed.
+//! Keys that every host of an installation shares: peppers, the key of cursors, and data keys, under which lies what must be read
+//! back. They lie in the store, sealed.
 
 use access_model::{Entropy, Pepper};
 use base64::Engine as _;
@@ -8,14 +9,17 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::LifecycleError;
 use super::root_key::RootKey;
+use super::{LifecycleError, seal};
 
 /// What the keyring's record holds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SealedKeyring {
     peppers: Vec<SealedKey>,
     cursors: SealedKey,
+    /// None in a store from before there were any.
+    #[serde(default)]
+    data: Vec<SealedKey>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,14 +33,23 @@ struct SealedKey {
 pub struct Keyring {
     peppers: Vec<Pepper>,
     cursors: Hmac<Sha256>,
+    // INVARIANT: one at least.
+    data: Vec<DataKey>,
+}
+
+/// A key that what must be read back is sealed under. Wiped when dropped.
+struct DataKey {
+    id: u32,
+    key: Zeroizing<[u8; 32]>,
 }
 
 impl SealedKeyring {
-    /// A fresh keyring: one pepper, one key of cursors.
+    /// A fresh keyring: one of each.
     pub(crate) fn create(root: &RootKey, entropy: &dyn Entropy) -> Result<Self, LifecycleError> {
         Ok(Self {
             peppers: vec![SealedKey::create("pepper", 1, root, entropy)?],
             cursors: SealedKey::create("cursors", 1, root, entropy)?,
+            data: vec![SealedKey::create("data", 1, root, entropy)?],
         })
     }
 
@@ -48,7 +61,12 @@ impl SealedKeyring {
         }
         let cursors =
             Hmac::new_from_slice(&*self.cursors.open("cursors", root)?).map_err(|_| LifecycleError::Sealed)?;
-        Ok(Keyring { peppers, cursors })
+        // A store from before there were data keys has one that only its root key can make.
+        let mut data = vec![DataKey { id: 0, key: Zeroizing::new(root.derive("data key 0")) }];
+        for sealed in &self.data {
+            data.push(DataKey { id: sealed.id, key: sealed.open("data", root)? });
+        }
+        Ok(Keyring { peppers, cursors, data })
     }
 }
 
@@ -81,5 +99,49 @@ impl Keyring {
     /// A MAC for a cursor.
     pub(crate) fn cursor_mac(&self) -> Hmac<Sha256> {
         self.cursors.clone()
+    }
+
+    /// Seals what must be read back, bound to what it is for; as text, with the id of the key.
+    pub(crate) fn seal(&self, purpose: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<String, LifecycleError> {
+        let DataKey { id, key } = self.data.last().ok_or(LifecycleError::Sealed)?;
+        Ok(format!("{id}.{}", STANDARD.encode(seal::seal(key, purpose, plain, entropy)?)))
+    }
+
+    /// Opens what was sealed for the same purpose.
+    pub(crate) fn open(&self, purpose: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, LifecycleError> {
+        let (id, sealed) = sealed.split_once('.').ok_or(LifecycleError::Sealed)?;
+        let key = self.data.iter().find(|key| id.parse() == Ok(key.id)).ok_or(LifecycleError::Sealed)?;
+        seal::open(&key.key, purpose, &STANDARD.decode(sealed).map_err(|_| LifecycleError::Sealed)?)
+    }
+}
+
+impl std::fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DataKey({})", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use access_model::entropy::SystemEntropy;
+
+    #[test]
+    fn what_is_sealed_is_read_back_for_its_purpose_alone_also_from_before_there_were_data_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = RootKey::create(&dir.path().join("root.key"), &SystemEntropy).unwrap();
+        let mut sealed = SealedKeyring::create(&root, &SystemEntropy).unwrap();
+        let young = sealed.open(&root).unwrap();
+        sealed.data.clear();
+        let old = sealed.open(&root).unwrap();
+        for keyring in [&young, &old] {
+            let text = keyring.seal("a", b"plain", &SystemEntropy).unwrap();
+            assert_eq!(keyring.open("a", &text).unwrap().as_slice(), b"plain");
+            assert!(keyring.open("b", &text).is_err() && keyring.open("a", &text[1..]).is_err());
+        }
+        let from_before = old.seal("a", b"plain", &SystemEntropy).unwrap();
+        assert_eq!(young.open("a", &from_before).unwrap().as_slice(), b"plain");
+        assert!(old.open("a", &young.seal("a", b"plain", &SystemEntropy).unwrap()).is_err());
+        assert!(format!("{young:?}").ends_with("data: [DataKey(0), DataKey(1)] }"));
     }
 }

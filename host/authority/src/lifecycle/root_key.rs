@@ -7,15 +7,12 @@ use std::path::Path;
 
 use access_model::Entropy;
 use access_model::text::hex;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::LifecycleError;
+use super::{LifecycleError, seal};
 
-const NONCE_LENGTH: usize = 24;
 /// Name of its file beside the store, unless another is stated, and within a backup.
 pub const FILE: &str = "root.key";
 
@@ -81,22 +78,14 @@ impl RootKey {
         self.mac(purpose).verify(&other.mac(purpose).finalize().into_bytes()).is_ok()
     }
 
-    /// Seals `plain` (XChaCha20-Poly1305), bound to what it is for.
+    /// Seals `plain`, bound to what it is for.
     pub(crate) fn seal(&self, purpose: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, LifecycleError> {
-        let mut nonce = [0_u8; NONCE_LENGTH];
-        entropy.fill(&mut nonce)?;
-        let payload = Payload { msg: plain, aad: purpose.as_bytes() };
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| LifecycleError::Sealed)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        seal::seal(&self.0, purpose, plain, entropy)
     }
 
     /// Opens what was sealed for the same purpose.
     pub(crate) fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, LifecycleError> {
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_LENGTH).ok_or(LifecycleError::Sealed)?;
-        let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| LifecycleError::Sealed)?;
-        let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
-        let plain = self.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| LifecycleError::Sealed)?;
-        Ok(Zeroizing::new(plain))
+        seal::open(&self.0, purpose, sealed)
     }
 
     /// A seed for the demo's secrets, which are the same at every start.
@@ -107,17 +96,13 @@ impl RootKey {
     /// A MAC that only this key can make, bound to what it is for; more may be added to it.
     pub(crate) fn mac(&self, purpose: &[u8]) -> Hmac<Sha256> {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
-        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).expect("any length is a key");
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
         mac.chain_update(purpose)
     }
 
     /// A key for one purpose, which tells nothing of this one.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         self.mac(purpose.as_bytes()).finalize().into_bytes().into()
-    }
-
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.0.into())
     }
 }
 
