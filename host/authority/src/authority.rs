@@ -22,6 +22,7 @@ use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
 use crate::policies::tenant_set::TenantSets;
 use crate::policies::{GateQueue, Policies};
+use crate::sign_in::Door;
 use crate::trouble;
 use crate::usage::Usage;
 
@@ -59,6 +60,7 @@ pub struct Authority {
     pub(crate) failpoints: Failpoints,
     pub(crate) cache: Arc<ReadCache>,
     pub(crate) throttle: Throttle,
+    pub(crate) door: Door,
     pub(crate) meters: Arc<Meters>,
     pub(crate) log: Arc<DecisionLog>,
     pub(crate) decision_ids: DecisionIds,
@@ -101,6 +103,7 @@ impl Authority {
         let meters = Arc::new(Meters::new(Arc::clone(&store), Arc::clone(&clock), host.clone()));
         Ok(Self {
             throttle: Throttle::new(catalog.limits.failed_identifications),
+            door: Door::new(entropy.as_ref())?,
             decision_ids: DecisionIds::new(&host),
             log: Arc::new(DecisionLog::default()),
             numbers: Numbers::new(),

@@ -83,6 +83,26 @@ pub enum Error {
     /// Too many uploads wait to be examined.
     #[error("too many policies are being examined; try again in a moment")]
     Busy,
+    /// Nobody signs in like that. One text for whatever is wrong.
+    #[error(
+        "the e-mail address, the password or the code is wrong; after too many attempts nothing is right for a while"
+    )]
+    SignInFailed,
+    /// There were too many attempts, by whoever may be told so.
+    #[error("there were too many attempts; try again in {seconds} seconds")]
+    TooManyAttempts {
+        /// To wait.
+        seconds: u64,
+    },
+    /// More people sign in at this moment than this host has room for.
+    #[error("too many people sign in at this moment; try again in a moment")]
+    TooManySignIns,
+    /// The second factor of a member who is known is wrong.
+    #[error("the code is wrong, or was used before; a new one comes every thirty seconds")]
+    FactorRefused,
+    /// The password of a member who is known is wrong.
+    #[error("the current password is wrong")]
+    PasswordRefused,
     /// It is not what the change was made from any more.
     #[error("it was changed since; show it again, then change that")]
     Stale,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use access_model::PlainSecret;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// A credential as it is shown, and its secret, shown this once.
@@ -34,9 +34,19 @@ struct WithSecret<'a, T> {
 }
 
 impl<T: Serialize> Serialize for Issued<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         WithSecret { shown: &self.shown, secret: Some(self.secret.expose()), hint: None }.serialize(serializer)
     }
+}
+
+/// Writes a secret that is shown this once.
+pub(crate) fn exposed<S: Serializer>(secret: &PlainSecret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+/// Writes several.
+pub(crate) fn all_exposed<S: Serializer>(secrets: &[PlainSecret], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(PlainSecret::expose))
 }
 
 impl<T: JsonSchema> JsonSchema for Issued<T> {

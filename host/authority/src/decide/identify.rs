@@ -20,7 +20,8 @@ use crate::decide::cache::{CredentialEntry, Entry, Generation, MemberEntry, Orga
 use crate::decide::refusal::Refusal;
 use crate::decide::throttle::Source;
 use crate::error::Error;
-use crate::records::{self, CommitExt as _};
+use crate::records;
+use crate::sign_in::put_session;
 use crate::usage::Uses;
 
 /// Who a secret identified: the credential and its living parents.
@@ -429,7 +430,7 @@ impl Authority {
             let mut commit = Commit::new(home);
             // What was ended meanwhile is not brought back.
             commit.checks.push(found.check);
-            commit.put_credential(&Credential::Session(session.seen(now)))?;
+            put_session(&mut commit, &session.seen(now))?;
             self.store.commit(commit).await.map(drop).map_err(Error::from)
         };
         if let Err(error) = remember.await {

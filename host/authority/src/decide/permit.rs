@@ -51,6 +51,11 @@ impl Permit {
         self.organization.as_ref().map(|organization| (organization.record.id, organization.record.name.as_str()))
     }
 
+    /// What was presented.
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.caller.entry.credential
+    }
+
     /// Who may do it, for the audit record.
     pub(crate) fn actor(&self) -> Actor {
         let entry = &self.caller.entry;

@@ -95,6 +95,11 @@ impl Target {
         Self { kind: Some("client"), id: Some(client.to_string()), ..Self::organization(organization) }
     }
 
+    /// Whoever asks, and what is its own. It lies in nobody's books.
+    pub fn own(caller: &Caller) -> Self {
+        Self { kind: Some("profile"), id: Some(caller.entry.principal.id.clone()), ..Self::default() }
+    }
+
     /// The platform itself.
     pub fn platform() -> Self {
         Self::default()
@@ -243,7 +248,7 @@ impl Authority {
     }
 
     /// The denial of a caller who was identified, and is not any more.
-    fn deny_ended(&self, permit: &Permit) -> Error {
+    pub(crate) fn deny_ended(&self, permit: &Permit) -> Error {
         let rules = self.policies.current();
         let subject = asking(&rules, &permit.caller, &permit.action);
         Error::Denied(Box::new(self.refuse(subject, Refusal::Unauthenticated, None, None)))

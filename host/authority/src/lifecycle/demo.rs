@@ -1,25 +1,36 @@
-//! The demo that a dev host serves: an organization with two workspaces, an operator, a gateway, and a key of each kind.
+//! The demo that a dev host serves: an organization with two workspaces and an owner, an operator, a gateway, a client, and a key
+//! of each kind.
 //!
 //! Ids and secrets are derived from the dev root key, so every start on the same store prints the same ones, and none of
 //! them needs to be kept in the clear.
 
 use std::collections::BTreeMap;
 
-use access_model::entropy::SeededEntropy;
+use access_model::audit::AuditRecord;
+use access_model::entropy::{SeededEntropy, random_base62};
+use access_model::totp::{self, SECRET_LENGTH};
 use access_model::{
-    Catalog, Class, Client, ClientTerms, Clock, Credential, Entropy, Gateway, Id, IdKind, Issuer, NewKey, Pepper,
-    PlainSecret, Shard, Timestamp,
+    Catalog, Class, Client, ClientTerms, Clock, Credential, Email, Entropy, Gateway, Id, IdKind, Issuer, Member,
+    MemberState, NewKey, Password, Pepper, PlainSecret, Shard, Timestamp, Totp,
 };
 use access_store::{Commit, CommitError, IndexEntry, Store};
+use serde_json::json;
 
 use super::init::{begin, new_keyring, put_operator, system};
 use super::installation::{Installation, LifecycleError};
+use super::keyring::Keyring;
 use super::root_key::RootKey;
+use crate::audit::append;
 use crate::idempotency::Attempt;
 use crate::keys::put_new_key;
+use crate::members::put_new_member;
 use crate::oauth::put_new_client;
-use crate::organizations::Founding;
+use crate::organizations::{Founding, Named};
 use crate::records::{self, CommitExt as _};
+use crate::sign_in::{Hashing, purpose};
+
+/// The owner's address.
+const OWNER: &str = "owner@acme.example";
 
 /// What the ready file and the tour tell.
 #[derive(Debug)]
@@ -38,6 +49,19 @@ pub struct Demo {
     pub keys: BTreeMap<String, PlainSecret>,
     /// An OAuth2 client of `acme` that serves `main`, with every scope of its kind; none where the catalog has no such kind.
     pub client: Option<(Id, PlainSecret)>,
+    /// The owner of `acme`.
+    pub owner: DemoOwner,
+}
+
+/// Somebody to sign in as.
+#[derive(Debug)]
+pub struct DemoOwner {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: PlainSecret,
+    /// What an authenticator app needs, in base 32.
+    pub totp_secret: PlainSecret,
 }
 
 /// The demo of this root key; seeded first, when the store is empty.
@@ -70,6 +94,7 @@ pub async fn demo(
     let keyring = Installation::open(store, root, true).await?;
     let pepper = keyring.current_pepper().ok_or(LifecycleError::Sealed)?;
     seed_customer(store, catalog, pepper, clock.now(), entropy, &seeds, &plan).await?;
+    let owner = seed_owner(store, &keyring, clock.now(), entropy, &seeds, &plan.organization).await?;
     let mut keys = BTreeMap::new();
     for kind in catalog.kinds.values().filter(|kind| kind.class == Class::ApiKey) {
         let id = draw(IdKind::Key, home, &format!("key {}", kind.name))?;
@@ -81,6 +106,7 @@ pub async fn demo(
     };
     Ok(Demo {
         client,
+        owner,
         operator_token: seeds.secret(catalog, Class::Operator, &plan.operator)?,
         gateway_token: seeds.secret(catalog, Class::Gateway, &plan.gateway)?,
         organization: plan.organization,
@@ -195,6 +221,66 @@ async fn seed_customer(
     let mut commit = Commit::new(home);
     put_new_client(&mut commit, &client.map_err(crate::Error::from)?, system(), None, now, entropy)?;
     unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))
+}
+
+/// The owner, unless it is there: what was changed of it stays as it is.
+async fn seed_owner(
+    store: &dyn Store,
+    keyring: &Keyring,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+    seeds: &Seeds,
+    organization: &Id,
+) -> Result<DemoOwner, LifecycleError> {
+    let id = Id::draw(IdKind::Member, organization.home(), &seeds.of("owner"))?;
+    let password = PlainSecret::new(format!("demo-{}", random_base62(&seeds.of("owner's password"), 20)?));
+    let mut secret = zeroize::Zeroizing::new([0; SECRET_LENGTH]);
+    seeds.of("owner's second factor").fill(secret.as_mut_slice())?;
+    let totp_secret = totp::base32(secret.as_slice());
+    let owner = DemoOwner { email: OWNER.to_owned(), password, totp_secret };
+    let there = records::read::<Member>(store, id.home(), records::member(&id)).await?;
+    if there.is_some() {
+        return Ok(owner);
+    }
+    let email = Email::parse(OWNER).map_err(crate::Error::internal)?;
+    let mut commit = Commit::new(Shard::PLATFORM);
+    commit.put_new(records::member_email(&email.digest()), &Named { id })?;
+    unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))?;
+    let hash = Hashing::new(entropy)?.hash(&Password::new(&owner.password), entropy).await?;
+    let sealed = keyring.seal(&purpose(&id), secret.as_slice(), entropy)?;
+    let member = Member {
+        id,
+        organization: *organization,
+        email,
+        name: "Demo Owner".into(),
+        roles: vec!["owner".into()],
+        workspaces: BTreeMap::new(),
+        state: MemberState::Active,
+        password: Some(hash),
+        totp: Some(Totp { sealed, confirmed_at: Some(now), last_step: None }),
+        recovery: Vec::new(),
+        sessions_after: now,
+        created_at: now,
+    };
+    let mut commit = Commit::new(id.home());
+    put_new_member(store, &mut commit, &member).await?;
+    append(
+        &mut commit,
+        &AuditRecord {
+            id: Id::draw(IdKind::Audit, id.home(), entropy)?,
+            at: now,
+            organization: Some(*organization),
+            workspace: None,
+            actor: system(),
+            action: crate::sign_in::actions::ACCEPT.to_owned(),
+            target: id.to_string(),
+            decision_id: None,
+            before: None,
+            after: Some(json!({ "roles": member.roles })),
+        },
+    )?;
+    unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))?;
+    Ok(owner)
 }
 
 fn put_gateway(

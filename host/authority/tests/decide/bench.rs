@@ -84,6 +84,11 @@ impl Bench {
         Self::on(CATALOG, None).await
     }
 
+    /// A host that goes by another catalog.
+    pub(crate) async fn with(catalog: &str) -> Self {
+        Self::on(catalog, None).await
+    }
+
     /// A host that others share the store with: fresh for as long as the test proves.
     pub(crate) async fn shared(catalog: &str) -> (Self, Arc<Freshness>) {
         let freshness = Arc::new(Freshness::new(16));

@@ -1,6 +1,7 @@
 //! The way of a request, on the in-memory store, with a clock that stands still and seeded randomness.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod accept;
 mod bench;
 mod due;
 mod grants;
@@ -12,6 +13,7 @@ mod management;
 mod organizations;
 mod outage;
 mod settings;
+mod sign_in;
 
 use access_authority::Outcome;
 use bench::{Ask, Bench};

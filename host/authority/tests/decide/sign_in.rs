@@ -1,0 +1,139 @@
+//! Signing in, as far as a clock that stands still and a store that counts show more than a real host does.
+
+use std::time::Duration;
+
+use access_authority::Error;
+use access_authority::sign_in::{SessionOpened, SignInRequest, Visitor};
+use access_model::totp::{self, step_at};
+use access_model::{Clock as _, PlainSecret};
+
+use crate::bench::{Bench, CATALOG};
+
+/// The catalog's.
+const ATTEMPTS: usize = 10;
+
+fn from(ip: [u8; 4]) -> Visitor {
+    Visitor { ip: Some(ip.into()), ..Visitor::default() }
+}
+
+impl Bench {
+    async fn sign_in(&self, email: &str, password: &str, code: Option<PlainSecret>) -> Result<SessionOpened, Error> {
+        let request = SignInRequest { email: email.to_owned(), password: PlainSecret::new(password.to_owned()), code };
+        self.authority.sign_in(&request, &from([203, 0, 113, 7])).await
+    }
+
+    async fn owner_signs_in(&self, code: Option<PlainSecret>) -> Result<SessionOpened, Error> {
+        self.sign_in(&self.demo.owner.email, self.demo.owner.password.expose(), code).await
+    }
+
+    fn code(&self) -> PlainSecret {
+        totp::code_at(&secret(self.demo.owner.totp_secret.expose()), step_at(self.clock.now()))
+    }
+
+    /// Reads and commits that something takes.
+    async fn takes(&self, work: impl AsyncFnOnce()) -> (u64, u64) {
+        let before = self.store.stats();
+        work().await;
+        let after = self.store.stats();
+        (after.reads - before.reads, after.commits - before.commits)
+    }
+}
+
+/// Base 32, read back.
+fn secret(text: &str) -> Vec<u8> {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let values = text.chars().map(|digit| DIGITS.find(digit).unwrap());
+    let bits: Vec<bool> = values.flat_map(|value| (0..5).rev().map(move |bit| value >> bit & 1 == 1)).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |held, bit| held << 1 | u8::from(*bit))).collect()
+}
+
+#[tokio::test]
+async fn who_is_nobody_costs_the_store_what_a_wrong_password_costs() {
+    let bench = Bench::new().await;
+    let email = bench.demo.owner.email.clone();
+    let fails = async |email: &str| {
+        bench
+            .takes(async || assert!(matches!(bench.sign_in(email, "a guess", None).await, Err(Error::SignInFailed))))
+            .await
+    };
+    // What is cached of the organization is there after the first.
+    fails(&email).await;
+    let wrong = fails(&email).await;
+    for nobody in ["nobody@acme.example", "not an address", ""] {
+        assert_eq!(fails(nobody).await, wrong, "{nobody}");
+    }
+    for _ in 0..ATTEMPTS {
+        fails(&email).await;
+        fails("nobody@acme.example").await;
+    }
+    assert_eq!(fails("nobody@acme.example").await, fails(&email).await, "locked");
+}
+
+#[tokio::test]
+async fn each_lockout_is_twice_as_long_until_something_is_right() {
+    let bench = Bench::new().await;
+    let email = bench.demo.owner.email.clone();
+    let lock = async || {
+        for _ in 0..ATTEMPTS {
+            assert!(bench.sign_in(&email, "a guess", None).await.is_err());
+        }
+    };
+    for minutes in [15, 30, 60] {
+        lock().await;
+        bench.clock.advance(Duration::from_secs(minutes * 60 - 1));
+        assert!(matches!(bench.owner_signs_in(None).await, Err(Error::SignInFailed)), "{minutes}");
+        bench.clock.advance(Duration::from_secs(1));
+    }
+    bench.owner_signs_in(None).await.unwrap();
+    lock().await;
+    bench.clock.advance(Duration::from_secs(15 * 60));
+    bench.owner_signs_in(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_network_that_was_right_has_not_tried() {
+    let bench = Bench::with(&CATALOG.replace("network_attempts = 100", "network_attempts = 6")).await;
+    for _ in 0..8 {
+        bench.owner_signs_in(None).await.unwrap();
+    }
+    let other =
+        SignInRequest { email: "nobody@acme.example".into(), password: PlainSecret::new("a guess".into()), code: None };
+    for number in 0..7 {
+        let failed = bench.authority.sign_in(&other, &from([203, 0, 113, 200])).await.unwrap_err();
+        assert_eq!(matches!(failed, Error::TooManyAttempts { seconds: 1..=900 }), number == 6, "{number}: {failed}");
+    }
+    assert!(matches!(bench.owner_signs_in(None).await, Err(Error::TooManyAttempts { .. })), "the same network");
+    let elsewhere = bench.authority.sign_in(&other, &from([198, 51, 100, 7])).await;
+    assert!(matches!(elsewhere, Err(Error::SignInFailed)));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_lets_nobody_in_and_uses_nothing_up() {
+    let bench = Bench::new().await;
+    bench.owner_signs_in(Some(bench.code())).await.unwrap();
+    bench.clock.advance(totp::STEP);
+    let mut commits = 0;
+    // Whichever commit is the first that fails.
+    let opened = loop {
+        bench.failing.take(commits);
+        match bench.owner_signs_in(Some(bench.code())).await {
+            Ok(opened) => break opened,
+            Err(error) => assert!(matches!(error, Error::StoreUnavailable), "{error}"),
+        }
+        commits += 1;
+    };
+    assert!(commits >= 3, "{commits}");
+    bench.failing.take(usize::MAX);
+    assert_eq!(opened.factor, "given");
+    assert!(matches!(bench.owner_signs_in(Some(bench.code())).await, Err(Error::SignInFailed)), "used up now");
+}
+
+#[tokio::test]
+async fn a_suspended_organization_lets_nobody_in_and_says_nothing_of_it() {
+    let bench = Bench::new().await;
+    let operator = bench.operator().await;
+    let target = access_authority::Target::organization(bench.demo.organization);
+    let permit = bench.authority.require(&operator, "organizations.suspend", target, None).await.unwrap();
+    bench.authority.change_organization(&permit, access_authority::OwnerChange::Suspend).await.unwrap();
+    assert!(matches!(bench.owner_signs_in(Some(bench.code())).await, Err(Error::SignInFailed)));
+}
