@@ -34,6 +34,7 @@ mod policy_folder;
 mod rotation;
 mod secrets;
 mod shutdown;
+mod sign_in;
 mod tools;
 mod tour;
 mod two_hosts;

@@ -69,6 +69,8 @@ fn every_command_of_the_tour_works_when_pasted() {
         "access_token",
         r#""active":true"#,
         "unauthenticated",
+        r#""factor":"needed""#,
+        r#""email":"owner@acme.example""#,
         "written to",
     ];
     let rest = steps.iter().fold(ran.stdout.as_str(), |rest, step| {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`setup`] (how one is to be started), [`host`] (talk to it, stop it, start it again), [`node`] (each of its
 //! processes), [`http`] (who speaks to it, byte for byte), [`question`] (asking for a decision, and one `check_…` per kind of
-//! answer), [`keys`] (issuing and changing keys), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
+//! answer), [`keys`] (issuing and changing keys), [`people`] (signing in), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
 //! [`api`] (a real gateway, and what it protects), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
@@ -35,6 +35,7 @@ pub mod http;
 pub mod jobs_api;
 pub mod keys;
 pub mod node;
+pub mod people;
 pub mod process;
 pub mod proxy;
 pub mod question;
@@ -54,6 +55,7 @@ pub use http::{Client, Request, Response};
 pub use jobs_api::JobsApi;
 pub use keys::Key;
 pub use node::Node;
+pub use people::{Person, SignedIn};
 pub use process::binary;
 pub use proxy::Proxy;
 pub use question::{Answer, Question};

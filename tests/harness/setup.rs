@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::cli::Ran;
 use crate::host::Host;
 use crate::node::Node;
+use crate::people::Person;
 use crate::process::product;
 use crate::proxy::Proxy;
 use crate::redis::Redis;
@@ -50,6 +51,9 @@ pub struct Identity {
     /// On a dev host: an OAuth2 client.
     #[serde(default)]
     pub client: ClientIdentity,
+    /// On a dev host: the organization's owner.
+    #[serde(default)]
+    pub owner: Person,
 }
 
 /// A client's id and secret.

@@ -71,6 +71,13 @@ impl App {
         let caller = self.authority.caller(secret, asker.client).await?;
         Ok(self.authority.require(&caller, action, target?, asker.client).await?)
     }
+
+    /// The same, where it is done to whoever asks.
+    pub(crate) async fn permit_for_self(&self, asker: &Asker, action: &str) -> Result<Permit, Problem> {
+        let secret = asker.secret.as_ref().ok_or_else(|| self.authority.deny_anonymous())?;
+        let caller = self.authority.caller(secret, asker.client).await?;
+        Ok(self.authority.require(&caller, action, Target::own(&caller), asker.client).await?)
+    }
 }
 
 /// The routes of the API and of the console; problems everywhere else.

@@ -100,6 +100,12 @@ impl Body {
         Ok((body, key.map(|key| Idempotency::new(key, &bytes))))
     }
 
+    /// Reads it as JSON, where it says itself who sends it.
+    pub(crate) async fn open_json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        let is_json = self.is_json;
+        parse(is_json, &self.collect().await?)
+    }
+
     /// Reads it to its end. Whoever lets us wait for it must be somebody still when it is there.
     pub(crate) async fn read(self, permit: &Permit) -> Result<Bytes, Problem> {
         let app = Arc::clone(&self.app);

@@ -1,5 +1,6 @@
 //! One file each, named by what it serves.
 
+pub(crate) mod acceptance;
 pub(crate) mod audit;
 pub(crate) mod authorize;
 pub(crate) mod authzen;
@@ -19,7 +20,9 @@ pub(crate) mod oauth;
 pub(crate) mod organizations;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod profile;
 pub(crate) mod roles;
+pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod usage;
 pub(crate) mod workspaces;

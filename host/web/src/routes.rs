@@ -24,6 +24,10 @@ use access_authority::policies::{
 };
 use access_authority::roles::{RoleList, RoleRequest, RoleView};
 use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
+use access_authority::sign_in::{
+    EnrolView, EnrolledView, FactorRequest, InvitationAcceptance, PasswordChange, ProfileUpdate, ProfileView,
+    RecoveryCodesView, SessionOpened, SessionView, SignInRequest,
+};
 use access_authority::usage::{UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
 use access_authority::{Answer, Issued};
@@ -34,8 +38,9 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    audit, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways, health, invitations, keys,
-    members, network, oauth, organizations, permissions, policies, roles, settings, usage, workspaces,
+    acceptance, audit, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways, health,
+    invitations, keys, members, network, oauth, organizations, permissions, policies, profile, roles, sessions,
+    settings, usage, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -394,6 +399,99 @@ pub(crate) fn table() -> Vec<Group> {
                     .named("oauth.metadata")
                     .says("Where everything is (RFC 8414)")
                     .answers::<oauth::metadata::Metadata>(200),
+            ],
+        },
+        Group {
+            name: "Sign-in",
+            about: "How people become members, sign in and show a second factor. A session's secret is a bearer secret wherever a member may ask.",
+            endpoints: vec![
+                post("/v1/invitations/accept", acceptance::accept)
+                    .named("invitations.accept")
+                    .says("Become a member, by an invitation, and sign in")
+                    .takes::<InvitationAcceptance>()
+                    .answers::<SessionOpened>(201)
+                    .also(404)
+                    .also(409)
+                    .also(429)
+                    .also(503),
+                post("/v1/sessions", sessions::open)
+                    .named("sessions.open")
+                    .says("Sign in")
+                    .notes(sessions::NOTES)
+                    .takes::<SignInRequest>()
+                    .answers::<SessionOpened>(201)
+                    .also(401)
+                    .also(409)
+                    .also(429)
+                    .also(503),
+                get("/v1/sessions", sessions::list)
+                    .action(authority::sign_in::actions::LIST)
+                    .says("List one's own sessions, the last to sign in first")
+                    .pages::<SessionView>()
+                    .also(404),
+                get("/v1/sessions/current", sessions::current)
+                    .action(authority::sign_in::actions::GET)
+                    .says("Show the session that asks")
+                    .answers::<SessionView>(200)
+                    .also(404),
+                post("/v1/sessions/current/factor", sessions::step_up)
+                    .action(authority::sign_in::actions::STEP_UP)
+                    .says("Give the second factor; another session takes over")
+                    .takes::<FactorRequest>()
+                    .answers::<SessionOpened>(201)
+                    .also(404),
+                post("/v1/sessions/current/end", sessions::end)
+                    .action(authority::sign_in::actions::END)
+                    .says("Sign out: end the session that asks")
+                    .answers::<SessionView>(200)
+                    .also(404),
+                post("/v1/sessions/{session}/revoke", sessions::revoke)
+                    .action(authority::sign_in::actions::REVOKE)
+                    .says("End one of one's own sessions")
+                    .answers::<SessionView>(200),
+                get("/v1/profile", profile::show)
+                    .action(authority::sign_in::actions::PROFILE)
+                    .says("Show oneself")
+                    .answers::<ProfileView>(200)
+                    .also(404),
+                put("/v1/profile", profile::update)
+                    .action(authority::sign_in::actions::UPDATE)
+                    .says("Change one's name")
+                    .takes::<ProfileUpdate>()
+                    .answers::<ProfileView>(200)
+                    .also(404),
+                post("/v1/profile/password", profile::password)
+                    .action(authority::sign_in::actions::PASSWORD)
+                    .says("Change one's password; every other session ends, and another takes over from the one that asks")
+                    .takes::<PasswordChange>()
+                    .answers::<SessionOpened>(201)
+                    .also(404)
+                    .also(412),
+                post("/v1/profile/totp", profile::begin_factor)
+                    .action(authority::sign_in::actions::FACTORS)
+                    .named("profile.factors.begin")
+                    .says("Begin a second factor: a secret for an authenticator app, shown this once")
+                    .answers::<EnrolView>(201)
+                    .also(404),
+                post("/v1/profile/totp/confirm", profile::confirm_factor)
+                    .action(authority::sign_in::actions::FACTORS)
+                    .named("profile.factors.confirm")
+                    .says("Confirm it by its first code; another session takes over")
+                    .takes::<profile::FirstCode>()
+                    .answers::<EnrolledView>(201)
+                    .also(404),
+                post("/v1/profile/totp/remove", profile::remove_factor)
+                    .action(authority::sign_in::actions::FACTORS)
+                    .named("profile.factors.remove")
+                    .says("Take one's second factor away; every other session ends, and another takes over from the one that asks")
+                    .answers::<SessionOpened>(201)
+                    .also(404),
+                post("/v1/profile/recovery-codes", profile::recovery_codes)
+                    .action(authority::sign_in::actions::FACTORS)
+                    .named("profile.recovery_codes")
+                    .says("Replace one's recovery codes")
+                    .answers::<RecoveryCodesView>(201)
+                    .also(404),
             ],
         },
         Group {

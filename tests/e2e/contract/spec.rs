@@ -127,6 +127,19 @@ impl Operation {
         self.value.pointer("/requestBody/content/application~1json/schema")
     }
 
+    /// Whether members alone may ask it.
+    pub(super) fn is_for_members(&self) -> bool {
+        self.value["x-cronflow-kinds"] == serde_json::json!(["member"])
+    }
+
+    /// Whether it takes what somebody knows, or shows on a phone; `sign_in` sends that.
+    pub(super) fn takes_proof(&self) -> bool {
+        let is_public = !self.needs_permit() && self.body().is_some();
+        is_public
+            || ["sessions.step_up", "profile.password", "profile.factors.begin", "profile.factors.confirm"]
+                .contains(&self.id())
+    }
+
     /// Whether it takes a form, which other tests send.
     pub(super) fn takes_form_alone(&self) -> bool {
         self.value.pointer("/requestBody/content").is_some() && self.body().is_none()

@@ -1,9 +1,10 @@
 //! A host of the test's own, everybody who asks it, and the things that can be asked about.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use harness::{Client, Host, Request, Response, secret};
+use harness::{Client, Host, Person, Request, Response, SignedIn, secret};
 use serde_json::{Value, json};
 
 use super::draw::Draw;
@@ -24,14 +25,16 @@ pub(super) enum Actor {
     /// A production key without management scopes.
     Limited,
     Gateway,
+    /// The organization's owner, with its second factor.
+    Member,
     Nobody,
     /// Somebody with a secret that nobody issued.
     Stranger,
 }
 
 impl Actor {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Operator, Self::Manager, Self::Limited, Self::Gateway, Self::Nobody, Self::Stranger];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Operator, Self::Manager, Self::Limited, Self::Gateway, Self::Member, Self::Nobody, Self::Stranger];
 }
 
 /// A host, and who asks it.
@@ -40,6 +43,8 @@ pub(super) struct World<'s> {
     host: Host,
     /// What each presents, and with what.
     actors: Vec<(Actor, Option<String>, Client)>,
+    /// The owner's session, until something ends it.
+    member: RefCell<Option<SignedIn>>,
     anybody: Client,
 }
 
@@ -58,24 +63,39 @@ impl<'s> World<'s> {
                 Actor::Manager => Some(identity.keys["production"].clone()),
                 Actor::Limited => Some(limited.clone()),
                 Actor::Gateway => gateway.clone(),
-                Actor::Nobody => None,
+                // Signs in when it asks something.
+                Actor::Member | Actor::Nobody => None,
                 Actor::Stranger => Some(secret::guessed(&identity.operator_token)),
             };
             let client = host.client(secret.as_deref());
             (actor, secret, client)
         };
         let actors = Actor::ALL.map(actor).into();
-        Self { spec, anybody: host.client(None), actors, host }
+        Self { spec, anybody: host.client(None), actors, member: RefCell::default(), host }
     }
 
     /// Sends a request.
     pub(super) fn send(&self, actor: Actor, sent: &Sent) -> Response {
+        if actor == Actor::Member && sent.secret_in.is_none() {
+            return self.send_as_member(sent);
+        }
         let (_, secret, client) = self.actors.iter().find(|(of, ..)| *of == actor).expect("everybody is there");
         let Some(header) = &sent.secret_in else { return client.send(&sent.request()) };
         // `Authorization` is the client's whom a gateway asks about.
         let bearer = format!("Bearer {}", self.host.identity().keys["production"]);
         let request = sent.request().header("authorization", bearer);
         self.anybody.send(&secret.iter().fold(request, |request, secret| request.header(header, secret)))
+    }
+
+    fn send_as_member(&self, sent: &Sent) -> Response {
+        let mut member = self.member.borrow_mut();
+        let owner = || Person::owner(&self.host).sign_in_with_code(&self.host);
+        let response = member.get_or_insert_with(owner).client.send(&sent.request());
+        // What it asked may have ended its session, or its factor is one of long ago.
+        if sent.method != "GET" || !matches!(response.status, 200 | 400) {
+            *member = None;
+        }
+        response
     }
 
     /// Ids for the segments of an operation's path: of the first organization and workspace, and of things made just now.
@@ -99,6 +119,7 @@ impl<'s> World<'s> {
         match segment {
             "policy" => return self.put_policy(draw),
             "revision" => return "1".to_owned(),
+            "session" => return Person::owner(&self.host).sign_in(&self.host).id,
             _ => {}
         }
         let maker = self.spec.maker(segment).unwrap_or_else(|| panic!("nothing makes what `{{{segment}}}` stands for"));

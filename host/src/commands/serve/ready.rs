@@ -25,6 +25,14 @@ struct DemoReady<'a> {
     keys: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<ClientReady<'a>>,
+    owner: OwnerReady<'a>,
+}
+
+#[derive(Serialize)]
+struct OwnerReady<'a> {
+    email: &'a str,
+    password: &'a str,
+    totp_secret: &'a str,
 }
 
 #[derive(Serialize)]
@@ -45,6 +53,11 @@ impl<'a> Ready<'a> {
                 .client
                 .as_ref()
                 .map(|(id, secret)| ClientReady { client_id: id.to_string(), client_secret: secret.expose() }),
+            owner: OwnerReady {
+                email: &demo.owner.email,
+                password: demo.owner.password.expose(),
+                totp_secret: demo.owner.totp_secret.expose(),
+            },
         });
         Self { base_url, metrics_url, demo }
     }

@@ -22,6 +22,9 @@ pub(super) fn tour(base_url: &str, metrics_url: &str, demo: &Demo) -> anyhow::Re
         ("{production}", key("production").unwrap_or_default()),
         ("{staging}", key("staging").unwrap_or_default()),
         ("{read_only}", key("read_only").unwrap_or_default()),
+        ("{owner_email}", &demo.owner.email),
+        ("{owner_password}", demo.owner.password.expose()),
+        ("{owner_totp_secret}", demo.owner.totp_secret.expose()),
         ("{client_id}", &client.as_ref().map_or_else(String::new, |(id, _)| id.to_string())),
         ("{client_secret}", client.as_ref().map_or("", |(_, secret)| secret.expose())),
     ] {

@@ -2,6 +2,7 @@
 //! here: so the document tells of the catalog that the host serves.
 
 use access_model::organization::NAME_PATTERN;
+use access_model::password::MOST_CHARACTERS;
 use access_model::text::PLAIN_PATTERN;
 use access_model::{Catalog, Class, Id, IdKind};
 use serde_json::{Value, json};
@@ -90,6 +91,15 @@ fn said(mark: &str, catalog: &Catalog) -> Value {
         "overlap_seconds" => {
             json!({ "maximum": limits.overlap_seconds, "examples": [limits.overlap_seconds.min(86_400)] })
         }
+        "password" => json!({
+            "minLength": catalog.sign_in.password_characters,
+            "maxLength": MOST_CHARACTERS,
+            "description": format!(
+                " {} characters at least, counted as Unicode code points in NFC; what is tried first is refused.",
+                catalog.sign_in.password_characters
+            ),
+            "examples": ["correct horse battery staple"],
+        }),
         "plain" => json!({ "pattern": PLAIN_PATTERN }),
         "scopes" => {
             let scopes: Vec<_> = catalog.scopes.keys().collect();

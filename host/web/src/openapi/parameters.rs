@@ -56,6 +56,7 @@ fn in_path(segment: &str) -> Value {
         "gateway" => Some(IdKind::Gateway),
         "member" => Some(IdKind::Member),
         "invitation" => Some(IdKind::Invitation),
+        "session" => Some(IdKind::Session),
         _ => None,
     };
     let schema = match kind {
