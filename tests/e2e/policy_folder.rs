@@ -245,7 +245,7 @@ fn policy_test_tells_by_its_exit_code_whether_all_is_well() {
     folder.test(&[]).check(0, &["ok      scopes: the scope is held", "scopes: 10 passed, 0 failed"]);
     let reports = folder.test(&["--output", "json"]).check_json(0);
     let reports = reports.as_array().expect("one report a policy");
-    assert_eq!(reports.len(), 9);
+    assert_eq!(reports.len(), 11);
     assert!(reports.iter().all(|report| report["failed"] == 0 && report["passed"].as_u64() > Some(3)));
     test(&folder.policies.join("scopes"), &[]).check(0, &["scopes: 10 passed, 0 failed"]);
 

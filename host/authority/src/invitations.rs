@@ -40,6 +40,7 @@ pub struct InvitationView {
     /// Roles in the whole organization that go with it.
     pub roles: Vec<String>,
     /// Roles in single workspaces besides, by the workspace's id.
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub workspaces: BTreeMap<Id, Vec<String>>,
     /// Who invites; null: it was made when the installation began.
     pub invited_by: Option<Id>,

@@ -76,13 +76,19 @@ impl Init {
             "data_dir": data_dir,
             "root_key": settings.root_key(false),
         });
+        let is_invited = setup_link.is_some();
         if let (Some(link), Some(fields)) = (setup_link, shown.as_object_mut()) {
             fields.insert("setup_link".to_owned(), link.into());
         }
         output::show(format, &shown);
         output::remark(
-            "the operator token and the setup link are shown this once; keep them now. Who opens the link within a day is the first owner; `member invite --role owner` makes another. Keep the root key apart from backups of the data: either without the other is useless.",
+            "the operator token is shown this once; keep it now. Keep the root key apart from backups of the data: either without the other is useless.",
         );
+        output::remark(if is_invited {
+            "whoever opens the setup link within a day is the first owner; it is shown this once"
+        } else {
+            "nobody can sign in yet; `member invite EMAIL --role owner` makes a link for the first owner"
+        });
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -25,6 +25,7 @@ pub struct MemberView {
     /// Roles in the whole organization.
     pub roles: Vec<String>,
     /// Roles in single workspaces besides, by the workspace's id.
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub workspaces: BTreeMap<Id, Vec<String>>,
     /// Whether it has a second factor.
     pub factor_enrolled: bool,
