@@ -27,6 +27,7 @@ pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     pub(crate) identity: Option<Identity>,
+    owner: Option<String>,
     proxy: Option<Arc<Proxy>>,
     redis: Option<Arc<Redis>>,
     // The last to go: the others lie in it.
@@ -42,6 +43,9 @@ pub struct Identity {
     pub workspace: String,
     /// May do everything.
     pub operator_token: String,
+    /// After `init` with an owner: where they set up their account.
+    #[serde(default)]
+    pub setup_link: String,
     /// Bound to the organization, in every environment.
     #[serde(default)]
     pub gateway_token: String,
@@ -82,6 +86,7 @@ impl Setup {
             args: Vec::new(),
             env: Vec::new(),
             identity: None,
+            owner: None,
             proxy: None,
             redis: None,
             folder: Arc::new(temporary()),
@@ -135,10 +140,19 @@ impl Setup {
         let mut command = product();
         command.args(["init", "--organization", "acme", "--workspace", "main", "--output", "json"]);
         command.arg("--data-dir").arg(self.data_dir());
+        if let Some(owner) = &self.owner {
+            command.args(["--owner", owner]);
+        }
         if let Some(redis) = &self.redis {
             command.args(["--redis", &url_of(redis.address())]);
         }
         Ran::of(&mut command)
+    }
+
+    /// Has `init` invite the first owner.
+    #[must_use]
+    pub fn owned_by(self, email: &str) -> Self {
+        Self { owner: Some(email.to_owned()), ..self }
     }
 
     /// Adds command line arguments.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use access_model::entropy::{EntropyError, random_base62};
-use access_model::{Catalog, Clock, Entropy, Timestamp};
+use access_model::{Catalog, Clock, Entropy, PlainSecret, Timestamp};
 use access_store::{Change, Freshness, Metered, Store, StoreError};
 use tokio::sync::Notify;
 
@@ -15,6 +15,7 @@ use crate::decide::log::DecisionLog;
 use crate::decide::meter::Meters;
 use crate::decide::throttle::Throttle;
 use crate::due;
+use crate::error::Error;
 use crate::failpoint::Failpoints;
 use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
@@ -148,6 +149,14 @@ impl Authority {
     /// Wall time, the dev offset included.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Something that nobody can guess, to be bound to a browser that is not signed in.
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn unguessable(&self) -> Result<PlainSecret, Error> {
+        Ok(PlainSecret::new(random_base62(self.entropy.as_ref(), 32)?))
     }
 
     /// Whether the dev clock may be moved.

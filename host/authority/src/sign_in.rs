@@ -1,15 +1,17 @@
 //! Signing in: how people show who they are, and what they have then.
 //!
 //! Reading order: `hashing` (passwords as they are kept), `guesses` (attempts, counted before anything is looked at), `factor` (codes
-//! by time and recovery codes), `open` (sign in), `step_up` (give the second factor later), `sessions` (list, end), `accept`
-//! (an invitation becomes a member), `profile`, `password`, `enrol` (what members change of themselves), `qr`.
+//! by time and recovery codes), `open` (sign in), `step_up` (give the second factor later), `sessions` (list, end), `glance` and `accept`
+//! (an invitation becomes a member), `profile`, `password`, `enrol` and `begun` (what members change of themselves), `qr`.
 //!
 //! What is decided here is who somebody is, never what they may do: that is the policies', `rbac` and `mfa` before all. Whoever
 //! can't be let in is told one thing, whatever is wrong, after the same work.
 
 mod accept;
+mod begun;
 mod enrol;
 mod factor;
+mod glance;
 mod guesses;
 mod hashing;
 mod open;
@@ -30,6 +32,7 @@ use tokio::sync::Mutex;
 pub use accept::InvitationAcceptance;
 pub use enrol::{EnrolView, EnrolledView, RecoveryCodesView};
 pub use factor::FactorRequest;
+pub use glance::InvitationGlance;
 pub use open::SignInRequest;
 pub use password::PasswordChange;
 pub use profile::{FactorView, ProfileUpdate, ProfileView};

@@ -1,6 +1,6 @@
 //! The console: pages for people, rendered here and whole without a script.
 //!
-//! Reading order: [`visitor`] (who visits), [`frame`] (what stands around a page), `parts` (what pages are made of), [`form`]
+//! Reading order: [`visitor`] (who visits), [`guest`] (who is not signed in), [`frame`] (what stands around a page), `parts` (what pages are made of), [`form`]
 //! (forms in, and why another site can't send one), [`answer`] (pages out, and what browsers are held to), [`trouble`] (what goes
 //! wrong, as a page; who lacks a second factor is asked for it), `flash` (what is said after a change), [`asset`] (style, script and icon), then
 //! `pages`, one file each.
@@ -12,13 +12,12 @@
 //!
 //! To add a page: a file in `pages`, its template, a line in [`routes`], and its sample in `samples.rs`.
 
-#![expect(dead_code, reason = "pages of people are there before people can sign in")]
-
 mod answer;
 mod asset;
 mod flash;
 mod form;
 mod frame;
+mod guest;
 mod pages;
 mod parts;
 mod routes;

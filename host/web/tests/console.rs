@@ -318,3 +318,34 @@ async fn a_role_is_made_changed_and_deleted() {
     let deleted = browser.send(&format!("{role}/delete"), "").await;
     assert_eq!(header(&deleted, "location"), browser.at(&format!("{matrix}?done=role-deleted")), "{}", deleted.body);
 }
+
+#[tokio::test]
+async fn signing_in_is_bound_to_the_browser_that_was_shown_the_form() {
+    let bench = Bench::new().await;
+    let door = bench.send("GET", "/console/sign-in?next=/console/profile", None, "").await;
+    let cookie = header(&door, "set-cookie");
+    assert!(
+        cookie.starts_with("__Host-cronflow_guest=") && cookie.contains("; Secure; HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let (_, rest) = door.body.split_once("name=\"csrf\" value=\"").unwrap();
+    let token = rest.split('"').next().unwrap().to_owned();
+    let owner = &bench.demo.owner;
+    let send = async |cookie: &str, password: &str| {
+        let request = Request::builder().method("POST").uri("/console/sign-in").header(COOKIE, cookie);
+        let request = request.header("sec-fetch-site", "same-origin");
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let fields = format!("csrf={token}&next=/console/profile&email={}&password={password}", owner.email);
+        bench.tell(request.body(Body::from(fields)).unwrap()).await
+    };
+    let right = owner.password.expose();
+    assert_eq!(send("", right).await.status, 403);
+    assert_eq!(send("__Host-cronflow_guest=another", right).await.status, 403);
+    let wrong = send(&cookie, "not the password at all").await;
+    assert!(wrong.status == 401 && wrong.body.contains("role=\"alert\""), "{}", wrong.body);
+    let inside = send(&cookie, right).await;
+    assert_eq!(header(&inside, "location"), "/console/factor?next=%2Fconsole%2Fprofile", "{}", inside.body);
+    let session = header(&inside, "set-cookie");
+    assert!(session.starts_with("__Host-cronflow_session=cf_ses_") && session.contains("HttpOnly"), "{session}");
+}

@@ -119,7 +119,7 @@ impl Authority {
     }
 
     /// The invitation that a secret names, whatever became of it.
-    async fn invitation_of(&self, secret: &PlainSecret) -> Result<Versioned<Invitation>, Error> {
+    pub(super) async fn invitation_of(&self, secret: &PlainSecret) -> Result<Versioned<Invitation>, Error> {
         let missing = || Error::NotFound { what: "invitation", id: "…".to_owned() };
         let (kind, tail) = self.catalog.kind_of_secret(secret.expose()).ok_or_else(missing)?;
         let id = secret.id(IdKind::Invitation, tail).filter(|_| kind.class == Class::Invitation);

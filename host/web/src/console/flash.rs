@@ -67,8 +67,24 @@ impl fmt::Display for Flash {
     }
 }
 
-/// Where to go after a change, with what is to be said there.
+/// Where to go after a change, with what is to be said there in place of what was.
 pub(crate) fn after(path: &str, code: &str) -> String {
     debug_assert!(Flash::of(code).is_some(), "{code}");
-    format!("{path}{}done={code}", if path.contains('?') { '&' } else { '?' })
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let kept = query.split('&').filter(|field| !field.is_empty() && !field.starts_with("done="));
+    let fields: Vec<&str> = kept.collect();
+    let done = format!("done={code}");
+    format!("{path}?{}", fields.into_iter().chain([done.as_str()]).collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_said_of_the_last_change() {
+        assert_eq!(after("/console", "joined"), "/console?done=joined");
+        assert_eq!(after("/console?done=joined&a=b", "confirmed"), "/console?a=b&done=confirmed");
+        assert_eq!(Flash::of("<b>"), None);
+    }
 }

@@ -5,14 +5,11 @@ pub(crate) mod client;
 pub(crate) mod client_register;
 pub(crate) mod clients;
 pub(crate) mod confirm;
-#[cfg(test)]
 pub(crate) mod enrol;
-#[cfg(test)]
 pub(crate) mod factor;
 pub(crate) mod form_page;
 pub(crate) mod home;
 pub(crate) mod issued;
-#[cfg(test)]
 pub(crate) mod join;
 pub(crate) mod key;
 pub(crate) mod key_issue;
@@ -29,12 +26,9 @@ pub(crate) mod policy;
 pub(crate) mod policy_diff;
 pub(crate) mod policy_editor;
 pub(crate) mod policy_revision;
-#[cfg(test)]
 pub(crate) mod profile;
-#[cfg(test)]
 pub(crate) mod recovery_codes;
 pub(crate) mod settings;
-#[cfg(test)]
 pub(crate) mod sign_in;
 pub(crate) mod try_request;
 pub(crate) mod workspace_state;

@@ -7,9 +7,9 @@ use axum::middleware::from_fn;
 use axum::routing::{any, get};
 
 use super::pages::{
-    audit, client, client_register, clients, home, key, key_issue, key_rotate, keys, member, members, network,
-    organization, overview, permissions, policies, policy, policy_diff, policy_editor, policy_revision, settings,
-    try_request, workspace_state, workspaces,
+    audit, client, client_register, clients, enrol, factor, home, join, key, key_issue, key_rotate, keys, member,
+    members, network, organization, overview, permissions, policies, policy, policy_diff, policy_editor,
+    policy_revision, profile, settings, sign_in, try_request, workspace_state, workspaces,
 };
 use super::{asset, trouble};
 use crate::app::App;
@@ -56,6 +56,16 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/settings", get(organization::show).post(organization::save));
     Router::new()
         .route("/console", get(home::show))
+        .route("/console/sign-in", get(sign_in::ask).post(sign_in::sign_in))
+        .route("/console/sign-out", get(profile::elsewhere).post(sign_in::sign_out))
+        .route("/console/factor", get(factor::ask).post(factor::give))
+        .route("/console/join", get(join::ask).post(join::join))
+        .route("/console/profile", get(profile::show).post(profile::save))
+        .route("/console/profile/password", get(profile::elsewhere).post(profile::change_password))
+        .route("/console/profile/sessions/{session}/end", get(profile::elsewhere).post(profile::end_session))
+        .route("/console/profile/authenticator", get(enrol::ask).post(enrol::confirm))
+        .route("/console/profile/authenticator/remove", get(profile::ask).post(profile::remove_factor))
+        .route("/console/profile/recovery-codes", get(profile::ask).post(profile::replace_codes))
         .nest("/console/workspaces/{workspace}", of_workspace)
         .nest("/console/organizations/{organization}", of_organization)
         .route("/console/assets/{digest}/{name}", get(asset::serve))

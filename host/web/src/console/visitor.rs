@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access_authority::{Caller, Error, PageRequest, Permit, Target, workspaces};
+use access_authority::{Caller, Error, PageRequest, Permit, Target, sign_in, workspaces};
 use access_model::{Id, PlainSecret};
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::HeaderMap;
@@ -16,13 +16,17 @@ use sha2::{Digest as _, Sha256};
 use super::answer::see_other;
 use super::flash::{self, Flash};
 use super::form::Form;
-use super::frame::{Frame, Named, Section};
+use super::frame::{Door, Frame, Named, Section};
+use super::guest::user_agent;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::problem::Problem;
 
 /// The cookie of a session. The prefix binds it to this host, over TLS, on every path (RFC 6265bis §4.1.3.2).
 pub(crate) const COOKIE_NAME: &str = "__Host-cronflow_session";
+/// The cookie of whoever is not signed in, which their forms are bound to.
+pub(crate) const GUEST_COOKIE: &str = "__Host-cronflow_guest";
+
 /// Workspaces that can be switched to without a list of its own.
 const SWITCHED: usize = 12;
 
@@ -86,6 +90,7 @@ pub(crate) struct Visitor {
     pub(crate) query: Form,
     /// What each of their forms carries.
     pub(crate) token: String,
+    user_agent: Option<String>,
 }
 
 impl FromRequestParts<Arc<App>> for Visitor {
@@ -111,7 +116,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
         };
         let query = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let token = token_of(&secret);
-        Ok(Self { caller, client, query, token })
+        Ok(Self { caller, client, query, token, user_agent: user_agent(&parts.headers) })
     }
 }
 
@@ -127,6 +132,21 @@ impl Visitor {
         target: Result<Target, Problem>,
     ) -> Result<Permit, Problem> {
         Ok(app.authority.require(&self.caller, action, target?, self.client).await?)
+    }
+
+    /// What signing in is told of them.
+    pub(crate) fn told(&self) -> sign_in::Visitor {
+        sign_in::Visitor { ip: self.client, user_agent: self.user_agent.clone(), session: None }
+    }
+
+    /// Whether they have given their second factor.
+    pub(crate) fn has_factor(&self) -> bool {
+        self.caller.principal().factor_at.is_some()
+    }
+
+    /// What stands around a page without the frame.
+    pub(crate) fn door(&self) -> Door {
+        Door { csrf: self.token.clone(), flash: Flash::of(self.query.text("done")) }
     }
 
     /// The workspaces that they can go to.
@@ -182,6 +202,21 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .filter(|(known, _)| *known == name);
     let (Some((_, value)), None) = (named.next(), named.next()) else { return None };
     Some(value.to_owned())
+}
+
+/// What stands around a page of a session that was just renewed.
+pub(crate) fn door_of(secret: &PlainSecret) -> Door {
+    Door { csrf: token_of(secret), flash: None }
+}
+
+/// The cookie that names a session; without a life time of its own, it goes with the browser.
+pub(crate) fn session_cookie(secret: &PlainSecret) -> String {
+    format!("{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Lax", secret.expose())
+}
+
+/// What takes a cookie away.
+pub(crate) fn no_cookie(name: &str) -> String {
+    format!("{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
 }
 
 /// The token of forms: who knows the secret can work it out, and nobody the secret from it.

@@ -1,9 +1,23 @@
-//! `/console/factor`: the second factor, at sign-in and before what is sensitive.
+//! `/console/factor`: the second factor, at sign-in and before what is sensitive. Who has none yet sets one up.
 
+use std::sync::Arc;
+
+use access_authority::Target;
+use access_authority::sign_in::{FactorRequest, actions};
+use access_model::PlainSecret;
 use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 
+use crate::app::App;
+use crate::console::answer::{local, page, see_other, shown, with_cookie};
+use crate::console::flash::after;
+use crate::console::form::Unread;
 use crate::console::frame::Door;
 use crate::console::parts::Field;
+use crate::console::trouble::Trouble;
+use crate::console::visitor::{Visitor, session_cookie};
 
 /// The form.
 #[derive(Template)]
@@ -32,6 +46,39 @@ impl FactorPage {
             ("Second step", "Your password is right. Now the code of your authenticator.", "Sign in")
         };
         Self { door, next, heading, lede, problem, field, button, by_recovery_code }
+    }
+}
+
+pub(crate) async fn ask(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Trouble> {
+    let next = local(visitor.query.text("next")).to_owned();
+    let permit = visitor.permit(&app, actions::PROFILE, Ok(Target::platform())).await?;
+    if app.authority.get_profile(&permit).await?.factor.is_none() {
+        let query = form_urlencoded::Serializer::new(String::new());
+        let query = { query }.append_pair("next", &next).append_pair("required", "yes").finish();
+        return Ok(see_other(&format!("/console/profile/authenticator?{query}")));
+    }
+    let by_recovery_code = visitor.query.is_on("recovery");
+    Ok(shown(&FactorPage::new(visitor.door(), next, visitor.has_factor(), by_recovery_code, None)))
+}
+
+pub(crate) async fn give(State(app): State<Arc<App>>, visitor: Visitor, body: Unread) -> Result<Response, Trouble> {
+    let sent = body.read(&visitor.token).await?;
+    let next = local(sent.text("next")).to_owned();
+    let permit = visitor.permit(&app, actions::STEP_UP, Ok(Target::platform())).await?;
+    let stated = |name: &str| sent.stated(name).map(PlainSecret::new);
+    let request = FactorRequest { code: stated("code"), recovery_code: stated("recovery_code") };
+    let (is_step_up, by_recovery_code) = (visitor.has_factor(), request.recovery_code.is_some());
+    match app.authority.step_up(&permit, &request, &visitor.told()).await.map_err(Trouble::from) {
+        Ok(opened) => {
+            let on = if is_step_up { after(&next, "confirmed") } else { next };
+            Ok(with_cookie(see_other(&on), &session_cookie(&opened.secret)))
+        }
+        Err(trouble) if matches!(trouble.problem().status(), 400..=429) => {
+            let status = StatusCode::from_u16(trouble.problem().status()).unwrap_or(StatusCode::FORBIDDEN);
+            let told = Some(trouble.text());
+            Ok(page(status, &FactorPage::new(visitor.door(), next, is_step_up, by_recovery_code, told)))
+        }
+        Err(trouble) => Err(trouble),
     }
 }
 
