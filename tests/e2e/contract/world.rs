@@ -1,6 +1,6 @@
 //! A host of the test's own, everybody who asks it, and the things that can be asked about.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -46,6 +46,8 @@ pub(super) struct World<'s> {
     /// The owner's session, until something ends it.
     member: RefCell<Option<SignedIn>>,
     anybody: Client,
+    /// How many were invited.
+    invited: Cell<usize>,
 }
 
 impl<'s> World<'s> {
@@ -71,7 +73,7 @@ impl<'s> World<'s> {
             (actor, secret, client)
         };
         let actors = Actor::ALL.map(actor).into();
-        Self { spec, anybody: host.client(None), actors, member: RefCell::default(), host }
+        Self { spec, anybody: host.client(None), actors, member: RefCell::default(), invited: Cell::new(0), host }
     }
 
     /// Sends a request.
@@ -119,6 +121,9 @@ impl<'s> World<'s> {
         match segment {
             "policy" => return self.put_policy(draw),
             "revision" => return "1".to_owned(),
+            "role" => return self.put_role(draw),
+            "invitation" => return self.invite(draw)["id"].as_str().expect("an id").to_owned(),
+            "member" => return self.add_member(draw),
             "session" => return Person::owner(&self.host).sign_in(&self.host).id,
             _ => {}
         }
@@ -144,6 +149,31 @@ impl<'s> World<'s> {
         let path = self.host.workspace(&format!("/policies/{name}?publish=true"));
         self.host.operator().put(&path, &json!({ "engine": "cel", "source": "no_match()" })).check_json(200);
         name
+    }
+
+    /// A role of the organization's own, of a few.
+    fn put_role(&self, draw: &mut Draw) -> String {
+        let name = format!("e2e-{}", draw.below(4));
+        let path = format!("/v1/organizations/{}/roles/{name}", self.host.identity().organization);
+        self.host.operator().put(&path, &json!({ "actions": ["keys.list"] })).check_json(200);
+        name
+    }
+
+    /// An invitation for somebody who was not invited before, as it was answered.
+    fn invite(&self, draw: &mut Draw) -> Value {
+        let path = format!("/v1/organizations/{}/invitations", self.host.identity().organization);
+        let email = format!("e2e-{}-{}@example.com", self.invited.get(), draw.below(1_000_000));
+        self.invited.set(self.invited.get() + 1);
+        self.host.operator().post(&path, &json!({ "email": email, "roles": ["viewer"] })).check_json(201)
+    }
+
+    /// Somebody who has accepted an invitation; their id.
+    fn add_member(&self, draw: &mut Draw) -> String {
+        let invited = self.invite(draw);
+        let body =
+            json!({ "invitation": invited["secret"], "name": "Ada", "password": "correct horse battery staple" });
+        let joined = self.anybody.post("/v1/invitations/accept", &body).check_json(201);
+        joined["member"]["id"].as_str().or(joined["member"].as_str()).expect("a member").to_owned()
     }
 
     /// Texts that mean something to this host.

@@ -18,7 +18,7 @@ use crate::records::{CommitExt as _, TRIES, member as member_key};
 
 /// A member as it sees itself.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "Profile", example = example())]
+#[schemars(rename = "MemberProfile", example = example())]
 pub struct ProfileView {
     /// Public id.
     #[schemars(extend("pattern" = Id::pattern(&[IdKind::Member])))]
