@@ -67,6 +67,13 @@ impl Person {
         host.advance(STEP);
         SignedIn::of(host, &self.try_sign_in(&host.client(None), Some(&self.code(host, 0))))
     }
+
+    /// The same, where it may be that the host lets nobody in, or that its clock goes no further.
+    pub fn sign_in_if_let(&self, host: &Host) -> Option<SignedIn> {
+        host.operator().post("/v1/dev/clock", &json!({ "advance_seconds": STEP }));
+        let response = self.try_sign_in(&host.client(None), Some(&self.code(host, 0)));
+        (response.status == 201).then(|| SignedIn::of(host, &response))
+    }
 }
 
 impl SignedIn {
