@@ -1,56 +1,26 @@
 //! What holds for every endpoint of the table, told by the document that is served: an endpoint that is added is tested by
 //! being there.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod bench;
+#[path = "table/members.rs"]
+mod members;
+#[path = "table/operations.rs"]
+mod operations;
+#[path = "table/people.rs"]
+mod people;
+#[path = "table/roles.rs"]
+mod roles;
+#[path = "table/strangers.rs"]
+mod strangers;
 
-use axum::body::Body;
-use axum::http::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use bench::Bench;
+use operations::Operation;
 use serde_json::Value;
 
-/// An operation of the served document.
-struct Operation {
-    method: String,
-    /// With ids that are well-formed.
-    path: String,
-    value: Value,
-}
-
-impl Operation {
-    fn needs_permit(&self) -> bool {
-        self.value.get("x-cronflow-action").is_some()
-    }
-
-    /// How the secret is presented.
-    fn scheme(&self) -> &str {
-        self.value["security"][0].as_object().unwrap().keys().next().unwrap()
-    }
-
-    fn id(&self) -> &str {
-        self.value["operationId"].as_str().unwrap()
-    }
-}
-
-async fn operations(bench: &Bench) -> Vec<Operation> {
-    let served = bench.send("GET", "/openapi.json", None, "").await;
-    assert_eq!(served.status, 200);
-    let document: Value = serde_json::from_str(&served.body).unwrap();
-    let mut operations = Vec::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, value) in methods.as_object().unwrap() {
-            let mut path = path.replace("{workspace}", &bench.demo.workspace.to_string());
-            for parameter in value["parameters"].as_array().into_iter().flatten() {
-                if let (Some(name), Some(example)) = (parameter["name"].as_str(), parameter["example"].as_str()) {
-                    path = path.replace(&format!("{{{name}}}"), example);
-                }
-            }
-            operations.push(Operation { method: method.to_uppercase(), path, value: value.clone() });
-        }
-    }
-    assert!(operations.len() > 10);
-    operations
+/// Its path in the demo's workspace.
+fn path(bench: &Bench, operation: &Operation) -> String {
+    operation.path(&[("workspace", &bench.demo.workspace.to_string())])
 }
 
 #[tokio::test]
@@ -65,9 +35,9 @@ async fn the_document_served_is_the_one_checked_in() {
 #[tokio::test]
 async fn every_endpoint_is_served_and_asks_who_it_is() {
     let bench = Bench::new().await;
-    for operation in operations(&bench).await {
-        let told = bench.send(&operation.method, &operation.path, None, "").await;
-        if operation.needs_permit() {
+    for operation in bench.operations().await {
+        let told = bench.send(&operation.method, &path(&bench, &operation), None, "").await;
+        if operation.action().is_some() {
             assert_eq!(told.status, 401, "{}: {}", operation.id(), told.body);
         } else {
             assert!(!matches!(told.status, 404 | 405), "{}: {}", operation.id(), told.body);
@@ -84,14 +54,8 @@ async fn a_key_without_management_scopes_may_do_nothing_here() {
     let issued = bench.operate("POST", "/v1/workspaces/WS/keys", request).await;
     let issued: Value = serde_json::from_str(&issued.body).unwrap();
     let secret = issued["secret"].as_str().unwrap();
-    for operation in operations(&bench).await.iter().filter(|operation| operation.needs_permit()) {
-        let mut request = Request::builder().method(operation.method.as_str()).uri(&operation.path);
-        request = match operation.scheme() {
-            "gateway" => request.header("x-cronflow-gateway", secret),
-            _ => request.header(AUTHORIZATION, format!("Bearer {secret}")),
-        };
-        let request = request.header(CONTENT_TYPE, "application/json").body(Body::from("{}")).unwrap();
-        let told = bench.tell(request).await;
+    for operation in bench.operations().await.iter().filter(|operation| operation.action().is_some()) {
+        let told = bench.ask(operation, &path(&bench, operation), secret, "{}").await;
         assert_eq!(told.status, 403, "{}: {}", operation.id(), told.body);
     }
 }
@@ -99,9 +63,9 @@ async fn a_key_without_management_scopes_may_do_nothing_here() {
 #[tokio::test]
 async fn a_method_that_no_endpoint_has_is_not_taken() {
     let bench = Bench::new().await;
-    for operation in operations(&bench).await {
+    for operation in bench.operations().await {
         if operation.value["responses"].get("405").is_some() {
-            let told = bench.send("BREW", &operation.path, None, "").await;
+            let told = bench.send("BREW", &path(&bench, &operation), None, "").await;
             assert_eq!((told.status, told.headers.contains_key("allow")), (405, true), "{}", operation.id());
         }
     }
@@ -114,7 +78,7 @@ async fn the_docs_show_every_endpoint_and_load_nothing() {
     assert_eq!(told.status, 200);
     let policy = told.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-    for operation in operations(&bench).await {
+    for operation in bench.operations().await {
         assert!(told.body.contains(&format!("<article id=\"{}\">", operation.id())), "{}", operation.id());
     }
     for loads in ["<script", "<link", "<img", "src=", "url(", "style=\"", "onclick", "http-equiv"] {

@@ -1,5 +1,6 @@
 //! The router on the in-memory store, with a clock that stands still and seeded randomness.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use access_authority::lifecycle::Installation;
@@ -34,19 +35,25 @@ pub(crate) struct Told {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
+        Self::at(clock, None).await
+    }
+
+    /// By this clock, and under the policies in a folder.
+    pub(crate) async fn at(clock: Arc<ManualClock>, policies: Option<&Path>) -> Self {
         let catalog = Arc::new(Catalog::parse(include_str!("../../../../policies/catalog.toml")).unwrap());
         let store = Arc::new(Metered::new(Arc::new(Memory::new(16))));
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(b"web"));
         let dir = tempfile::tempdir().unwrap();
         let root = RootKey::create(&dir.path().join("root.key"), entropy.as_ref()).unwrap();
         let demo = demo(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref()).await.unwrap();
         let keyring = Installation::open(store.as_ref(), &root, true).await.unwrap();
-        let policies = Policies::load(None, &catalog, sandbox()).unwrap();
+        let policies = Policies::load(policies.map(Path::to_owned), &catalog, sandbox()).unwrap();
         let world = World { store, clock, entropy };
         let authority = Arc::new(Authority::new(world, catalog, keyring, policies, true).unwrap());
         let public_url = PublicUrl::parse("https://access.example.com").unwrap();
-        Self { router: router(Arc::new(App::new(authority, Vec::new(), public_url))), demo }
+        let router = router(Arc::new(App::new(authority, Vec::new(), public_url)));
+        Self { router, demo }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, bearer: Option<&str>, body: &str) -> Told {
