@@ -55,7 +55,7 @@ fn sessions_are_listed_and_ended_by_their_member() {
         "ses_000000000000000000",
         "ses_990000000000000000",
         "current",
-        &second.told["member"].as_str().unwrap(),
+        second.told["member"].as_str().unwrap(),
     ] {
         revoke(missing).check_problem(404, "not_found");
     }

@@ -105,9 +105,8 @@ impl Authority {
             commit.put(records::invitation(&invitation_id), &invitation.accept(now)?)?;
             put_new_member(self.store.as_ref(), &mut commit, &member).await?;
             let (session, secret) = self.begin_session(&mut commit, &member, None, visitor).await?;
-            let mut after = visitor.told();
-            after["member"] = json!({ "roles": member.roles, "workspaces": member.workspaces });
-            after["invitation"] = json!(invitation_id);
+            let joined = json!({ "roles": member.roles, "workspaces": member.workspaces });
+            let after = visitor.told([("member", joined), ("invitation", json!(invitation_id))]);
             self.put_entry(&mut commit, &member, actions::ACCEPT, &id.to_string(), after)?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(told(session, secret, &member)),

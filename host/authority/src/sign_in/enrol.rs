@@ -132,8 +132,7 @@ impl Authority {
             let step_up = |session: Session, id, secret| session.step_up(id, secret, now);
             let session = self.succeed(&mut commit, &member, session.value, step_up)?;
             commit.put(member_key(&member.id), &member)?;
-            let mut on_record = visitor.told();
-            (on_record["factor"], on_record["confirmed"]) = (json!("totp"), json!(true));
+            let on_record = visitor.told([("factor", json!("totp")), ("confirmed", json!(true))]);
             self.put_on_record(&mut commit, &member, permit, &member.id.to_string(), on_record)?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(EnrolledView { recovery_codes, session }),
@@ -156,8 +155,7 @@ impl Authority {
             let mut member = with_factor(own.member.value)?;
             let recovery_codes = self.new_recovery_codes(&mut member)?;
             commit.put(member_key(&member.id), &member)?;
-            let mut on_record = visitor.told();
-            on_record["recovery_codes"] = json!("replaced");
+            let on_record = visitor.told([("recovery_codes", json!("replaced"))]);
             self.put_on_record(&mut commit, &member, permit, &member.id.to_string(), on_record)?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(RecoveryCodesView { recovery_codes }),
@@ -184,8 +182,7 @@ impl Authority {
             let renew = |session: Session, id, secret| session.renew(id, secret, now);
             let opened = self.succeed(&mut commit, &member, session, renew)?;
             commit.put(member_key(&member.id), &member)?;
-            let mut on_record = visitor.told();
-            (on_record["factor"], on_record["removed"]) = (json!("totp"), json!(true));
+            let on_record = visitor.told([("factor", json!("totp")), ("removed", json!(true))]);
             self.put_on_record(&mut commit, &member, permit, &member.id.to_string(), on_record)?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(opened),

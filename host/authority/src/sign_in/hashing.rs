@@ -15,7 +15,9 @@ use tokio::sync::Semaphore;
 use crate::error::Error;
 
 /// KiB, passes and lanes.
-const COST: (u32, u32, u32) = (19_456, 2, 1);
+type Cost = (u32, u32, u32);
+
+const COST: Cost = (19_456, 2, 1);
 const SALT_LENGTH: usize = 16;
 const HASH_LENGTH: usize = 32;
 /// Those that wait for a thread at most.
@@ -92,7 +94,7 @@ impl Drop for Queued<'_> {
 fn argon2id(
     password: &Password,
     salt: &[u8],
-    (memory, passes, lanes): (u32, u32, u32),
+    (memory, passes, lanes): Cost,
 ) -> Result<[u8; HASH_LENGTH], argon2::Error> {
     let params = Params::new(memory, passes, lanes, Some(HASH_LENGTH))?;
     let mut hash = [0; HASH_LENGTH];
@@ -108,7 +110,7 @@ fn phc(salt: &[u8], hash: &[u8]) -> PasswordHash {
 }
 
 /// Cost, salt and hash.
-fn read(kept: &PasswordHash) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
+fn read(kept: &PasswordHash) -> Option<(Cost, Vec<u8>, Vec<u8>)> {
     let rest = kept.expose().strip_prefix("$argon2id$v=19$m=")?;
     let (memory, rest) = rest.split_once(",t=")?;
     let (passes, rest) = rest.split_once(",p=")?;

@@ -113,9 +113,8 @@ impl Authority {
             }
             let (session, secret) = self.begin_session(&mut commit, &member, code.map(|_| now), visitor).await?;
             let opened = told(session, secret, &member);
-            let mut after = visitor.told();
-            after["factor"] = json!(opened.factor);
-            after["replaces"] = json!(replaced.map(|before| before.id));
+            let replaces = json!(replaced.map(|before| before.id));
+            let after = visitor.told([("factor", json!(opened.factor)), ("replaces", replaces)]);
             self.put_entry(&mut commit, &member, actions::OPEN, &opened.id.to_string(), after)?;
             match self.store.commit(commit).await {
                 Ok(_) => {

@@ -68,7 +68,7 @@ impl Authority {
             let renew = |session: Session, id, secret| session.renew(id, secret, now);
             let opened = self.succeed(&mut commit, &member, session.value, renew)?;
             commit.put(member_key(&member.id), &member)?;
-            self.put_on_record(&mut commit, &member, permit, &member.id.to_string(), visitor.told())?;
+            self.put_on_record(&mut commit, &member, permit, &member.id.to_string(), visitor.told([]))?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(opened),
                 Err(CommitError::Conflict { .. }) => own = self.own(permit).await?,

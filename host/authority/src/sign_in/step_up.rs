@@ -48,8 +48,7 @@ impl Authority {
             let step_up = |session: Session, id, secret| session.step_up(id, secret, now);
             let opened = self.succeed(&mut commit, &member, session.value, step_up)?;
             commit.put(member_key(&member.id), &member)?;
-            let mut on_record = visitor.told();
-            on_record["factor"] = json!(proof.kind());
+            let on_record = visitor.told([("factor", json!(proof.kind()))]);
             self.put_on_record(&mut commit, &member, permit, &opened.id.to_string(), on_record)?;
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(opened),

@@ -63,8 +63,7 @@ impl Authority {
         };
         let nobody = || Actor { kind: "anonymous".to_owned(), id: None };
         let mut commit = Commit::new(member.map_or(Shard::PLATFORM, |member| member.id.home()));
-        let mut after = visitor.told();
-        after["reason"] = json!(reason);
+        let after = visitor.told([("reason", json!(reason))]);
         let refusal = self.record_of(member, actions::REFUSE, &target, after)?;
         append(&mut commit, &AuditRecord { actor: nobody(), ..refusal })?;
         if let Some(until) = locks_until {
@@ -107,9 +106,10 @@ impl Authority {
 }
 
 impl Visitor {
-    /// Where somebody stands, for the audit trail.
-    pub(super) fn told(&self) -> Value {
+    /// What somebody did and where they stand, for the audit trail.
+    pub(super) fn told<const N: usize>(&self, what: [(&str, Value); N]) -> Value {
         let ip = self.ip.map(|ip| ip.to_canonical().to_string());
-        json!({ "ip": ip, "user_agent": self.user_agent })
+        let place = [("ip", json!(ip)), ("user_agent", json!(self.user_agent))];
+        place.into_iter().chain(what).collect()
     }
 }

@@ -11,7 +11,7 @@ use access_authority::{Authority, World};
 use access_engine::{Compiler, Limits, Sandbox};
 use access_model::clock::ManualClock;
 use access_model::entropy::SeededEntropy;
-use access_model::{Catalog, Clock, Entropy, Timestamp};
+use access_model::{Catalog, Entropy, Timestamp};
 use access_store::{Memory, Metered};
 use access_web::{App, PublicUrl, router};
 use axum::Router;
