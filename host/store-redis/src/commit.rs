@@ -15,9 +15,17 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     let mut call = Call::new(Script::Commit, home, epoch);
     call.key(home.log_numbers.as_str()).key(home.channel.as_str());
     call.shown(announced_keys(commit));
-    let Commit { checks, puts, deletes, index_puts, index_deletes, appends, counters, .. } = commit;
-    let counts =
-        [checks.len(), puts.len(), deletes.len(), index_puts.len(), index_deletes.len(), appends.len(), counters.len()];
+    let Commit { checks, puts, deletes, index_puts, index_deletes, appends, log_trims, counters, .. } = commit;
+    let counts = [
+        checks.len(),
+        puts.len(),
+        deletes.len(),
+        index_puts.len(),
+        index_deletes.len(),
+        appends.len(),
+        log_trims.len(),
+        counters.len(),
+    ];
     for count in counts {
         call.shown(Some(count));
     }
@@ -38,6 +46,9 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     }
     for (log, value) in appends {
         call.key(home.log(log)).text(log).bytes(value);
+    }
+    for (log, last) in log_trims {
+        call.key(home.log(log)).text(log).shown(Some(*last));
     }
     for Count { group, name, amount, forget_after } in counters {
         call.key(home.counters(group)).text(name).shown(Some(amount)).shown(expiry(*forget_after));

@@ -31,8 +31,15 @@ struct Home {
     sequence: u64,
     records: BTreeMap<String, Kept>,
     indexes: BTreeMap<String, Index>,
-    logs: BTreeMap<String, Vec<Bytes>>,
+    logs: BTreeMap<String, Log>,
     counters: BTreeMap<String, Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// Entries that are gone from its beginning.
+    trimmed: usize,
+    entries: Vec<Bytes>,
 }
 
 #[derive(Debug)]
@@ -103,12 +110,14 @@ impl Store for Memory {
         limit: usize,
     ) -> Result<Vec<LogEntry>, StoreError> {
         let state = self.state();
-        let entries =
-            state.homes.get(&shard).and_then(|home| home.logs.get(log)).map(Vec::as_slice).unwrap_or_default();
-        let older =
-            before.map_or(entries.len(), |before| usize::try_from(before.saturating_sub(1)).unwrap_or(usize::MAX));
-        let older = entries.iter().enumerate().take(older).rev().take(limit);
-        Ok(older.map(|(place, value)| LogEntry { sequence: place as u64 + 1, value: value.clone() }).collect())
+        let Some(log) = state.homes.get(&shard).and_then(|home| home.logs.get(log)) else { return Ok(Vec::new()) };
+        let older = before.map_or(usize::MAX, |before| usize::try_from(before.saturating_sub(1)).unwrap_or(usize::MAX));
+        let older = log.entries.iter().enumerate().take(older.saturating_sub(log.trimmed)).rev().take(limit);
+        let entry = |(place, value): (usize, &Bytes)| LogEntry {
+            sequence: (log.trimmed + place) as u64 + 1,
+            value: value.clone(),
+        };
+        Ok(older.map(entry).collect())
     }
 
     async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
@@ -180,9 +189,16 @@ impl Home {
         }
         let mut appended = Vec::with_capacity(commit.appends.len());
         for (log, value) in &commit.appends {
-            let entries = self.logs.entry(log.clone()).or_default();
-            entries.push(value.clone());
-            appended.push(entries.len() as u64);
+            let log = self.logs.entry(log.clone()).or_default();
+            log.entries.push(value.clone());
+            appended.push((log.trimmed + log.entries.len()) as u64);
+        }
+        for (log, last) in &commit.log_trims {
+            let Some(log) = self.logs.get_mut(log) else { continue };
+            let last = usize::try_from(*last).unwrap_or(usize::MAX).saturating_sub(log.trimmed);
+            let gone = last.min(log.entries.len().saturating_sub(1));
+            log.entries.drain(..gone);
+            log.trimmed += gone;
         }
         for Count { group, name, amount, forget_after } in &commit.counters {
             let counters = self.counters.entry(group.clone()).or_default();

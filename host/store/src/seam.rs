@@ -3,7 +3,8 @@
 //! - A **record** is bytes under a key, with a version: the number of the commit that put it, so that no version comes twice,
 //!   not even after the record was deleted. It is kept for ever, or until it is swept some time after nobody needs it any more.
 //! - An **index** is a set of members sorted by (score, member); lists and due work live in it.
-//! - A **log** is append-only; the commit that appends takes the next sequence number, from 1, without a gap.
+//! - A **log** is append-only; the commit that appends takes the next sequence number, from 1, without a gap. It may lose its
+//!   beginning, when nobody needs that any more.
 //! - A **counter** is a signed sum, zero until it is first added to. Counters that are read together form a group, and are
 //!   forgotten together.
 //!
@@ -135,6 +136,9 @@ pub struct Commit {
     pub index_deletes: Vec<(String, String)>,
     /// Values to append: (log, value).
     pub appends: Vec<(String, Bytes)>,
+    /// Logs that lose their beginning: (log, number of the last entry that goes). The newest entry never goes, and no number comes
+    /// twice.
+    pub log_trims: Vec<(String, u64)>,
     /// Sums to add.
     pub counters: Vec<Count>,
     /// Whether watchers are told. Not of what nobody caches and everybody writes all the time: meters, usage.
@@ -154,6 +158,7 @@ impl Commit {
             index_puts: Vec::new(),
             index_deletes: Vec::new(),
             appends: Vec::new(),
+            log_trims: Vec::new(),
             counters: Vec::new(),
             announce: true,
             survives: Survives::Power,

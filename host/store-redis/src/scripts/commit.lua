@@ -1,12 +1,12 @@
 #!lua
 -- Applies one commit, or nothing. Answers the place of the check that does not hold, or the commit's number followed by the
 -- numbers that the appended values got.
--- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index delete, append and count.
--- ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those seven; then what
+-- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index delete, append, trim and count.
+-- ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those eight; then what
 -- each of them says.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return redis.error_reply('EPOCH another') end
 
-local keys, arguments = 3, 9
+local keys, arguments = 3, 10
 local function key()
     keys = keys + 1
     return KEYS[keys]
@@ -41,6 +41,10 @@ for _ = 1, tonumber(ARGV[8]) do
     answer[#answer + 1] = appended
 end
 for _ = 1, tonumber(ARGV[9]) do
+    local log, newest = key(), tonumber(redis.call('HGET', KEYS[2], argument()) or 0)
+    redis.call('XTRIM', log, 'MINID', string.format('%.0f-0', math.min(tonumber(argument()) + 1, newest)))
+end
+for _ = 1, tonumber(ARGV[10]) do
     local group, name, amount = key(), argument(), argument()
     -- Redis adds in 64 bits and refuses what is beyond them; Lua's own numbers would lose digits.
     if type(redis.pcall('HINCRBY', group, name, amount)) == 'table' then

@@ -128,6 +128,32 @@ pub(super) async fn logs_page_newest_first(store: Arc<dyn Store>) -> Outcome {
     same("a log never appended to", store.log(SHARD, "none", None, 9).await.map_err(text)?, Vec::new())
 }
 
+pub(super) async fn logs_lose_their_beginning_and_nothing_else(store: Arc<dyn Store>) -> Outcome {
+    let trim = |log: &str, last| Commit { log_trims: vec![(log.to_owned(), last)], ..Commit::new(SHARD) };
+    let numbers = async |log: &str, before, limit| {
+        let page = store.log(SHARD, log, before, limit).await.map_err(text)?;
+        Ok::<Vec<u64>, String>(page.into_iter().map(|entry| entry.sequence).collect())
+    };
+    let appends = ["a", "b", "c", "d", "e"].map(|value| append("log", value)).to_vec();
+    let appends = appends.into_iter().chain([append("other", "x"), append("other", "y")]).collect();
+    commit(&store, Commit { appends, ..Commit::new(SHARD) }).await?;
+    commit(&store, trim("log", 2)).await?;
+    same("the beginning is gone", numbers("log", None, 9).await?, vec![5, 4, 3])?;
+    same("nothing comes before it", numbers("log", Some(3), 9).await?, vec![])?;
+    same("a page stands where it stood", numbers("log", Some(5), 1).await?, vec![4])?;
+    same("another log is whole", numbers("other", None, 9).await?, vec![2, 1])?;
+    commit(&store, trim("log", 1)).await?;
+    same("what is gone already", numbers("log", None, 9).await?, vec![5, 4, 3])?;
+    commit(&store, trim("none", 7)).await?;
+    commit(&store, trim("log", 99)).await?;
+    same("the newest stays", numbers("log", None, 9).await?, vec![5])?;
+    let both = Commit { appends: vec![append("log", "f")], ..trim("log", 5) };
+    same("no number comes twice", commit(&store, both).await?.appended, vec![6])?;
+    same("and what was appended is there", numbers("log", None, 9).await?, vec![6])?;
+    conflict(&store, Commit { checks: vec![at("none", Some(1))], ..trim("other", 1) }).await?;
+    same("a conflict trims nothing", numbers("other", None, 9).await?, vec![2, 1])
+}
+
 pub(super) async fn counters_add_up(store: Arc<dyn Store>) -> Outcome {
     let mut tasks = JoinSet::new();
     for amount in 1..=50_i64 {

@@ -58,6 +58,12 @@ pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> 
         connection.prepare_cached(sql)?.execute((shard, log, sequence, value.as_ref()))?;
         appended.push(sequence.unsigned_abs());
     }
+    for (log, last) in &commit.log_trims {
+        let sql = "DELETE FROM log_entries WHERE shard = ?1 AND log = ?2 AND sequence <= ?3
+                   AND sequence < (SELECT max(sequence) FROM log_entries WHERE shard = ?1 AND log = ?2)";
+        let last = i64::try_from(*last).unwrap_or(i64::MAX);
+        connection.prepare_cached(sql)?.execute((shard, log, last))?;
+    }
     for count in &commit.counters {
         add(connection, shard, count)?;
     }
