@@ -1,7 +1,7 @@
 //! How commands speak to a running host: HTTP and JSON, with a bearer that comes from a file or the environment.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -41,6 +41,18 @@ impl Api {
         let url = format!("{}{path}", self.url);
         let answer = self.agent.get(&url).header("authorization", &self.bearer).call();
         read(answer.with_context(|| self.unreachable())?)
+    }
+
+    /// Copies an answer that may be long, and may be long in coming, to `out`.
+    pub(crate) fn download(&self, path: &str, out: &mut impl Write) -> anyhow::Result<()> {
+        let url = format!("{}{path}", self.url);
+        let asked = self.agent.get(&url).config().timeout_global(None).build();
+        let mut answer = asked.header("authorization", &self.bearer).call().with_context(|| self.unreachable())?;
+        if !answer.status().is_success() {
+            return read(answer).map(drop);
+        }
+        std::io::copy(&mut answer.body_mut().as_reader(), out).context("the answer broke off; it is not whole")?;
+        Ok(())
     }
 
     /// Asks with POST.

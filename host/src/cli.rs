@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    authorize, backup, client, config, doctor, gateway, init, key, member, org, policy, restore, role, serve, workspace,
+    audit, authorize, backup, client, config, doctor, gateway, init, key, member, org, policy, restore, role, serve, workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Show the roles of an organization, and make its own.
     #[command(subcommand)]
     Role(role::Role),
+    /// Read, follow and export audit trails.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Ask for a decision. Exit code 0: allow; 2: deny; 3: could not decide.
     Authorize(Box<authorize::Authorize>),
     /// Write, test, upload, publish and watch policies.

@@ -1,5 +1,6 @@
 //! One file each, named by the command.
 
+pub(crate) mod audit;
 pub(crate) mod authorize;
 pub(crate) mod backup;
 pub(crate) mod client;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Workspace(workspace) => workspace.run(cli.output),
         Command::Member(member) => member.run(cli.output),
         Command::Role(role) => role.run(cli.output),
+        Command::Audit(audit) => audit.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
         Command::Config(config) => config.run(cli.output),
