@@ -212,7 +212,7 @@ impl<'s> Run<'s> {
             return if response.body.is_empty() { Ok(()) } else { Err("a body for HEAD".into()) };
         }
         let body = match given {
-            "text/html" => Value::String(response.body.clone()),
+            "text/html" | "text/csv" | "application/x-ndjson" => Value::String(response.body.clone()),
             _ => serde_json::from_str(&response.body).map_err(|error| format!("the body is not JSON: {error}"))?,
         };
         if given == "application/problem+json" && body["status"] != response.status {

@@ -5,6 +5,8 @@ mod idempotency;
 mod organizations;
 mod scopes;
 mod slow;
+mod traffic;
+mod trail;
 mod usage;
 mod versions;
 
@@ -36,7 +38,11 @@ fn endpoints() -> Vec<Endpoint> {
         post("/v1/workspaces/WS/keys/KEY/revoke", json!({}), Some("keys:write")),
         get("/v1/workspaces/WS/network", Some("network:read")),
         put("/v1/workspaces/WS/network", json!({ "egress_allow": null }), Some("network:write")),
+        post("/v1/workspaces/WS/network/preview", json!({ "ip_allow": ["203.0.113.0/24"] }), Some("network:read")),
         get("/v1/workspaces/WS/audit", Some("audit:read")),
+        get("/v1/workspaces/WS/audit/export", Some("audit:read")),
+        get("/v1/workspaces/WS/traffic", Some("usage:read")),
+        get("/v1/workspaces/WS/overview", Some("keys:read")),
         get("/v1/workspaces/WS", Some("settings:read")),
         get("/v1/workspaces/WS/settings", Some("settings:read")),
         get("/v1/workspaces/WS/usage", Some("usage:read")),
@@ -78,6 +84,7 @@ fn endpoints() -> Vec<Endpoint> {
         post("/v1/organizations/ORG/resume", json!({}), None),
         post("/v1/organizations/ORG/archive", json!({}), None),
         get("/v1/organizations/ORG/settings", None),
+        get("/v1/organizations/ORG/audit/export", None),
         put("/v1/organizations/ORG/settings", json!({ "description": "e2e" }), None),
         get("/v1/organizations/ORG/audit", None),
         post("/v1/organizations/ORG/workspaces", json!({ "name": "e2e" }), None),

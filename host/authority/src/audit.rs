@@ -1,19 +1,33 @@
 //! The audit trail: appended inside the commit that it tells of, read back in pages.
+//!
+//! Changes lie in one log for each organization; what a workspace wants told of its customers' decisions (`decisions`) in a log
+//! of its own, so that a flood of these buries no change and is forgotten by itself. A workspace's trail shows both.
+//! `retention` says how long: older records are not shown, and deleted where nothing before them in the log is kept.
 
+mod decisions;
 mod examine;
+mod export;
+mod read;
+mod retention;
+
+use std::time::Duration;
 
 use access_model::audit::{AuditRecord, SealedRecord};
-use access_model::{Id, IdKind, Shard, Timestamp};
-use access_store::{Commit, Store};
+use access_model::{Id, IdKind, Timestamp};
+use access_store::Commit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub(crate) use self::decisions::{Decisions, Told};
 pub use self::examine::{Examined, LOGS, examine};
+pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, Export, ExportFormat};
+use self::read::Trail;
+pub(crate) use self::retention::schedule as schedule_retention;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
-use crate::page::{Page, PageRequest, cursor};
+use crate::page::{PageRequest, cursor};
 use crate::records;
 
 /// The action of reading a workspace's.
@@ -22,10 +36,8 @@ pub const ACTION_LIST: &str = "audit.list";
 pub const ACTION_LIST_ORGANIZATION: &str = "organization_audit.list";
 /// The action of reading the platform's own.
 pub const ACTION_LIST_PLATFORM: &str = "platform_audit.list";
-/// Records looked at for one page, whatever the filter lets through.
-const LOOKED_AT: usize = 2_000;
-/// Records of one read.
-const READ_AT_ONCE: usize = 200;
+/// No record is made so much before one that stands behind it in the log.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
 
 /// Appends a record to the log of its organization, inside `commit`.
 pub(crate) fn append(commit: &mut Commit, record: &AuditRecord) -> Result<(), Error> {
@@ -35,24 +47,57 @@ pub(crate) fn append(commit: &mut Commit, record: &AuditRecord) -> Result<(), Er
     Ok(())
 }
 
+/// Appends a record to the log of a workspace's decisions, inside `commit`.
+pub(crate) fn append_decision(commit: &mut Commit, workspace: &Id, record: &AuditRecord) -> Result<(), Error> {
+    let sealed = SealedRecord::seal(record).map_err(Error::internal)?;
+    let json = serde_json::to_vec(&sealed).map_err(Error::internal)?;
+    commit.appends.push((records::decisions_of(workspace), json.into()));
+    Ok(())
+}
+
 /// Which records are asked for.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditFilter {
-    /// Of this action.
+    /// Of this action; where it ends with `*`, of every action that begins so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
-    /// By the credential with this public id.
+    /// By the credential or member with this public id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// Done to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// At this instant or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// What came after this `newest_cursor`, oldest first, in place of pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// A page of the trail.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditRecordPage")]
+pub struct AuditPage {
+    /// The records: newest first; oldest first where `after` was asked for.
+    pub items: Vec<AuditView>,
+    /// Where the next page begins; null on the last, and where `after` was asked for.
+    #[schemars(example = Value::Null)]
+    pub next_cursor: Option<String>,
+    /// What to say in `after` to be told what comes from here on; null on the pages that follow the first.
+    #[schemars(example = Value::Null)]
+    pub newest_cursor: Option<String>,
 }
 
 /// A record as it is shown.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AuditRecord", example = example())]
 pub struct AuditView {
-    /// Its number in the organization's log, from 1, without a gap.
+    /// Its number in its log, from 1, without a gap: changes are numbered in their organization's, decisions in their
+    /// workspace's.
     pub sequence: u64,
     /// SHA-256 of the record's bytes as they lie in the store.
     pub sha256: String,
@@ -79,7 +124,7 @@ fn example() -> Value {
 }
 
 impl Authority {
-    /// The records of the permit's workspace, newest first.
+    /// The records of the permit's workspace.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a limit or cursor; [`Error::Internal`] when a record is not what was hashed.
@@ -88,13 +133,12 @@ impl Authority {
         permit: &Permit,
         filter: &AuditFilter,
         page: &PageRequest,
-    ) -> Result<Page<AuditView>, Error> {
+    ) -> Result<AuditPage, Error> {
         permit.covers(ACTION_LIST)?;
-        let workspace = &permit.workspace()?.record;
-        self.audit_of(Some(&workspace.organization), Some(&workspace.id), filter, page).await
+        self.audit_page(&Trail::of_workspace(permit)?, filter, page).await
     }
 
-    /// The records of the permit's organization, newest first.
+    /// The records of the permit's organization and of its workspaces, but for what these tell of decisions.
     ///
     /// # Errors
     /// Those of [`Self::list_audit`].
@@ -103,12 +147,12 @@ impl Authority {
         permit: &Permit,
         filter: &AuditFilter,
         page: &PageRequest,
-    ) -> Result<Page<AuditView>, Error> {
+    ) -> Result<AuditPage, Error> {
         permit.covers(ACTION_LIST_ORGANIZATION)?;
-        self.audit_of(Some(&permit.organization()?.record.id), None, filter, page).await
+        self.audit_page(&Trail::of_organization(permit)?, filter, page).await
     }
 
-    /// The platform's own records, newest first.
+    /// The platform's own records.
     ///
     /// # Errors
     /// Those of [`Self::list_audit`].
@@ -117,60 +161,51 @@ impl Authority {
         permit: &Permit,
         filter: &AuditFilter,
         page: &PageRequest,
-    ) -> Result<Page<AuditView>, Error> {
+    ) -> Result<AuditPage, Error> {
         permit.covers(ACTION_LIST_PLATFORM)?;
-        self.audit_of(None, None, filter, page).await
+        self.audit_page(&Trail::of_platform(), filter, page).await
     }
 
-    /// The records of one log, those of one workspace alone where that is said.
-    async fn audit_of(
-        &self,
-        organization: Option<&Id>,
-        workspace: Option<&Id>,
-        filter: &AuditFilter,
-        page: &PageRequest,
-    ) -> Result<Page<AuditView>, Error> {
-        let log = records::audit_of(organization);
-        let home = organization.map_or(Shard::PLATFORM, Id::home);
-        // A cursor is good for the list that it was made for, and no other.
-        let list = workspace.map_or_else(|| log.clone(), |workspace| format!("{log}/{workspace}"));
-        let limit = page.limit()?;
-        let mut before: Option<u64> = page.position(&self.keyring, &list)?;
-        let mut items = Vec::new();
-        let mut looked_at = 0;
-        loop {
-            let entries = self.store.log(home, &log, before, READ_AT_ONCE).await?;
-            let is_last = entries.len() < READ_AT_ONCE;
-            for entry in entries {
-                if items.len() == limit || looked_at == LOOKED_AT {
-                    return Ok(Page {
-                        items,
-                        next_cursor: before.map(|at| cursor(&self.keyring, &list, &at)).transpose()?,
-                    });
-                }
-                looked_at += 1;
-                before = Some(entry.sequence);
-                let corrupt =
-                    || Error::internal(format!("record {} of `{log}` is not what was hashed", entry.sequence));
-                let sealed: SealedRecord = serde_json::from_slice(&entry.value).map_err(|_| corrupt())?;
-                let record = sealed.open().ok_or_else(corrupt)?;
-                if filter.admits(&record, workspace) {
-                    items.push(AuditView { sequence: entry.sequence, sha256: sealed.sha256, record });
-                }
+    async fn audit_page(&self, trail: &Trail, filter: &AuditFilter, page: &PageRequest) -> Result<AuditPage, Error> {
+        let (limit, keyring) = (page.limit()?, &self.keyring);
+        if let Some(after) = &filter.after {
+            if page.cursor.is_some() {
+                return Err(Error::invalid("after", "goes on from the newest, `cursor` to the oldest; state one"));
             }
-            if is_last {
-                return Ok(Page { items, next_cursor: None });
-            }
+            let after = PageRequest { cursor: Some(after.clone()), limit: None };
+            let list = trail.list("newest");
+            let mut position: Vec<u64> = after.position(keyring, &list)?.unwrap_or_default();
+            let items = self.read_on(trail, filter, &mut position, limit).await?;
+            return Ok(AuditPage { items, next_cursor: None, newest_cursor: Some(cursor(keyring, &list, &position)?) });
         }
+        let list = trail.list("older");
+        let before: Option<Vec<Option<u64>>> = page.position(keyring, &list)?;
+        let is_first = before.is_none();
+        let mut reader = self.read_back(trail, before);
+        let (items, has_more) = reader.page(filter, limit).await?;
+        let next_cursor = has_more.then(|| cursor(keyring, &list, &reader.position())).transpose()?;
+        let newest = is_first.then(|| cursor(keyring, &trail.list("newest"), &reader.newest()));
+        Ok(AuditPage { items, next_cursor, newest_cursor: newest.transpose()? })
     }
 }
 
 impl AuditFilter {
     fn admits(&self, record: &AuditRecord, workspace: Option<&Id>) -> bool {
+        let is_of = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(beginning) => record.action.starts_with(beginning),
+            None => *pattern == record.action,
+        };
         workspace.is_none_or(|workspace| record.workspace.as_ref() == Some(workspace))
-            && self.action.as_ref().is_none_or(|action| *action == record.action)
+            && self.action.as_ref().is_none_or(is_of)
             && self.actor.as_ref().is_none_or(|actor| record.actor.id.is_some_and(|id| id.to_string() == *actor))
+            && self.target.as_ref().is_none_or(|target| *target == record.target)
             && self.since.is_none_or(|since| since <= record.at)
             && self.until.is_none_or(|until| record.at < until)
+    }
+
+    /// Whether nothing that was recorded at `at` or before it is asked for. Hosts' clocks differ, and records are in the order of
+    /// their commits.
+    fn ends_before(&self, at: Timestamp) -> bool {
+        self.since.is_some_and(|since| at.plus(CLOCKS_DIFFER) < since)
     }
 }

@@ -8,6 +8,7 @@ use access_model::{Catalog, Clock, Entropy, PlainSecret, Timestamp};
 use access_store::{Change, Freshness, Metered, Store, StoreError};
 use tokio::sync::Notify;
 
+use crate::audit::Decisions;
 use crate::decide::cache::ReadCache;
 use crate::decide::decision_id::DecisionIds;
 use crate::decide::lane::Lane;
@@ -24,6 +25,7 @@ use crate::numbers::Numbers;
 use crate::policies::tenant_set::TenantSets;
 use crate::policies::{GateQueue, Policies};
 use crate::sign_in::Door;
+use crate::traffic::Days;
 use crate::trouble;
 use crate::usage::Usage;
 
@@ -71,6 +73,8 @@ pub struct Authority {
     pub(crate) host: String,
     pub(crate) hosts: Hosts,
     pub(crate) usage: Usage,
+    pub(crate) traffic: Days,
+    pub(crate) decisions: Decisions,
     pub(crate) due_turn: due::Turn,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
@@ -126,6 +130,8 @@ impl Authority {
             host,
             hosts: Hosts::default(),
             usage: Usage::default(),
+            traffic: Days::default(),
+            decisions: Decisions::default(),
             due_turn: due::Turn::default(),
             clock_moved,
         })
@@ -177,6 +183,7 @@ impl Authority {
         self.log.flush();
         trouble::flush();
         self.tell_usage().await;
+        self.record_decisions(false).await;
         self.tell_policies().await;
         self.greet_hosts().await;
         self.do_due_work().await;
@@ -211,6 +218,7 @@ impl Authority {
     pub async fn shut_down(&self) {
         self.meters.settle_all().await;
         self.tell_usage().await;
+        self.record_decisions(true).await;
         self.log.flush();
         self.leave_hosts().await;
         trouble::flush();

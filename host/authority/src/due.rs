@@ -30,6 +30,8 @@ const AT_ONCE: usize = 100;
 pub(crate) enum Due {
     /// This key ends.
     KeyExpiry(Id),
+    /// Audit records of this workspace or organization may have been kept long enough.
+    AuditRetention(Id),
 }
 
 /// Whose turn it is.
@@ -40,18 +42,20 @@ impl Due {
     fn parse(member: &str) -> Option<Self> {
         match member.split_once('/')? {
             ("key-expiry", id) => id.parse().ok().map(Self::KeyExpiry),
+            ("audit-retention", id) => id.parse().ok().map(Self::AuditRetention),
             _ => None,
         }
     }
 
-    fn member(&self) -> String {
+    pub(crate) fn member(&self) -> String {
         match self {
             Self::KeyExpiry(id) => format!("key-expiry/{id}"),
+            Self::AuditRetention(id) => format!("audit-retention/{id}"),
         }
     }
 
     /// Takes it out of the index.
-    fn take_out(&self, commit: &mut Commit) {
+    pub(crate) fn take_out(&self, commit: &mut Commit) {
         commit.index_deletes.push((records::DUE.to_owned(), self.member()));
     }
 }
@@ -89,12 +93,13 @@ impl Authority {
     async fn do_one(&self, entry: &IndexEntry) -> Result<(), Error> {
         match Due::parse(&entry.member) {
             Some(Due::KeyExpiry(id)) => self.expire_key(&id).await,
+            Some(Due::AuditRetention(id)) => self.forget_audit(&id).await,
             // A newer host's.
             None => Ok(()),
         }
     }
 
-    async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
+    pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
         match self.store.unmetered().commit(commit).await {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),

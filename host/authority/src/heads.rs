@@ -1,12 +1,12 @@
 //! Changing the head of an organization or workspace: one record, one check, one audit record.
 
 use access_model::audit::AuditRecord;
-use access_model::{Id, IdKind, Organization, OwnerState, Workspace};
+use access_model::{AuditDecisions, Id, IdKind, Organization, OwnerState, Workspace};
 use access_store::{Commit, CommitError, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::audit::append;
+use crate::audit::{append, schedule_retention};
 use crate::authority::Authority;
 use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
@@ -20,6 +20,8 @@ pub(crate) trait Head: Serialize + DeserializeOwned + Clone + Send + Sync {
 
     fn key(id: &Id) -> String;
     fn state(&mut self) -> &mut OwnerState;
+    /// Whether its audit records may have to be forgotten some day.
+    fn forgets_audit(&self) -> bool;
     /// Whose books it is in: an organization's, and a workspace's where it is one.
     fn owners(&self) -> (Id, Option<Id>);
 }
@@ -33,6 +35,10 @@ impl Head for Organization {
 
     fn state(&mut self) -> &mut OwnerState {
         &mut self.state
+    }
+
+    fn forgets_audit(&self) -> bool {
+        self.settings.audit_retention_days.is_some()
     }
 
     fn owners(&self) -> (Id, Option<Id>) {
@@ -49,6 +55,11 @@ impl Head for Workspace {
 
     fn state(&mut self) -> &mut OwnerState {
         &mut self.state
+    }
+
+    fn forgets_audit(&self) -> bool {
+        let settings = &self.settings;
+        settings.audit_retention_days.is_some() || settings.audit_decisions != AuditDecisions::None
     }
 
     fn owners(&self) -> (Id, Option<Id>) {
@@ -99,6 +110,9 @@ impl Authority {
                 after: Some(serde_json::to_value(&after_shown).map_err(Error::internal)?),
             };
             append(&mut commit, &record)?;
+            if after.forgets_audit() {
+                schedule_retention(&mut commit, id, self.clock.now());
+            }
             match self.store.commit(commit).await {
                 Ok(committed) => return Ok(Current { shown: after_shown, version: committed.sequence }),
                 Err(CommitError::Conflict { .. }) => {}

@@ -37,11 +37,13 @@ pub mod members;
 pub mod network;
 pub mod oauth;
 pub mod organizations;
+pub mod overview;
 pub mod permissions;
 pub mod policies;
 pub mod roles;
 pub mod settings;
 pub mod sign_in;
+pub mod traffic;
 pub mod usage;
 pub mod workspaces;
 

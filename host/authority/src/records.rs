@@ -108,6 +108,21 @@ pub(crate) fn usage(workspace: &Id, day: &str) -> String {
     format!("usage/{workspace}/{day}")
 }
 
+/// Counters of what was asked about a workspace's keys on a day, by hour and what came of it.
+pub(crate) fn traffic(workspace: &Id, day: &str) -> String {
+    format!("traffic/{workspace}/{day}")
+}
+
+/// Counters of the same, by key and where it came from.
+pub(crate) fn traffic_clients(workspace: &Id, day: &str) -> String {
+    format!("traffic-clients/{workspace}/{day}")
+}
+
+/// Counters of the hours of a day in which something came from somewhere.
+pub(crate) fn traffic_seen(workspace: &Id, day: &str) -> String {
+    format!("traffic-seen/{workspace}/{day}")
+}
+
 /// Key of the record of when a key was last used.
 pub(crate) fn last_used(key: &Id) -> String {
     format!("last-used/{key}")
@@ -186,6 +201,16 @@ pub(crate) fn role(organization: &Id, name: &str) -> String {
 /// Index of an organization's roles of its own, by name.
 pub(crate) fn roles_of(organization: &Id) -> String {
     format!("roles/{organization}")
+}
+
+/// Log of what a workspace's audit trail tells of decisions.
+pub(crate) fn decisions_of(workspace: &Id) -> String {
+    format!("decisions/{workspace}")
+}
+
+/// Key of the number of the first record that a log keeps.
+pub(crate) fn log_begins(log: &str) -> String {
+    format!("log-begins/{log}")
 }
 
 /// The id in a record's key, for caches. A role is remembered with its organization.

@@ -1,6 +1,6 @@
 //! Settings of a workspace and of an organization. They are parts of the heads that decisions read.
 
-use access_model::{Organization, OrganizationSettings, Workspace, WorkspaceSettings};
+use access_model::{AuditDecisions, Organization, OrganizationSettings, Workspace, WorkspaceSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,6 +26,10 @@ const DESCRIPTION_LENGTH: usize = 500;
 /// The longest life time of keys, in days: a century.
 const MOST_DAYS: u32 = 36_500;
 
+/// Days that audit records may be kept, at least and at most. Null keeps them for ever.
+const LEAST_RETENTION: u32 = 30;
+const MOST_RETENTION: u32 = 3_650;
+
 /// What is to change. A field that is left out stays; null takes it back.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,12 +46,21 @@ pub struct SettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<u32>", range(min = 1, max = MOST_DAYS))]
     pub key_lifetime_days: Option<Option<u32>>,
+    /// Which of the decisions about its keys the audit trail tells of. Null: none.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<AuditDecisions>")]
+    pub audit_decisions: Option<Option<AuditDecisions>>,
+    /// Days that the workspace's audit records are kept; null: changes for ever, decisions 90 days.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
+    pub audit_retention_days: Option<Option<u32>>,
 }
 
 /// A workspace's settings. Null means none.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Settings", example = json!({
     "description": "what runs at night", "rotation_overlap_seconds": 86_400, "key_lifetime_days": null,
+    "audit_decisions": "denials", "audit_retention_days": 400,
 }))]
 pub struct SettingsView {
     /// For people.
@@ -56,6 +69,10 @@ pub struct SettingsView {
     pub rotation_overlap_seconds: Option<u64>,
     /// Days after which a key ends at the latest.
     pub key_lifetime_days: Option<u32>,
+    /// Which of the decisions about its keys the audit trail tells of.
+    pub audit_decisions: AuditDecisions,
+    /// Days that its audit records are kept.
+    pub audit_retention_days: Option<u32>,
 }
 
 /// What is to change. A field that is left out stays; null takes it back.
@@ -66,27 +83,47 @@ pub struct OrganizationSettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<String>", length(max = DESCRIPTION_LENGTH), extend("x-catalog" = "plain"))]
     pub description: Option<Option<String>>,
+    /// Whether all members need a second factor; those of admin roles do in any case. Null: no.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<bool>")]
+    pub mfa_required: Option<Option<bool>>,
+    /// Days that audit records are kept which are of none of its workspaces; null: for ever.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
+    pub audit_retention_days: Option<Option<u32>>,
 }
 
 /// An organization's settings. Null means none.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "OrganizationSettings", example = json!({ "description": "pays yearly" }))]
+#[schemars(rename = "OrganizationSettings", example = json!({
+    "description": "pays yearly", "mfa_required": true, "audit_retention_days": null,
+}))]
 pub struct OrganizationSettingsView {
     /// For people.
     pub description: Option<String>,
+    /// Whether all members need a second factor.
+    pub mfa_required: bool,
+    /// Days that audit records are kept which are of none of its workspaces.
+    pub audit_retention_days: Option<u32>,
 }
 
 impl From<&Workspace> for SettingsView {
     fn from(workspace: &Workspace) -> Self {
-        let WorkspaceSettings { description, rotation_overlap_seconds, key_lifetime_days } = workspace.settings.clone();
-        Self { description, rotation_overlap_seconds, key_lifetime_days }
+        let WorkspaceSettings {
+            description,
+            rotation_overlap_seconds,
+            key_lifetime_days,
+            audit_decisions,
+            audit_retention_days,
+        } = workspace.settings.clone();
+        Self { description, rotation_overlap_seconds, key_lifetime_days, audit_decisions, audit_retention_days }
     }
 }
 
 impl From<&Organization> for OrganizationSettingsView {
     fn from(organization: &Organization) -> Self {
-        let OrganizationSettings { description, mfa_required: _ } = organization.settings.clone();
-        Self { description }
+        let OrganizationSettings { description, mfa_required, audit_retention_days } = organization.settings.clone();
+        Self { description, mfa_required, audit_retention_days }
     }
 }
 
@@ -120,11 +157,16 @@ impl Authority {
         if update.key_lifetime_days.flatten().is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
             return Err(Error::invalid("key_lifetime_days", format!("must be 1 to {MOST_DAYS}, or null")));
         }
+        check_retention(update.audit_retention_days)?;
         let change = |workspace: &mut Workspace| {
             let settings = &mut workspace.settings;
             set(&mut settings.description, update.description.as_ref());
             set(&mut settings.rotation_overlap_seconds, update.rotation_overlap_seconds.as_ref());
             set(&mut settings.key_lifetime_days, update.key_lifetime_days.as_ref());
+            set(&mut settings.audit_retention_days, update.audit_retention_days.as_ref());
+            if let Some(stated) = update.audit_decisions {
+                settings.audit_decisions = stated.unwrap_or_default();
+            }
             Ok(())
         };
         let id = permit.workspace_id()?;
@@ -153,8 +195,14 @@ impl Authority {
     ) -> Result<Current<OrganizationSettingsView>, Error> {
         permit.covers(ACTION_UPDATE_ORGANIZATION)?;
         check_description(update.description.as_ref())?;
+        check_retention(update.audit_retention_days)?;
         let change = |organization: &mut Organization| {
-            set(&mut organization.settings.description, update.description.as_ref());
+            let settings = &mut organization.settings;
+            set(&mut settings.description, update.description.as_ref());
+            set(&mut settings.audit_retention_days, update.audit_retention_days.as_ref());
+            if let Some(stated) = update.mfa_required {
+                settings.mfa_required = stated.unwrap_or_default();
+            }
             Ok(())
         };
         let id = permit.organization()?.record.id;
@@ -177,4 +225,11 @@ fn check_description(stated: Option<&Option<String>>) -> Result<(), Error> {
     }
     let message = format!("may have {DESCRIPTION_LENGTH} characters, and none that control or hide others; or null");
     Err(Error::invalid("description", message))
+}
+
+fn check_retention(stated: Option<Option<u32>>) -> Result<(), Error> {
+    if stated.flatten().is_none_or(|days| (LEAST_RETENTION..=MOST_RETENTION).contains(&days)) {
+        return Ok(());
+    }
+    Err(Error::invalid("audit_retention_days", format!("must be {LEAST_RETENTION} to {MOST_RETENTION}, or null")))
 }

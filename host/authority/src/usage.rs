@@ -8,7 +8,7 @@ mod count;
 mod show;
 
 pub(crate) use count::{Usage, Uses};
-pub(crate) use show::last_used;
+pub(crate) use show::{day_of, last_used};
 pub use show::{Asked, DayUsage, KeyUsage, UsageRequest, UsageView};
 
 /// The action of showing it.

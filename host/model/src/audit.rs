@@ -10,11 +10,12 @@ use crate::id::Id;
 use crate::text::hex;
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Actor {
-    /// `operator`, `api_key`, `member`…; `anonymous` for whoever was not let in, `system` for what the installation does by itself.
+    /// `operator`, `api_key`, `member`…; `anonymous` for whoever was not let in, `stated` where an enforcement point named a
+    /// subject, `system` for what the installation does by itself.
     pub kind: String,
-    /// Public id of the credential, or of the member; absent for nobody and for the system.
+    /// Public id of the credential, or of the member; absent for nobody, for stated subjects and for the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Id>,
 }

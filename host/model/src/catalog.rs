@@ -173,9 +173,11 @@ impl Catalog {
         self.actions.get(name)
     }
 
-    /// Every action, by name.
+    /// All actions, by name.
     pub fn actions(&self) -> impl Iterator<Item = &Arc<Action>> {
-        self.actions.values()
+        let mut actions: Vec<_> = self.actions.values().collect();
+        actions.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        actions.into_iter()
     }
 
     /// The action that a method and a canonical path stand for. HEAD follows GET.

@@ -50,7 +50,9 @@ pub use key::{ApiKey, Issuer, KeyState, NewKey};
 pub use member::{Email, Member, MemberState, PasswordHash, Totp};
 pub use network::AllowList;
 pub use object::Object;
-pub use organization::{Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings};
+pub use organization::{
+    AuditDecisions, Network, Organization, OrganizationSettings, OwnerState, Workspace, WorkspaceSettings,
+};
 pub use password::Password;
 pub use policy::{Policy, PolicyBinding, PolicyMode, RevisionRef};
 pub use role::Role;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -56,9 +57,12 @@ pub struct OrganizationSettings {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Whether every member needs a second factor, not only those whose roles do.
+    /// Whether all of its members need a second factor. Those of admin roles do in any case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mfa_required: bool,
+    /// Days that its audit records are kept which are of none of its workspaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_retention_days: Option<u32>,
 }
 
 /// What may be set of a workspace. Absent means none. Part of the head, so it is kept small.
@@ -73,6 +77,40 @@ pub struct WorkspaceSettings {
     /// Days after which keys issued or rotated from now on end at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_lifetime_days: Option<u32>,
+    /// Which of its customers' decisions its audit trail tells of.
+    #[serde(default, skip_serializing_if = "AuditDecisions::is_none")]
+    pub audit_decisions: AuditDecisions,
+    /// Days that its audit records are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_retention_days: Option<u32>,
+}
+
+/// Which decisions an audit trail tells of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditDecisions {
+    /// None of them.
+    #[default]
+    None,
+    /// Denials.
+    Denials,
+    /// All of them.
+    All,
+}
+
+impl AuditDecisions {
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Whether it tells of an allow, or of a denial.
+    pub const fn tells_of(self, is_allow: bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::Denials => !is_allow,
+            Self::All => true,
+        }
+    }
 }
 
 /// Network rules of a workspace. Absent means no restriction.

@@ -2,6 +2,7 @@
 
 pub(crate) mod acceptance;
 pub(crate) mod audit;
+pub(crate) mod audit_export;
 pub(crate) mod authorize;
 pub(crate) mod authzen;
 pub(crate) mod batch;
@@ -18,12 +19,14 @@ pub(crate) mod metrics;
 pub(crate) mod network;
 pub(crate) mod oauth;
 pub(crate) mod organizations;
+pub(crate) mod overview;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod profile;
 pub(crate) mod roles;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod traffic;
 pub(crate) mod usage;
 pub(crate) mod workspaces;
 

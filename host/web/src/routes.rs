@@ -9,7 +9,7 @@ mod endpoint;
 use std::sync::Arc;
 
 use access_authority as authority;
-use access_authority::audit::AuditView;
+use access_authority::audit::AuditPage;
 use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::invitations::{InvitationRequest, InvitationView};
 use access_authority::keys::{KeyRequest, KeyView, actions};
@@ -18,6 +18,7 @@ use access_authority::members::{MemberChanged, MemberUpdate, MemberView};
 use access_authority::network::{NetworkUpdate, NetworkView};
 use access_authority::oauth::{ClientIssued, ClientRequest, ClientUpdate, ClientView};
 use access_authority::organizations::{OrganizationRequest, OrganizationView};
+use access_authority::overview::OverviewView;
 use access_authority::permissions::{PermissionsRequest, PermissionsView};
 use access_authority::policies::{
     DiffRequest, DiffView, PolicyView, Publication, PutView, RevisionView, StatusView, UploadRequest,
@@ -28,6 +29,7 @@ use access_authority::sign_in::{
     EnrolView, EnrolledView, FactorRequest, InvitationAcceptance, PasswordChange, ProfileUpdate, ProfileView,
     RecoveryCodesView, SessionOpened, SessionView, SignInRequest,
 };
+use access_authority::traffic::{PreviewRequest, PreviewView, TrafficRequest, TrafficView};
 use access_authority::usage::{UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
 use access_authority::{Answer, Issued};
@@ -38,9 +40,9 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    acceptance, audit, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways, health,
-    invitations, keys, members, network, oauth, organizations, permissions, policies, profile, roles, sessions,
-    settings, usage, workspaces,
+    acceptance, audit, audit_export, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways,
+    health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies, profile, roles,
+    sessions, settings, traffic, usage, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -184,6 +186,15 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("Show how much a workspace's keys were used")
                     .query::<UsageRequest>()
                     .answers::<UsageView>(200),
+                get("/v1/workspaces/{workspace}/traffic", traffic::show)
+                    .action(authority::traffic::ACTION_GET)
+                    .says("Show what was asked about a workspace's keys, hour by hour, and from where")
+                    .query::<TrafficRequest>()
+                    .answers::<TrafficView>(200),
+                get("/v1/workspaces/{workspace}/overview", overview::show)
+                    .action(authority::overview::ACTION_GET)
+                    .says("Show what is to be done in a workspace")
+                    .answers::<OverviewView>(200),
                 get("/v1/workspaces/{workspace}/settings", settings::show)
                     .action(authority::settings::ACTION_GET)
                     .says("Show a workspace's settings")
@@ -509,6 +520,12 @@ pub(crate) fn table() -> Vec<Group> {
                     .takes::<NetworkUpdate>()
                     .answers::<NetworkView>(200)
                     .versioned(),
+                post("/v1/workspaces/{workspace}/network/preview", traffic::preview)
+                    .action(authority::traffic::ACTION_PREVIEW)
+                    .says("Show whom another allow-list would have locked out in the last seven days")
+                    .takes::<PreviewRequest>()
+                    .answers::<PreviewView>(200)
+                    .only_reads(),
             ],
         },
         Group {
@@ -581,17 +598,29 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(authority::audit::ACTION_LIST)
                     .says("Read a workspace's audit trail, newest first")
                     .query::<audit::AuditQuery>()
-                    .pages::<AuditView>(),
+                    .answers::<AuditPage>(200),
                 get("/v1/organizations/{organization}/audit", audit::list_organization)
                     .action(authority::audit::ACTION_LIST_ORGANIZATION)
                     .says("Read an organization's audit trail, its workspaces' included, newest first")
                     .query::<audit::AuditQuery>()
-                    .pages::<AuditView>(),
+                    .answers::<AuditPage>(200),
+                get("/v1/workspaces/{workspace}/audit/export", audit_export::export)
+                    .action(authority::audit::ACTION_EXPORT)
+                    .says("Export a workspace's audit trail")
+                    .notes(audit_export::NOTES)
+                    .query::<audit_export::ExportQuery>()
+                    .answers_text(200, &["application/x-ndjson", "text/csv"]),
+                get("/v1/organizations/{organization}/audit/export", audit_export::export_organization)
+                    .action(authority::audit::ACTION_EXPORT_ORGANIZATION)
+                    .says("Export an organization's audit trail, its workspaces' included")
+                    .notes(audit_export::NOTES)
+                    .query::<audit_export::ExportQuery>()
+                    .answers_text(200, &["application/x-ndjson", "text/csv"]),
                 get("/v1/audit", audit::list_platform)
                     .action(authority::audit::ACTION_LIST_PLATFORM)
                     .says("Read the platform's own audit trail, newest first")
                     .query::<audit::AuditQuery>()
-                    .pages::<AuditView>(),
+                    .answers::<AuditPage>(200),
             ],
         },
         Group {

@@ -31,6 +31,9 @@ pub struct Examined {
 /// When the store can't answer.
 pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u64>) -> Result<Examined, StoreError> {
     let mut examined = Examined::default();
+    // What came before was kept for as long as it should be.
+    let begins = records::read::<u64>(store, shard, records::log_begins(log)).await.ok().flatten();
+    let begins = begins.map_or(1, |begins| begins.value);
     // Records that were appended since `last` was read are looked at as well.
     let mut before: Option<u64> = None;
     let mut end = last.map(|last| last.saturating_add(1));
@@ -42,7 +45,7 @@ pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u6
             before = Some(entry.sequence);
         }
         if is_last {
-            examined.end(before.or(end));
+            examined.end(begins, before.or(end));
             return Ok(examined);
         }
     }
@@ -67,10 +70,10 @@ impl Examined {
         self.records += 1;
     }
 
-    /// Nothing comes before the entry numbered `first`.
-    fn end(&mut self, first: Option<u64>) {
-        if let Some(first) = first.filter(|first| *first > 1) {
-            self.find_fault(1, first - 1, "is missing");
+    /// Nothing comes before the entry numbered `first`, of a log that begins with `begins`.
+    fn end(&mut self, begins: u64, first: Option<u64>) {
+        if let Some(first) = first.filter(|first| *first > begins) {
+            self.find_fault(begins, first - begins, "is missing");
         }
     }
 
@@ -144,6 +147,20 @@ mod tests {
         check(&examine(&Memory::new(1), Shard::PLATFORM, LOG, None).await.unwrap(), 0, 0, None);
     }
 
+    #[tokio::test]
+    async fn what_was_forgotten_in_time_is_not_missing() {
+        let store = Memory::new(1);
+        let mut commit = Commit::new(Shard::PLATFORM);
+        commit.appends = (1..=5).map(|number| (LOG.to_owned(), entry(number, None).into())).collect();
+        commit.log_trims.push((LOG.to_owned(), 3));
+        store.commit(commit.clone()).await.unwrap();
+        check(&examine(&store, Shard::PLATFORM, LOG, Some(5)).await.unwrap(), 2, 3, Some("record 1 is missing"));
+        let mut begins = Commit::new(Shard::PLATFORM);
+        begins.puts.push(access_store::Put::new(records::log_begins(LOG), "4".into()));
+        store.commit(begins).await.unwrap();
+        check(&examine(&store, Shard::PLATFORM, LOG, Some(5)).await.unwrap(), 2, 0, None);
+    }
+
     #[test]
     fn a_gap_is_found_wherever_it_is() {
         for (sequences, faults, first) in [
@@ -157,7 +174,7 @@ mod tests {
                 examined.take(LOG, before, &LogEntry { sequence, value: entry(1, None).into() });
                 before = Some(sequence);
             }
-            examined.end(before);
+            examined.end(1, before);
             check(&examined, sequences.len() as u64, faults, first);
         }
     }

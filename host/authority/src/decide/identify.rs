@@ -200,7 +200,7 @@ impl Authority {
     /// Works out what decisions need of a credential; of an access token, what its client still holds, and of a session, what its
     /// member does. Nothing when its kind is
     /// no longer in the catalog: it identifies nobody then.
-    fn entry_of(
+    pub(crate) fn entry_of(
         &self,
         credential: Credential,
         client: Option<Arc<CredentialEntry>>,

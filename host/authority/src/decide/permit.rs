@@ -80,6 +80,11 @@ impl Permit {
         self.caller.entry.member.as_ref().map(|member| member.record.id)
     }
 
+    /// Where it was asked from.
+    pub(crate) const fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
     /// Who asks.
     pub(crate) const fn caller(&self) -> &Caller {
         &self.caller

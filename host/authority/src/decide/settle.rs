@@ -1,12 +1,17 @@
 //! Settle: the quota is consumed, the decision counted and logged; a permit whose obligation can't be met is a denial.
 
 use access_model::meter::QuotaView;
-use access_model::{Shard, Timestamp};
+use access_model::network::Address;
+use access_model::{AuditDecisions, Shard, Timestamp};
 use cronflow_policy_cases::{Decision, Gateway, Reason};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::audit::Told;
 use crate::authority::Authority;
 use crate::decide::answer::{Answer, Outcome, PrincipalView};
+use crate::decide::cache::WorkspaceEntry;
+use crate::decide::decision_id::DecisionId;
 use crate::decide::gather::{Gathered, Question};
 use crate::decide::identify::Caller;
 use crate::decide::meter::Counted;
@@ -24,6 +29,10 @@ pub(crate) struct Subject<'a> {
     // Absent where the asker may not know.
     shown: bool,
     action: Option<Arc<cronflow_policy_cases::Action>>,
+    // Where a customer's request came from; absent where our own endpoints are asked.
+    client: Option<Option<IpAddr>>,
+    // A workspace whose audit trail tells of decisions.
+    told_to: Option<Arc<WorkspaceEntry>>,
 }
 
 /// What the `gateway` policy says of a credential that the gateway may not ask about.
@@ -33,13 +42,14 @@ const EXHAUSTED: &str = "the quota is exhausted; try again after its reset";
 impl<'a> Subject<'a> {
     pub(crate) fn new(rules: &Rules, gateway: Option<&'a Gateway>) -> Self {
         let set_digest = Arc::clone(&rules.digest);
-        Self { set_digest, gateway, policy_revision: 0, principal: None, shown: true, action: None }
+        Self { set_digest, gateway, policy_revision: 0, principal: None, shown: true, action: None, client: None, told_to: None }
     }
 
     /// Remembers who it is. A gateway learns nothing about credentials of organizations that it isn't bound to.
     pub(crate) fn identified(&mut self, rules: &Rules, caller: &Caller, question: &Question) {
         let environment = question.environment.clone();
         self.principal = Some(PrincipalView { entry: Arc::clone(&caller.entry), environment });
+        self.client = Some(question.ip.as_ref().map(Address::ip));
         self.judged_by(rules, caller);
         let own = caller.entry.principal.organization.as_deref();
         self.shown = self.gateway.is_none_or(|gateway| {
@@ -51,6 +61,8 @@ impl<'a> Subject<'a> {
     pub(crate) fn judged_by(&mut self, rules: &Rules, caller: &Caller) {
         let Some(workspace) = &caller.workspace else { return };
         self.policy_revision = workspace.record.policy_revision;
+        let tells = workspace.record.settings.audit_decisions != AuditDecisions::None;
+        self.told_to = tells.then(|| Arc::clone(workspace));
         if let TenantPolicies::Loaded(own) = &workspace.policies {
             self.set_digest = own.digest_with(rules);
         }
@@ -154,12 +166,18 @@ impl Authority {
         retry_after: Option<u64>,
     ) -> Answer {
         if let Some(view) = &subject.principal {
+            if let Some(client) = subject.client {
+                let code = reasons.first().map(|reason| reason.code.as_str());
+                view.entry.uses.hear(client, code.filter(|_| decision == Outcome::Deny));
+            }
             self.usage.count(&view.entry, status);
         }
+        let decision_id = self.decision_ids.next();
+        self.tell_trail(&subject, decision, &reasons, &decision_id);
         Answer {
             decision,
             status,
-            decision_id: self.decision_ids.next(),
+            decision_id,
             policy_revision: subject.policy_revision,
             set_digest: subject.set_digest,
             reasons,
@@ -167,6 +185,30 @@ impl Authority {
             quota,
             retry_after,
         }
+    }
+}
+
+impl Authority {
+    /// Has the workspace's audit trail told of a customer's request, where it wants to be.
+    fn tell_trail(&self, subject: &Subject<'_>, decision: Outcome, reasons: &[Reason], decision_id: &DecisionId) {
+        let (Some(workspace), Some(ip), Some(view)) = (&subject.told_to, subject.client, &subject.principal) else {
+            return;
+        };
+        let is_allow = decision == Outcome::Allow;
+        if !workspace.record.settings.audit_decisions.tells_of(is_allow) {
+            return;
+        }
+        let first = reasons.first().map(|reason| (reason.code.as_str(), reason.policy.as_deref()));
+        let told = Told {
+            workspace,
+            principal: &view.entry,
+            action: subject.action.as_ref().map(|action| action.name.as_str()),
+            denied: first.filter(|_| !is_allow),
+            ip,
+            environment: view.environment.as_deref(),
+            decision_id: decision_id.to_string(),
+        };
+        self.decisions.tell(told, self.clock.now());
     }
 }
 

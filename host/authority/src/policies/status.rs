@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use access_model::{Id, RevisionRef};
+use access_model::{Id, RevisionRef, Workspace};
 use access_store::{Commit, Put, Store, Survives};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,22 @@ pub struct HostStatus {
     pub unavailable: bool,
     /// What came of it there, since it has had the revision in force.
     pub tally: TallyView,
+}
+
+/// What is wrong with a workspace's policies, and with the platform's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PolicyTroubles")]
+pub struct Troubles {
+    /// Hosts that can't load them, so that they deny `policy_unavailable`.
+    pub unavailable_on: Vec<String>,
+    /// Hosts that last decided by another revision than the one in force.
+    pub stale_on: Vec<String>,
+    /// Names of policies that are in quarantine on some host.
+    pub quarantined: Vec<String>,
+    /// Whether the platform's policies were changed to something that can't be loaded, so that the last good ones decide.
+    pub platform_stale: bool,
+    /// Whether hosts decide by different policies of the platform.
+    pub hosts_differ: bool,
 }
 
 /// How a workspace's policies fare on a host, as it tells.
@@ -115,6 +131,38 @@ impl Authority {
             policy_revision: policy.policy_revision,
             hosts,
         })
+    }
+
+    /// What is wrong with a workspace's policies on the hosts that live.
+    pub(crate) async fn policy_troubles(&self, head: &Workspace) -> Result<Troubles, Error> {
+        let others = self.other_hosts();
+        let digest = self.policies.digest();
+        let mut troubles = Troubles {
+            platform_stale: self.policies.problem().is_some(),
+            hosts_differ: others.iter().any(|host| *host.set_digest != *digest),
+            ..Troubles::default()
+        };
+        let keys: Vec<_> = others.iter().map(|host| records::policy_status(&head.id, &host.id)).collect();
+        let found = self.store.read(head.id.home(), &keys).await?;
+        let mut told = vec![(self.host.clone(), self.told(&head.id))];
+        for ((host, key), record) in others.into_iter().zip(&keys).zip(&found) {
+            let Some(record) = record else { continue };
+            told.push((host.id, records::decode::<Told>(key, record)?));
+        }
+        let now = self.clock.now();
+        let mut quarantined = BTreeSet::new();
+        for (host, told) in told {
+            let in_quarantine = |tally: &TallyView| tally.quarantine_until.is_some_and(|until| now < until);
+            let named = told.policies.into_iter().filter(|(_, (_, tally))| in_quarantine(tally));
+            quarantined.extend(named.map(|(name, _)| name));
+            if told.unavailable {
+                troubles.unavailable_on.push(host);
+            } else if told.policy_revision.is_some_and(|revision| revision != head.policy_revision) {
+                troubles.stale_on.push(host);
+            }
+        }
+        troubles.quarantined = quarantined.into_iter().collect();
+        Ok(troubles)
     }
 
     /// What this host has to tell.

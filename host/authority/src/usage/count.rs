@@ -1,6 +1,7 @@
 //! Counting, and what goes to the store each second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,13 +13,15 @@ use super::show::day_of;
 use crate::authority::{Authority, lock};
 use crate::decide::cache::CredentialEntry;
 use crate::records;
+use crate::traffic::{Heard, Taken};
 
 /// Days that are kept: a year and the one before it to compare with the month.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// `last_used_at` is told to the store again after so long.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
-/// Credentials of one commit.
+/// Credentials of one commit, and counters that it may have before the next is begun.
 const AT_ONCE: usize = 500;
+const COUNTERS_AT_ONCE: usize = 2_000;
 /// Credentials that are waited with while the store is out of reach. What others do meanwhile goes uncounted.
 const MOST: usize = 200_000;
 
@@ -28,6 +31,7 @@ pub(crate) struct Uses {
     allowed: AtomicU32,
     denied: AtomicU32,
     rate_limited: AtomicU32,
+    heard: Heard,
     is_waiting: AtomicBool,
     // When the store was last told of its last use.
     told: AtomicI64,
@@ -48,14 +52,13 @@ impl Usage {
             return;
         }
         let uses = &entry.uses;
-        let counter = match status {
-            200 => &uses.allowed,
-            429 => &uses.rate_limited,
+        match status {
+            200 => uses.allowed.fetch_add(1, Ordering::Relaxed),
+            429 => uses.rate_limited.fetch_add(1, Ordering::Relaxed),
             // Nothing was decided.
-            503 => return,
-            _ => &uses.denied,
+            503 => 0,
+            _ => uses.denied.fetch_add(1, Ordering::Relaxed),
         };
-        counter.fetch_add(1, Ordering::Relaxed);
         if !uses.is_waiting.load(Ordering::Relaxed) && !uses.is_waiting.swap(true, Ordering::AcqRel) {
             self.wait(Arc::clone(entry));
         }
@@ -79,9 +82,35 @@ impl Usage {
     }
 }
 
+type Counted = [(&'static str, u32); 3];
+
+/// A commit that tells of uses, and what it tells of.
+struct Telling {
+    commit: Commit,
+    taken: Vec<(Arc<CredentialEntry>, Counted, Taken)>,
+    workspaces: BTreeSet<Id>,
+}
+
+impl Telling {
+    fn new(shard: Shard) -> Self {
+        let commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
+        Self { commit, taken: Vec::new(), workspaces: BTreeSet::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken.len() >= AT_ONCE || self.commit.counters.len() >= COUNTERS_AT_ONCE
+    }
+}
+
 impl Uses {
+    /// Counts what an enforcement point asked: a request from `client`, allowed or denied with this code first. To be followed by
+    /// [`Usage::count`], which has it told.
+    pub(crate) fn hear(&self, client: Option<IpAddr>, code: Option<&str>) {
+        self.heard.count(client, code);
+    }
+
     /// What is to be told. Uses that come from here on wait for the next time.
-    fn take(&self) -> [(&'static str, u32); 3] {
+    fn take(&self) -> Counted {
         // INVARIANT: first, so that a use between here and the counters is waited with again, and never forgotten.
         self.is_waiting.store(false, Ordering::Release);
         [
@@ -91,7 +120,7 @@ impl Uses {
         ]
     }
 
-    fn give_back(&self, [(_, allowed), (_, denied), (_, rate_limited)]: [(&'static str, u32); 3]) {
+    fn give_back(&self, [(_, allowed), (_, denied), (_, rate_limited)]: Counted) {
         self.allowed.fetch_add(allowed, Ordering::Relaxed);
         self.denied.fetch_add(denied, Ordering::Relaxed);
         self.rate_limited.fetch_add(rate_limited, Ordering::Relaxed);
@@ -106,9 +135,14 @@ impl Authority {
             by_shard.entry(entry.credential.id().home()).or_default().push(entry);
         }
         for (shard, entries) in by_shard {
-            for some in entries.chunks(AT_ONCE) {
-                self.tell_usage_of(shard, some).await;
+            let mut telling = Telling::new(shard);
+            for entry in entries {
+                self.take_usage(&mut telling, entry);
+                if telling.is_full() {
+                    self.tell_taken(std::mem::replace(&mut telling, Telling::new(shard))).await;
+                }
             }
+            self.tell_taken(telling).await;
         }
         let secrets: Vec<_> = std::mem::take(&mut *lock(&self.usage.secrets)).into_iter().collect();
         // Sorted by client, so those of a shard stand together.
@@ -134,31 +168,41 @@ impl Authority {
         }
     }
 
-    async fn tell_usage_of(&self, shard: Shard, entries: &[Arc<CredentialEntry>]) {
+    fn take_usage(&self, telling: &mut Telling, entry: Arc<CredentialEntry>) {
+        let Some((workspace, id)) = counted_as(&entry) else { return };
         let now = self.clock.now();
-        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
-        let mut taken = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let Some((workspace, id)) = counted_as(entry) else { continue };
-            let counted = entry.uses.take();
-            put(&mut commit, &workspace, &id, &counted, now);
-            let told = Timestamp::from_millis(entry.uses.told.load(Ordering::Relaxed));
-            if told.plus(LAST_USED_EVERY) <= now {
-                put_last_used(&mut commit, records::last_used(&id), now);
-            }
-            taken.push((entry, counted));
+        // INVARIANT: the counts come first, since taking them ends the waiting.
+        let counted = entry.uses.take();
+        let heard = entry.uses.heard.take();
+        put(&mut telling.commit, &workspace, &id, &counted, now);
+        self.traffic.put(&mut telling.commit, &workspace, &id, &heard, now);
+        let told = Timestamp::from_millis(entry.uses.told.load(Ordering::Relaxed));
+        if told.plus(LAST_USED_EVERY) <= now {
+            put_last_used(&mut telling.commit, records::last_used(&id), now);
         }
+        telling.workspaces.insert(workspace);
+        telling.taken.push((entry, counted, heard));
+    }
+
+    async fn tell_taken(&self, telling: Telling) {
+        let Telling { commit, taken, workspaces } = telling;
+        if taken.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
         let told = self.store.unmetered().commit(commit).await;
         if let Err(error) = &told {
             tracing::debug!(%error, "usage waits to be told of");
+            self.traffic.forget_hours(&workspaces);
         }
-        for (entry, counted) in taken {
+        for (entry, counted, heard) in taken {
             match &told {
-                Ok(_) => self.told_of(entry, now),
+                Ok(_) => self.told_of(&entry, now),
                 Err(_) => {
                     entry.uses.give_back(counted);
+                    entry.uses.heard.give_back(heard);
                     if !entry.uses.is_waiting.swap(true, Ordering::AcqRel) {
-                        self.usage.wait(Arc::clone(entry));
+                        self.usage.wait(entry);
                     }
                 }
             }

@@ -152,7 +152,7 @@ fn number_of(text: &str, field: &'static str) -> Result<i64, Error> {
 }
 
 /// The day of an instant in UTC, as `2026-01-31`.
-pub(super) fn day_of(at: Timestamp) -> String {
+pub(crate) fn day_of(at: Timestamp) -> String {
     let begins = Timestamp::from_millis(at.as_millis().div_euclid(DAY_MILLIS) * DAY_MILLIS);
     begins.to_string().chars().take_while(|character| *character != 'T').collect()
 }

@@ -12,8 +12,11 @@ mod limits;
 mod management;
 mod organizations;
 mod outage;
+mod overview;
 mod settings;
 mod sign_in;
+mod traffic;
+mod trail;
 
 use access_authority::Outcome;
 use bench::{Ask, Bench};

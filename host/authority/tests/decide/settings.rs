@@ -35,24 +35,39 @@ async fn what_is_left_out_stays_and_null_takes_back() {
     let bench = Bench::new().await;
     let any = &IfMatch::Any;
     let shown = async |update| serde_json::to_value(bench.set(update, any).await.unwrap().shown).unwrap();
-    let none = json!({ "description": null, "rotation_overlap_seconds": null, "key_lifetime_days": null });
+    let none = json!({
+        "description": null, "rotation_overlap_seconds": null, "key_lifetime_days": null,
+        "audit_decisions": "none", "audit_retention_days": null,
+    });
     assert_eq!(shown(json!({})).await, none);
-    let all = json!({ "description": "nightly", "rotation_overlap_seconds": 3600, "key_lifetime_days": 30 });
+    let all = json!({
+        "description": "nightly", "rotation_overlap_seconds": 3600, "key_lifetime_days": 30,
+        "audit_decisions": "denials", "audit_retention_days": 90,
+    });
     assert_eq!(shown(all.clone()).await, all);
-    let kept = json!({ "description": null, "rotation_overlap_seconds": 0, "key_lifetime_days": 30 });
+    let kept = json!({
+        "description": null, "rotation_overlap_seconds": 0, "key_lifetime_days": 30,
+        "audit_decisions": "denials", "audit_retention_days": 90,
+    });
     assert_eq!(shown(json!({ "description": null, "rotation_overlap_seconds": 0 })).await, kept);
     let read = bench.authority.get_settings(&bench.permit(ACTION_GET).await).await.unwrap();
     assert_eq!(serde_json::to_value(read.shown).unwrap(), kept);
-    assert_eq!(shown(json!({ "key_lifetime_days": null, "rotation_overlap_seconds": null })).await, none);
+    let nothing = json!({
+        "key_lifetime_days": null, "rotation_overlap_seconds": null,
+        "audit_decisions": null, "audit_retention_days": null,
+    });
+    assert_eq!(shown(nothing).await, none);
 
     let target = || Target::organization(bench.demo.organization);
     let operator = bench.operator().await;
     let permit = bench.authority.require(&operator, ACTION_UPDATE_ORGANIZATION, target(), None).await.unwrap();
-    let update: OrganizationSettingsUpdate = serde_json::from_value(json!({ "description": "pays" })).unwrap();
+    let update: OrganizationSettingsUpdate =
+        serde_json::from_value(json!({ "description": "pays", "mfa_required": true })).unwrap();
     let changed = bench.authority.update_organization_settings(&permit, &update, any).await.unwrap();
     let permit = bench.authority.require(&operator, ACTION_GET_ORGANIZATION, target(), None).await.unwrap();
     let read = bench.authority.get_organization_settings(&permit).await.unwrap();
     assert_eq!((read.shown.description.as_deref(), read.version), (Some("pays"), changed.version));
+    assert!(read.shown.mfa_required);
 }
 
 #[tokio::test]
@@ -65,6 +80,8 @@ async fn what_can_not_be_set_is_refused_by_field() {
         (json!({ "rotation_overlap_seconds": 604_801 }), "rotation_overlap_seconds"),
         (json!({ "key_lifetime_days": 0 }), "key_lifetime_days"),
         (json!({ "key_lifetime_days": 36_501 }), "key_lifetime_days"),
+        (json!({ "audit_retention_days": 29 }), "audit_retention_days"),
+        (json!({ "audit_retention_days": 3_651 }), "audit_retention_days"),
     ] {
         let refused = bench.set(update, &IfMatch::Any).await;
         assert!(matches!(refused, Err(Error::Invalid { field, .. }) if field == expected), "{refused:?}");

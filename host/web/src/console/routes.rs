@@ -33,6 +33,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/policies/{policy}/{change}", get(policy::ask).post(policy::change))
         .route("/try", get(try_request::ask).post(try_request::decide))
         .route("/audit", get(audit::show))
+        .route("/audit/export", get(audit::export))
         .route("/settings", get(settings::show).post(settings::save))
         .route("/state/{change}", get(workspace_state::ask).post(workspace_state::change));
     let of_organization = Router::new()
@@ -53,6 +54,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/roles/{role}", get(permissions::ask_edit).post(permissions::save_edited))
         .route("/roles/{role}/delete", get(permissions::ask_delete).post(permissions::delete))
         .route("/audit", get(audit::show_organization))
+        .route("/audit/export", get(audit::export_organization))
         .route("/settings", get(organization::show).post(organization::save));
     Router::new()
         .route("/console", get(home::show))

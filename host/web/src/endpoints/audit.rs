@@ -28,10 +28,15 @@ pub(crate) struct AuditQuery {
     /// `next_cursor` of the page before.
     #[schemars(regex(pattern = "^[0-9A-Za-z_-]+$"))]
     cursor: Option<String>,
-    /// Of this action.
+    /// The `newest_cursor` of an earlier answer: what came after it, oldest first.
+    #[schemars(regex(pattern = "^[0-9A-Za-z_-]+$"))]
+    after: Option<String>,
+    /// Of this action; `keys.*`: of every action that begins so.
     action: Option<String>,
-    /// By the credential with this public id.
+    /// By the credential or member with this public id.
     actor: Option<String>,
+    /// Done to this.
+    target: Option<String>,
     /// At this instant or later.
     since: Option<Timestamp>,
     /// Before this instant.
@@ -73,9 +78,10 @@ pub(crate) async fn list_platform(
 }
 
 fn read(query: AuditQueried) -> Result<(AuditFilter, PageRequest), Problem> {
-    let Query(AuditQuery { limit, cursor, action, actor, since, until }) = query.map_err(|_| {
-        let takes = "the query takes `limit`, `cursor`, `action`, `actor`, and `since` and `until` in RFC 3339 form";
+    let Query(AuditQuery { limit, cursor, after, action, actor, target, since, until }) = query.map_err(|_| {
+        let takes = "the query takes `limit`, `cursor`, `after`, `action`, `actor`, `target`, and `since` and `until` in RFC 3339 form";
         Problem::new(400, "invalid_request", takes)
     })?;
-    Ok((AuditFilter { action, actor, since, until }, PageRequest { limit, cursor }))
+    let filter = AuditFilter { action, actor, target, since, until, after };
+    Ok((filter, PageRequest { limit, cursor }))
 }

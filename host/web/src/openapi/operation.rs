@@ -66,6 +66,9 @@ fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
         let content = match answers {
             Answers::Json(shape) => Some(json!({ "application/json": { "schema": shape(&mut schemas.written) } })),
             Answers::Html => Some(json!({ "text/html": { "schema": { "type": "string" } } })),
+            Answers::Text(media) => Some(
+                media.iter().map(|media| ((*media).to_owned(), json!({ "schema": { "type": "string" } }))).collect(),
+            ),
             Answers::Nothing => None,
         };
         if let (Some(fields), Some(content)) = (response.as_object_mut(), content) {

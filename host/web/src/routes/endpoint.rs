@@ -77,6 +77,8 @@ pub(crate) enum Answers {
     Json(Shape),
     /// A page for people.
     Html,
+    /// Text of these media types.
+    Text(&'static [&'static str]),
     /// Nothing but its headers.
     Nothing,
 }
@@ -233,6 +235,12 @@ impl Endpoint {
     /// Answers a page for people.
     pub(crate) fn answers_html(mut self, status: u16) -> Self {
         self.answers.push((status, Answers::Html));
+        self
+    }
+
+    /// Answers text of one of these media types.
+    pub(crate) fn answers_text(mut self, status: u16, media: &'static [&'static str]) -> Self {
+        self.answers.push((status, Answers::Text(media)));
         self
     }
 

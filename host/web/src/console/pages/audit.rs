@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use access_authority::Page;
-use access_authority::audit::{ACTION_LIST, ACTION_LIST_ORGANIZATION, AuditFilter, AuditView};
+use access_authority::audit::{
+    ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_LIST, ACTION_LIST_ORGANIZATION, AuditFilter, AuditPage as Found,
+    AuditView, ExportFormat,
+};
 use access_model::{Id, Timestamp};
 use askama::Template;
 use axum::extract::State;
@@ -18,6 +20,7 @@ use crate::console::frame::{Frame, Section};
 use crate::console::parts::{Field, When};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
+use crate::endpoints::audit_export::file;
 use crate::endpoints::{organization, workspace};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -84,6 +87,37 @@ pub(crate) async fn show_organization(
     Ok(shown(&AuditPage::new(frame, here, lede, &visitor.query, found, problem, app.authority.now())))
 }
 
+pub(crate) async fn export(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Segments(path): Segments<String>,
+) -> Result<Response, Trouble> {
+    let permit = visitor.permit(&app, ACTION_EXPORT, workspace(path)).await?;
+    let (filter, format) = read_export(&visitor.query)?;
+    let export = app.authority.export_audit(permit, filter, format).await?;
+    Ok(file(app, export, format))
+}
+
+pub(crate) async fn export_organization(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Segments(path): Segments<String>,
+) -> Result<Response, Trouble> {
+    let permit = visitor.permit(&app, ACTION_EXPORT_ORGANIZATION, organization(path)).await?;
+    let (filter, format) = read_export(&visitor.query)?;
+    let export = app.authority.export_organization_audit(permit, filter, format).await?;
+    Ok(file(app, export, format))
+}
+
+/// People open a file in a spreadsheet, unless they say otherwise.
+fn read_export(query: &Form) -> Result<(AuditFilter, ExportFormat), Problem> {
+    let format = if query.text("format") == "ndjson" { ExportFormat::Ndjson } else { ExportFormat::Csv };
+    match read(query) {
+        (filter, None) => Ok((filter, format)),
+        (_, Some(problem)) => Err(problem),
+    }
+}
+
 /// The filter that a query states, and what is wrong with it. Days are whole, in UTC.
 pub(super) fn read(query: &Form) -> (AuditFilter, Option<Problem>) {
     let mut problem = None;
@@ -97,7 +131,8 @@ pub(super) fn read(query: &Form) -> (AuditFilter, Option<Problem>) {
     };
     let since = instant("since", "T00:00:00Z");
     let until = instant("until", "T23:59:59.999Z");
-    (AuditFilter { action: query.stated("action"), actor: query.stated("actor"), since, until }, problem)
+    let (action, actor) = (query.stated("action"), query.stated("actor"));
+    (AuditFilter { action, actor, since, until, ..AuditFilter::default() }, problem)
 }
 
 impl Row {
@@ -142,7 +177,7 @@ impl AuditPage {
         here: String,
         lede: &'static str,
         query: &Form,
-        found: Page<AuditView>,
+        found: Found,
         problem: Option<Problem>,
         now: Timestamp,
     ) -> Self {

@@ -43,7 +43,10 @@ pub(crate) async fn save(
     let permit = visitor.permit(&app, ACTION_UPDATE_ORGANIZATION, organization(path)).await?;
     let sent = body.read_for(&permit, &visitor.token).await?;
     let made_from = IfMatch::One(vec![sent.text("version").to_owned()]);
-    let update = OrganizationSettingsUpdate { description: Some(sent.stated("description")) };
+    let update = OrganizationSettingsUpdate {
+        description: Some(sent.stated("description")),
+        ..OrganizationSettingsUpdate::default()
+    };
     match app.authority.update_organization_settings(&permit, &update, &made_from).await.map_err(Trouble::from) {
         Ok(_) => Ok(see_other(&after(&here?, "settings-saved"))),
         Err(trouble) if trouble.is_of_form() => {

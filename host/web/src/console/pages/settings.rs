@@ -95,6 +95,7 @@ fn read(form: &Form) -> Result<SettingsUpdate, Problem> {
         description: Some(form.stated("description")),
         rotation_overlap_seconds: Some(number(form, "rotation_overlap_seconds")?),
         key_lifetime_days: Some(number(form, "key_lifetime_days")?),
+        ..SettingsUpdate::default()
     })
 }
 
