@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, authorize, backup, client, config, doctor, gateway, init, key, member, org, policy, restore, role, serve, workspace,
+    audit, authorize, backup, client, config, doctor, gateway, init, key, member, org, policy, restore, role, serve,
+    workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.

@@ -8,8 +8,8 @@ mod count;
 mod show;
 
 pub(crate) use count::{Usage, Uses};
-pub(crate) use show::{day_of, last_used};
 pub use show::{Asked, DayUsage, KeyUsage, UsageRequest, UsageView};
+pub(crate) use show::{day_of, last_used};
 
 /// The action of showing it.
 pub const ACTION_GET: &str = "usage.get";

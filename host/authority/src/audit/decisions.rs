@@ -202,8 +202,7 @@ impl Authority {
     }
 
     async fn record_some(&self, workspace: &Id, of: &OfWorkspace) -> Result<(), Error> {
-        let mut commit =
-            Commit { announce: false, survives: Survives::Process, ..Commit::new(workspace.home()) };
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(workspace.home()) };
         let mut lines: Vec<_> = of.sorts.iter().collect();
         lines.sort_by_key(|(_, repeated)| repeated.first.as_ref().map(|(_, at)| *at));
         for (sort, repeated) in lines {

@@ -24,7 +24,8 @@ pub const ACTION_EXPORT_ORGANIZATION: &str = "organization_audit.export";
 
 /// Records of one page.
 const AT_ONCE: usize = 200;
-const COLUMNS: &str = "sequence,id,at,organization,workspace,actor_kind,actor_id,action,target,decision_id,before,after,sha256\r\n";
+const COLUMNS: &str =
+    "sequence,id,at,organization,workspace,actor_kind,actor_id,action,target,decision_id,before,after,sha256\r\n";
 
 /// How an export is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

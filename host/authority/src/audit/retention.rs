@@ -11,9 +11,9 @@ use access_model::{Id, IdKind, Organization, Timestamp, Workspace};
 use access_store::{Check, Commit, CommitError, IndexEntry, LogEntry};
 use serde_json::json;
 
+use super::append;
 use super::decisions::is_decision;
 use super::read::open;
-use super::append;
 use crate::authority::Authority;
 use crate::due::Due;
 use crate::error::Error;
@@ -63,7 +63,9 @@ impl Authority {
     async fn kept_since(&self, record: &AuditRecord) -> Result<Option<Timestamp>, Error> {
         let days = match (&record.workspace, &record.organization) {
             (Some(id), _) => self.workspace(id).await?.and_then(|entry| entry.record.settings.audit_retention_days),
-            (None, Some(id)) => self.organization(id).await?.and_then(|entry| entry.record.settings.audit_retention_days),
+            (None, Some(id)) => {
+                self.organization(id).await?.and_then(|entry| entry.record.settings.audit_retention_days)
+            }
             (None, None) => None,
         };
         let days = days.or(is_decision(record).then_some(DECISION_DAYS));
@@ -75,7 +77,8 @@ impl Authority {
     pub(crate) async fn forget_audit(&self, id: &Id) -> Result<(), Error> {
         let (organization, workspace, is_set) = match id.kind() {
             IdKind::Workspace => {
-                let found = records::read::<Workspace>(self.store.unmetered(), id.home(), records::workspace(id)).await?;
+                let found =
+                    records::read::<Workspace>(self.store.unmetered(), id.home(), records::workspace(id)).await?;
                 let head = found.map(|found| found.value);
                 let is_set = head.as_ref().is_some_and(Head::forgets_audit);
                 (head.map(|head| head.organization), Some(*id), is_set)
@@ -114,7 +117,9 @@ impl Authority {
             Some(found) => (found.value, found.check),
             None => (1, Check { key: key.clone(), version: None }),
         };
-        let Some(newest) = store.log(home, log, None, 1).await?.first().map(|entry| entry.sequence) else { return Ok(0) };
+        let Some(newest) = store.log(home, log, None, 1).await?.first().map(|entry| entry.sequence) else {
+            return Ok(0);
+        };
         let before = begins.saturating_add(AT_ONCE as u64).min(newest);
         let oldest_first = store.log(home, log, Some(before), AT_ONCE).await?.into_iter().rev();
         let entries: Vec<LogEntry> = oldest_first.filter(|entry| entry.sequence >= begins).collect();

@@ -42,7 +42,16 @@ const EXHAUSTED: &str = "the quota is exhausted; try again after its reset";
 impl<'a> Subject<'a> {
     pub(crate) fn new(rules: &Rules, gateway: Option<&'a Gateway>) -> Self {
         let set_digest = Arc::clone(&rules.digest);
-        Self { set_digest, gateway, policy_revision: 0, principal: None, shown: true, action: None, client: None, told_to: None }
+        Self {
+            set_digest,
+            gateway,
+            policy_revision: 0,
+            principal: None,
+            shown: true,
+            action: None,
+            client: None,
+            told_to: None,
+        }
     }
 
     /// Remembers who it is. A gateway learns nothing about credentials of organizations that it isn't bound to.

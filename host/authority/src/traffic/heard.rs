@@ -71,9 +71,8 @@ impl Heard {
     pub(crate) fn take(&self) -> Taken {
         let taken = |counter: &AtomicU32| counter.swap(0, Ordering::AcqRel);
         let few = self.few.iter().filter_map(OnceLock::get);
-        let few = few.map(|few| {
-            (Origin::of(few.client), Sums { allowed: taken(&few.allowed), denied: taken(&few.denied) })
-        });
+        let few =
+            few.map(|few| (Origin::of(few.client), Sums { allowed: taken(&few.allowed), denied: taken(&few.denied) }));
         let more = std::mem::take(&mut *lock(&self.more));
         let origins = few.chain(more).filter(|(_, sums)| *sums != Sums::default()).collect();
         Taken { origins, codes: std::mem::take(&mut *lock(&self.codes)) }
@@ -132,10 +131,10 @@ mod tests {
         assert_eq!(taken.origins.len(), 7);
         let of = |number| taken.origins.iter().find(|(origin, _)| *origin == Origin::of(address(number))).unwrap().1;
         assert!((0..6).all(|number| of(number) == Sums { allowed: 1, denied: 1 }));
-        assert_eq!(taken.codes.iter().map(|(code, n)| (code.as_str(), *n)).collect::<Vec<_>>(), [
-            ("missing_scope", 6),
-            ("rate_limited", 1),
-        ]);
+        assert_eq!(
+            taken.codes.iter().map(|(code, n)| (code.as_str(), *n)).collect::<Vec<_>>(),
+            [("missing_scope", 6), ("rate_limited", 1),]
+        );
         assert!(heard.take().origins.is_empty(), "told once");
         heard.give_back(taken);
         heard.count(address(0), None);

@@ -186,10 +186,7 @@ impl Authority {
         let list = request.ip_allow.as_ref().map(parse).transpose()?;
         let workspace = permit.workspace()?;
         let (rules, now) = (self.policies.current(), self.clock.now());
-        let after = facts::Workspace {
-            ip_allow: list.as_ref().map(AllowList::to_strings),
-            ..workspace.facts.clone()
-        };
+        let after = facts::Workspace { ip_allow: list.as_ref().map(AllowList::to_strings), ..workspace.facts.clone() };
         let trial = Trial { rules: &rules, permit, before: &workspace.facts, after, now };
 
         let today = now.as_millis().div_euclid(DAY_MILLIS);
@@ -210,8 +207,7 @@ impl Authority {
         for some in ids.chunks(AT_ONCE) {
             for (id, entry) in self.valid_entries(some, now).await? {
                 let Some(action) = self.customer_action(&entry) else { continue };
-                let mut of_key =
-                    KeyPreview { key: id, name: name_of(&entry.credential), allowed: 0, would_deny: 0 };
+                let mut of_key = KeyPreview { key: id, name: name_of(&entry.credential), allowed: 0, would_deny: 0 };
                 for (origin, sum) in came.get(&id).into_iter().flatten() {
                     of_key.allowed += sum;
                     if trial.denies_in(&entry, action, *origin) {
@@ -262,11 +258,7 @@ impl Authority {
     }
 
     /// The keys and clients that are valid at `now`, in one read of those that are not remembered.
-    async fn valid_entries(
-        &self,
-        ids: &[Id],
-        now: Timestamp,
-    ) -> Result<Vec<(Id, Arc<CredentialEntry>)>, Error> {
+    async fn valid_entries(&self, ids: &[Id], now: Timestamp) -> Result<Vec<(Id, Arc<CredentialEntry>)>, Error> {
         let Some(home) = ids.first().map(Id::home) else { return Ok(Vec::new()) };
         let names: Vec<_> = ids.iter().map(records::credential).collect();
         let found = self.store.read(home, &names).await?;
@@ -275,7 +267,8 @@ impl Authority {
             let Some(record) = record else { continue };
             let credential: Credential = records::decode(name, record)?;
             let is_valid = credential.is_valid_at(now);
-            entries.extend(self.entry_of(credential, None, None).filter(|_| is_valid).map(|entry| (*id, Arc::new(entry))));
+            entries
+                .extend(self.entry_of(credential, None, None).filter(|_| is_valid).map(|entry| (*id, Arc::new(entry))));
         }
         Ok(entries)
     }
@@ -303,9 +296,8 @@ fn name_of(credential: &Credential) -> String {
     match credential {
         Credential::ApiKey(key) => key.name.clone(),
         Credential::Client(client) => client.terms.name.clone(),
-        Credential::AccessToken(_)
-        | Credential::Session(_)
-        | Credential::Gateway(_)
-        | Credential::Operator(_) => String::new(),
+        Credential::AccessToken(_) | Credential::Session(_) | Credential::Gateway(_) | Credential::Operator(_) => {
+            String::new()
+        }
     }
 }

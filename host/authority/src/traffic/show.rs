@@ -101,12 +101,12 @@ pub struct TrafficView {
 }
 
 fn example() -> Value {
-    let counts = json!({ "allowed": 2_400, "denied": { "ip_not_allowed": 3, "missing_scope": 12 } });
+    let denied = json!({ "ip_not_allowed": 3, "missing_scope": 12 });
     json!({
         "since": "2026-01-25T00:00:00.000Z",
         "until": "2026-01-31T12:00:00.000Z",
-        "total": counts,
-        "hours": [{ "at": "2026-01-31T11:00:00.000Z", "allowed": 2_400, "denied": counts["denied"] }],
+        "total": { "allowed": 2_400, "denied": denied },
+        "hours": [{ "at": "2026-01-31T11:00:00.000Z", "allowed": 2_400, "denied": denied }],
         "clients_since": "2026-01-25T00:00:00.000Z",
         "clients": [{
             "network": "203.0.113.7/32", "allowed": 2_400, "denied": 12, "keys": 2,

@@ -40,6 +40,7 @@ pub(crate) struct AuditPage {
     follow: String,
     unfollow: String,
     export: String,
+    may_export: bool,
     is_followed: bool,
     is_filtered: bool,
     fields: Vec<Field>,
@@ -208,6 +209,10 @@ impl AuditPage {
             follow: at(&here, &[("follow", "yes")]),
             unfollow: at(&here, &[]),
             export: at(&format!("{here}/export"), &[]),
+            may_export: match frame.section {
+                Section::OrganizationAudit => frame.may_in_organization.contains(ACTION_EXPORT_ORGANIZATION),
+                _ => frame.may(ACTION_EXPORT),
+            },
             is_followed: query.is_on("follow"),
             is_filtered: ["action", "actor", "since", "until"].iter().any(|name| query.stated(name).is_some()),
             fields: vec![

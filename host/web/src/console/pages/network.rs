@@ -1,10 +1,12 @@
 //! `…/network`: where requests may come from and where jobs may call, with a preview of whom a change would lock out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use access_authority::network::{ACTION_GET, ACTION_UPDATE, NetworkUpdate, NetworkView};
+use access_authority::traffic::{ACTION_PREVIEW, PreviewRequest, PreviewView};
 use access_authority::{Current, IfMatch};
-use access_model::AllowList;
+use access_model::{AllowList, IdKind, Timestamp};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -16,7 +18,7 @@ use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
 use crate::console::form::{Form, Unread};
 use crate::console::frame::{Frame, Section};
-use crate::console::parts::{Badge, Field, Tone, When, counted};
+use crate::console::parts::{Badge, Field, Tone, When, counted, grouped};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
 use crate::endpoints::workspace;
@@ -40,22 +42,39 @@ pub(crate) struct NetworkPage {
     confirmation: Field,
 }
 
+/// Networks and keys that a preview names.
+const NAMED: usize = 20;
+
 /// Whom a change would lock out.
 pub(crate) struct Preview {
-    days: u64,
+    since: When,
     me: String,
     me_in: Option<String>,
+    /// Keys used from here would be denied.
+    me_denied: bool,
+    /// Whoever saves could not undo it from here.
     me_locked_out: bool,
-    locked_out: Vec<Source>,
-    lost_text: String,
-    kept_text: String,
+    sources: Vec<Source>,
+    keys: Vec<Loser>,
+    more: bool,
+    lost: Option<String>,
+    kept: String,
     locks_out: bool,
 }
 
+/// A network that requests come from, which would be locked out.
 struct Source {
-    network: String,
-    requests: u64,
-    last_seen: Option<When>,
+    network: Option<String>,
+    keys: usize,
+    requests: String,
+}
+
+/// A key or client that would lose some of its requests.
+struct Loser {
+    href: String,
+    name: String,
+    would_deny: String,
+    allowed: String,
 }
 
 pub(crate) async fn show(
@@ -84,17 +103,28 @@ pub(crate) async fn change(
     body: Unread,
 ) -> Result<Response, Trouble> {
     let here = path.clone().map(|workspace| format!("/console/workspaces/{workspace}/network"));
-    let seen = visitor.permit(&app, ACTION_GET, workspace(path.clone())).await?;
+    let seen = visitor.permit(&app, ACTION_PREVIEW, workspace(path.clone())).await?;
     let sent = body.read_for(&seen, &visitor.token).await?;
-    let found = app.authority.get_network(&seen).await?;
+    let getting = visitor.permit(&app, ACTION_GET, workspace(path.clone())).await?;
+    let found = app.authority.get_network(&getting).await?;
     let frame = visitor.frame(&app, Section::Network, Some(&seen)).await;
+    let asked = PreviewRequest { ip_allow: Some(sent.lines("ip_allow")).filter(|list| !list.is_empty()) };
+    let egress = AllowList::parse(&sent.lines("egress_allow"), app.authority.catalog().limits.allow_list);
+    let previewed = match (app.authority.preview_network(&seen, &asked).await.map_err(Trouble::from), egress) {
+        (Ok(_), Err(error)) if !sent.lines("egress_allow").is_empty() => {
+            Err(Trouble::from(Problem::invalid("egress_allow", error)))
+        }
+        (Ok(view), _) => Ok(Preview::new(&frame, &view, &asked, app.authority.now())),
+        (Err(trouble), _) if trouble.is_of_form() => Err(trouble),
+        (Err(trouble), _) => return Err(trouble),
+    };
     let version = sent.text("version").to_owned();
     let answer = |preview, detail: Option<&str>| {
         shown(&NetworkPage::new(frame, &visitor, &sent, &found.shown, version.clone(), preview, detail))
     };
-    let preview = match preview(&app, &visitor, &sent) {
+    let preview = match previewed {
         Ok(preview) => preview,
-        Err(problem) => return Ok(answer(None, Some(problem.detail()))),
+        Err(trouble) => return Ok(answer(None, Some(trouble.problem().detail()))),
     };
     if sent.text("do") != "save" || (preview.locks_out && !sent.is_on("confirmed")) {
         return Ok(answer(Some(preview), None));
@@ -111,38 +141,52 @@ pub(crate) async fn change(
     }
 }
 
-/// What a change would do to whoever makes it, and to the traffic of the last days.
-fn preview(app: &App, visitor: &Visitor, sent: &Form) -> Result<Preview, Problem> {
-    let most = app.authority.catalog().limits.allow_list;
-    let networks = sent.lines("ip_allow");
-    let list = if networks.is_empty() {
-        None
-    } else {
-        Some(AllowList::parse(&networks, most).map_err(|error| Problem::invalid("ip_allow", error))?)
-    };
-    let egress = sent.lines("egress_allow");
-    if !egress.is_empty() {
-        AllowList::parse(&egress, most).map_err(|error| Problem::invalid("egress_allow", error))?;
-    }
-    let me = visitor.client.map(|client| client.to_canonical());
-    let me_in = me.and_then(|me| {
-        let holds = |network: &&String| match network.parse::<IpNet>() {
-            Ok(network) => network.contains(&me),
-            Err(_) => network.parse() == Ok(me),
+impl Preview {
+    fn new(frame: &Frame, view: &PreviewView, asked: &PreviewRequest, now: Timestamp) -> Self {
+        let requests = |number: u64| counted(number, "request", "requests");
+        let sources = view.clients.iter().take(NAMED).map(|client| Source {
+            network: client.network.clone(),
+            keys: client.keys.len(),
+            requests: grouped(client.would_deny),
+        });
+        let keys = view.keys.iter().take(NAMED).map(|key| Loser {
+            href: match key.key.kind() {
+                IdKind::Client => frame.org(&format!("/clients/{}", key.key)),
+                _ => frame.at(&format!("/keys/{}", key.key)),
+            },
+            name: key.name.clone(),
+            would_deny: grouped(key.would_deny),
+            allowed: grouped(key.allowed),
+        });
+        let lost = format!("{} of {} would be denied.", grouped(view.would_deny), requests(view.allowed));
+        let kept = match (view.allowed, view.unknown) {
+            (0, 0) => "No key was used in these days, so there is nothing to judge by.".to_owned(),
+            (_, 0) => format!("{} would be allowed as before.", requests(view.allowed - view.would_deny)),
+            (_, unknown) => format!("Nothing can be said of {}: they came from too many networks.", requests(unknown)),
         };
-        networks.iter().find(holds).cloned()
-    });
-    let me_locked_out = list.is_some() && me_in.is_none();
-    Ok(Preview {
-        days: 7,
-        me: me.map_or_else(|| "unknown".to_owned(), |me| me.to_string()),
-        me_in: me_in.or_else(|| list.is_none().then(|| "everywhere".to_owned())),
-        me_locked_out,
-        locked_out: Vec::new(),
-        lost_text: String::new(),
-        kept_text: String::new(),
-        locks_out: me_locked_out,
-    })
+        let me = view.asker.ip.clone();
+        let me_in = me.as_deref().and_then(|me| {
+            let me: IpAddr = me.parse().ok()?;
+            let holds = |network: &&String| match network.parse::<IpNet>() {
+                Ok(network) => network.contains(&me),
+                Err(_) => network.parse() == Ok(me),
+            };
+            asked.ip_allow.iter().flatten().find(holds).cloned()
+        });
+        Self {
+            since: When::new(view.since, now),
+            me: me.unwrap_or_else(|| "unknown".to_owned()),
+            me_in: me_in.or_else(|| asked.ip_allow.is_none().then(|| "everywhere".to_owned())),
+            me_denied: view.asker.requests_denied,
+            me_locked_out: view.asker.locked_out,
+            sources: sources.collect(),
+            keys: keys.collect(),
+            more: view.clients.len() > NAMED || view.keys.len() > NAMED,
+            lost: (view.would_deny > 0).then_some(lost),
+            kept,
+            locks_out: view.would_deny > 0 || view.asker.requests_denied || view.asker.locked_out,
+        }
+    }
 }
 
 /// The rules as their form was filled in.
@@ -214,24 +258,32 @@ impl NetworkPage {
     pub(crate) fn sample() -> Self {
         use crate::console::samples::{NOW, at};
 
-        let source = |network: &str, requests, seconds: i64| Source {
-            network: network.to_owned(),
-            requests,
-            last_seen: Some(When::new(at(seconds), NOW)),
+        let source = |network: &str, keys, requests: &str| Source {
+            network: Some(network.to_owned()),
+            keys,
+            requests: requests.to_owned(),
         };
+        let frame = Frame::sample(Section::Network);
         let preview = Preview {
-            days: 7,
+            since: When::new(at(-6 * 86_400), NOW),
             me: "198.51.100.20".to_owned(),
             me_in: None,
-            me_locked_out: true,
-            locked_out: vec![source("198.51.100.0/24", 1_204, -300), source("2001:db8:77::/64", 12, -90_000)],
-            lost_text: "1 216 of 48 310 requests would be denied.".to_owned(),
-            kept_text: "The rest comes from networks that stay allowed.".to_owned(),
+            me_denied: true,
+            me_locked_out: false,
+            sources: vec![source("198.51.100.0/24", 2, "1 204"), source("2001:db8:77::/64", 1, "12")],
+            keys: vec![Loser {
+                href: frame.at("/keys/key_07nVq3Lm8RtZx2Pk"),
+                name: "billing-export".to_owned(),
+                would_deny: "1 216".to_owned(),
+                allowed: "40 100".to_owned(),
+            }],
+            more: false,
+            lost: Some("1 216 of 48 310 requests would be denied.".to_owned()),
+            kept: "47 094 requests would be allowed as before.".to_owned(),
             locks_out: true,
         };
         let sent = Form::parse(b"ip_allow=203.0.113.0/24%0A2001:db8:1::/48&egress_allow=");
         let rules = NetworkView { ip_allow: None, egress_allow: None };
-        let frame = Frame::sample(Section::Network);
         Self::of(frame, "198.51.100.20".to_owned(), &sent, &rules, "7".to_owned(), Some(preview), None)
     }
 

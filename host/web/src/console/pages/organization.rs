@@ -7,7 +7,7 @@ use access_authority::settings::{ACTION_GET_ORGANIZATION, ACTION_UPDATE_ORGANIZA
 use axum::extract::State;
 use axum::response::Response;
 
-use super::settings::{Part, SettingsPage};
+use super::settings::{Part, SettingsPage, number, retention};
 use super::{error_of, problem_of};
 use crate::app::App;
 use crate::console::answer::{see_other, shown};
@@ -28,8 +28,13 @@ pub(crate) async fn show(
     let permit = visitor.permit(&app, ACTION_GET_ORGANIZATION, organization(path)).await?;
     let found = app.authority.get_organization_settings(&permit).await?;
     let frame = visitor.frame(&app, Section::Organization, Some(&permit)).await;
-    let description = found.shown.description.unwrap_or_default();
-    let fields = form_urlencoded::Serializer::new(String::new()).append_pair("description", &description).finish();
+    let shown_now = found.shown;
+    let days = shown_now.audit_retention_days.map(|days| days.to_string());
+    let fields = form_urlencoded::Serializer::new(String::new())
+        .append_pair("description", &shown_now.description.unwrap_or_default())
+        .append_pair("mfa_required", if shown_now.mfa_required { "yes" } else { "" })
+        .append_pair("audit_retention_days", &days.unwrap_or_default())
+        .finish();
     Ok(shown(&page(frame, &Form::parse(fields.as_bytes()), found.version.to_string(), None)))
 }
 
@@ -43,11 +48,19 @@ pub(crate) async fn save(
     let permit = visitor.permit(&app, ACTION_UPDATE_ORGANIZATION, organization(path)).await?;
     let sent = body.read_for(&permit, &visitor.token).await?;
     let made_from = IfMatch::One(vec![sent.text("version").to_owned()]);
-    let update = OrganizationSettingsUpdate {
-        description: Some(sent.stated("description")),
-        ..OrganizationSettingsUpdate::default()
+    let saved = match number(&sent, "audit_retention_days") {
+        Ok(days) => {
+            let update = OrganizationSettingsUpdate {
+                description: Some(sent.stated("description")),
+                mfa_required: Some(Some(sent.is_on("mfa_required"))),
+                audit_retention_days: Some(days),
+            };
+            let saved = app.authority.update_organization_settings(&permit, &update, &made_from).await;
+            saved.map_err(Trouble::from)
+        }
+        Err(problem) => Err(problem.into()),
     };
-    match app.authority.update_organization_settings(&permit, &update, &made_from).await.map_err(Trouble::from) {
+    match saved {
         Ok(_) => Ok(see_other(&after(&here?, "settings-saved"))),
         Err(trouble) if trouble.is_of_form() => {
             let frame = visitor.frame(&app, Section::Organization, Some(&permit)).await;
@@ -60,22 +73,37 @@ pub(crate) async fn save(
 
 fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> SettingsPage {
     let error = |field| detail.and_then(|detail| error_of(detail, field));
-    let sections = vec![Part {
-        heading: "About",
-        about: "What the organization is, for its members.",
-        fields: vec![
-            Field::lines("description", "Description", 3)
-                .value(sent.text("description"))
-                .optional()
-                .error(error("description")),
-        ],
-    }];
+    let sections = vec![
+        Part {
+            heading: "About",
+            about: "What the organization is, for its members.",
+            fields: vec![
+                Field::lines("description", "Description", 3)
+                    .value(sent.text("description"))
+                    .optional()
+                    .error(error("description")),
+            ],
+        },
+        Part {
+            heading: "Two-step sign-in",
+            about: "Owners and admins need a second factor in any case.",
+            fields: vec![
+                Field::check("mfa_required", "Every member needs a second factor", sent.is_on("mfa_required"))
+                    .hint("Whoever has none may do nothing but set one up, from their next request on."),
+            ],
+        },
+        Part {
+            heading: "Audit",
+            about: "Records that are of none of the workspaces: members, roles, clients.",
+            fields: vec![retention(sent, "30 to 3650. Empty: for ever.").error(error("audit_retention_days"))],
+        },
+    ];
     SettingsPage {
         heading: "Security",
         lede: "Of the whole organization, in all of its workspaces.",
         action: frame.org("/settings"),
         version,
-        problem: problem_of(detail, &["description"]),
+        problem: problem_of(detail, &["description", "audit_retention_days"]),
         sections,
         may_save: frame.may(ACTION_UPDATE_ORGANIZATION),
         dangers: Vec::new(),

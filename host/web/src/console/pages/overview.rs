@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use access_authority::keys::{self, KeyView};
+use access_authority::overview::{ACTION_GET, DueKey, OverviewView};
+use access_authority::traffic::{self, TrafficRequest, TrafficView};
 use access_authority::usage::{self, UsageRequest, UsageView};
 use access_authority::{PageRequest, policies};
 use access_model::Timestamp;
@@ -14,18 +15,18 @@ use super::Stat;
 use crate::app::App;
 use crate::console::answer::shown;
 use crate::console::frame::{Frame, Link, Section};
-use crate::console::parts::{Bars, Column, Columns, When, grouped};
+use crate::console::parts::{Bars, Column, Columns, When, counted, grouped};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
 use crate::endpoints::workspace;
 use crate::segments::Segments;
 
-/// Keys that are looked at for what is due.
-const KEYS: usize = 200;
-/// Milliseconds ahead that count as due.
-const AHEAD: i64 = 30 * 86_400_000;
-/// Keys due that are shown.
-const DUE: usize = 6;
+/// Days that are told of.
+const DAYS: u32 = 30;
+/// Policies that are looked at.
+const POLICIES: usize = 200;
+/// Keys due, and reasons, that are shown.
+const SHOWN: usize = 6;
 
 /// What goes on.
 #[derive(Template)]
@@ -63,13 +64,13 @@ pub(crate) async fn show(
     visitor: Visitor,
     Segments(path): Segments<String>,
 ) -> Result<Response, Trouble> {
-    let permit = visitor.permit(&app, usage::ACTION_GET, workspace(path.clone())).await?;
-    let usage = app.authority.get_usage(&permit, &UsageRequest::default()).await?;
-    let page = PageRequest { limit: Some(KEYS), cursor: None };
-    let keys = match visitor.permit(&app, keys::actions::LIST, workspace(path.clone())).await {
-        Ok(permit) => app.authority.list_keys(&permit, &page).await?.items,
-        Err(_) => Vec::new(),
-    };
+    let permit = visitor.permit(&app, ACTION_GET, workspace(path.clone())).await?;
+    let overview = app.authority.get_overview(&permit).await?;
+    let of_usage = visitor.permit(&app, usage::ACTION_GET, workspace(path.clone())).await?;
+    let usage = app.authority.get_usage(&of_usage, &UsageRequest::default()).await?;
+    let of_traffic = visitor.permit(&app, traffic::ACTION_GET, workspace(path.clone())).await?;
+    let traffic = app.authority.get_traffic(&of_traffic, &TrafficRequest { days: Some(DAYS) }).await?;
+    let page = PageRequest { limit: Some(POLICIES), cursor: None };
     let monitored = match visitor.permit(&app, policies::actions::LIST, workspace(path)).await {
         Ok(permit) => app.authority.list_policies(&permit, &page).await?.items,
         Err(_) => Vec::new(),
@@ -79,23 +80,39 @@ pub(crate) async fn show(
     });
     let monitored: Vec<_> = monitored.map(|policy| policy.name.clone()).collect();
     let frame = visitor.frame(&app, Section::Overview, Some(&permit)).await;
-    Ok(shown(&OverviewPage::new(frame, &usage, &keys, &monitored, app.authority.now())))
+    Ok(shown(&OverviewPage::new(frame, &overview, &usage, &traffic, &monitored, app.authority.now())))
 }
 
 impl OverviewPage {
-    fn new(frame: Frame, usage: &UsageView, keys: &[KeyView], monitored: &[String], now: Timestamp) -> Self {
-        let active = keys.iter().filter(|key| key.state == "active").count();
-        let due = due(keys, now);
+    fn new(
+        frame: Frame,
+        overview: &OverviewView,
+        usage: &UsageView,
+        traffic: &TrafficView,
+        monitored: &[String],
+        now: Timestamp,
+    ) -> Self {
         let asked = usage.total.allowed + usage.total.denied + usage.total.rate_limited;
         let permille = (usage.total.denied * 1_000).checked_div(asked);
         let share = permille.map_or_else(String::new, |part| format!("{}.{} % of all", part / 10, part % 10));
         let mut alerts = Vec::new();
-        let overdue = due.iter().filter(|key| key.at.is_past()).count();
+        let overdue = overview.rotation_due.keys.iter().filter(|key| key.at.is_some_and(|at| at <= now)).count();
         if overdue > 0 {
+            let keys = counted(u64::try_from(overdue).unwrap_or(u64::MAX), "key", "keys");
             alerts.push(Alert {
                 tone: "warn",
-                heading: format!("{overdue} of the keys should have been rotated by now."),
+                heading: format!("{keys} should have been rotated by now."),
                 text: "An old secret has had time to get around.".to_owned(),
+                link: Some(Link::new(frame.at("/keys"), "Look at the keys")),
+            });
+        }
+        alerts.extend(of_policies(&frame, overview));
+        if overview.unused.count > 0 {
+            let keys = counted(overview.unused.count, "key was", "keys were");
+            alerts.push(Alert {
+                tone: "info",
+                heading: format!("{keys} not used for a month."),
+                text: "What nobody needs is best revoked.".to_owned(),
                 link: Some(Link::new(frame.at("/keys"), "Look at the keys")),
             });
         }
@@ -122,36 +139,57 @@ impl OverviewPage {
                 Stat::new("overview", "Requests", grouped(asked), "in 30 days"),
                 Stat::new("denied", "Denied", grouped(usage.total.denied), share),
                 Stat::new("clock", "Over a limit", grouped(usage.total.rate_limited), "in 30 days"),
-                Stat::new("key", "Active keys", active.to_string(), format!("of {}", keys.len())),
+                Stat::new("key", "Active keys", grouped(overview.active_keys), "valid now"),
             ],
             columns: Columns(columns.collect()),
-            reasons: Bars(Vec::new()),
-            due: due.into_iter().take(DUE).collect(),
+            reasons: Bars(reasons(traffic)),
+            due: due(overview, now),
             frame,
         }
     }
 }
 
+/// What is wrong with the policies that decide here.
+fn of_policies(frame: &Frame, overview: &OverviewView) -> Option<Alert> {
+    let troubles = &overview.policy_troubles;
+    let (heading, text) = if !troubles.unavailable_on.is_empty() {
+        ("Requests are denied: a policy can't be loaded.".to_owned(), "Publish one that can, or roll back.")
+    } else if !troubles.quarantined.is_empty() {
+        let named = troubles.quarantined.join(", ");
+        (format!("In quarantine: {named}."), "It failed too often; what it would decide is denied.")
+    } else if !troubles.stale_on.is_empty() || troubles.hosts_differ {
+        (
+            "Hosts decide by different policies.".to_owned(),
+            "One of them is behind; this mends itself when it is reached.",
+        )
+    } else if troubles.platform_stale {
+        ("The installation's policies could not be loaded anew.".to_owned(), "The last good ones decide.")
+    } else {
+        return None;
+    };
+    let link = Some(Link::new(frame.at("/policies"), "Look at the policies"));
+    Some(Alert { tone: "bad", heading, text: text.to_owned(), link })
+}
+
+/// The reasons given most often.
+fn reasons(traffic: &TrafficView) -> Vec<(String, u64)> {
+    let mut reasons: Vec<_> = traffic.total.denied.iter().map(|(code, number)| (code.clone(), *number)).collect();
+    reasons.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    reasons.truncate(SHOWN);
+    reasons
+}
+
 /// Keys that end or are to be rotated soon, the soonest first.
-fn due(keys: &[KeyView], now: Timestamp) -> Vec<Due> {
-    let soon = |at: &Timestamp| at.as_millis() - now.as_millis() < AHEAD;
-    let is_alive = |key: &&KeyView| matches!(key.state, "active" | "not_yet_valid") && key.successor.is_none();
-    let mut due: Vec<_> = keys
-        .iter()
-        .filter(is_alive)
-        .filter_map(|key| {
-            let ends = key.expires_at.filter(soon).map(|at| (at, "ends"));
-            let (at, why) = ends.or_else(|| key.rotation_due_at.filter(soon).map(|at| (at, "rotation due")))?;
-            Some((at, key, why))
-        })
-        .collect();
-    due.sort_by_key(|(at, ..)| *at);
-    due.into_iter()
-        .map(|(at, key, why)| {
-            let at = When::new(at, now);
-            Due { id: key.id.to_string(), name: key.name.clone(), why, distance: at.distance(), at }
-        })
-        .collect()
+fn due(overview: &OverviewView, now: Timestamp) -> Vec<Due> {
+    let named = |keys: &[DueKey], why| keys.iter().map(move |key| (key.clone(), why)).collect::<Vec<_>>();
+    let mut due = named(&overview.rotation_due.keys, "rotation due");
+    due.extend(named(&overview.expiring.keys, "ends"));
+    due.sort_by_key(|(key, _)| key.at);
+    let shown = due.into_iter().filter_map(|(key, why)| {
+        let at = When::new(key.at?, now);
+        Some(Due { id: key.id.to_string(), name: key.name, why, distance: at.distance(), at })
+    });
+    shown.take(SHOWN).collect()
 }
 
 /// A day as charts name it: `31 Jan`.
@@ -191,7 +229,7 @@ impl OverviewPage {
                 Stat::new("overview", "Requests", "48 310", "in 30 days"),
                 Stat::new("denied", "Denied", "1 216", "2.5 % of all"),
                 Stat::new("clock", "Over a limit", "744", "in 30 days"),
-                Stat::new("key", "Active keys", "14", "of 22"),
+                Stat::new("key", "Active keys", "14", "valid now"),
             ],
             columns: Columns((0..30).map(day).collect()),
             reasons: Bars(

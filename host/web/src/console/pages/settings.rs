@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use access_authority::settings::{ACTION_GET, ACTION_UPDATE, SettingsUpdate, SettingsView};
 use access_authority::{Current, IfMatch};
+use access_model::AuditDecisions;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -14,14 +15,15 @@ use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
 use crate::console::form::{Form, Unread};
 use crate::console::frame::{Frame, Section};
-use crate::console::parts::Field;
+use crate::console::parts::{Choice, Field};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
 use crate::endpoints::workspace;
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-const FIELDS: [&str; 3] = ["description", "rotation_overlap_seconds", "key_lifetime_days"];
+const FIELDS: [&str; 5] =
+    ["description", "rotation_overlap_seconds", "key_lifetime_days", "audit_decisions", "audit_retention_days"];
 
 /// Settings, by what they are about.
 #[derive(Template)]
@@ -95,8 +97,37 @@ fn read(form: &Form) -> Result<SettingsUpdate, Problem> {
         description: Some(form.stated("description")),
         rotation_overlap_seconds: Some(number(form, "rotation_overlap_seconds")?),
         key_lifetime_days: Some(number(form, "key_lifetime_days")?),
-        ..SettingsUpdate::default()
+        audit_decisions: Some(Some(decisions(form)?)),
+        audit_retention_days: Some(number(form, "audit_retention_days")?),
     })
+}
+
+/// What the audit trail is to tell of, by what is sent.
+const DECISIONS: [(&str, AuditDecisions, &str, &str); 3] = [
+    ("none", AuditDecisions::None, "Changes alone", "Who changed what, who signed in, what was issued."),
+    ("denials", AuditDecisions::Denials, "Changes and denials", "And each request that was denied, with its reasons."),
+    (
+        "all",
+        AuditDecisions::All,
+        "Changes and every decision",
+        "Each request, allowed or denied. The trail grows as they come.",
+    ),
+];
+
+fn decisions(form: &Form) -> Result<AuditDecisions, Problem> {
+    let sent = form.text("audit_decisions");
+    let found = DECISIONS.iter().find(|(value, ..)| *value == sent);
+    found
+        .map(|(_, decisions, ..)| *decisions)
+        .ok_or_else(|| Problem::invalid("audit_decisions", "must be one of those"))
+}
+
+/// How long audit records are kept.
+pub(super) fn retention(sent: &Form, hint: &'static str) -> Field {
+    Field::number("audit_retention_days", "Days that audit records are kept")
+        .value(sent.text("audit_retention_days"))
+        .hint(hint)
+        .optional()
 }
 
 /// A number, or none where nothing stands.
@@ -107,17 +138,29 @@ pub(super) fn number<T: std::str::FromStr>(form: &Form, name: &'static str) -> R
 
 fn as_form(found: &Current<SettingsView>) -> Form {
     let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-    let SettingsView { description, rotation_overlap_seconds, key_lifetime_days, .. } = &found.shown;
+    let SettingsView {
+        description,
+        rotation_overlap_seconds,
+        key_lifetime_days,
+        audit_decisions,
+        audit_retention_days,
+    } = &found.shown;
+    let told = DECISIONS.iter().find(|(_, decisions, ..)| decisions == audit_decisions);
     let fields = [
         ("description", description.clone().unwrap_or_default()),
         ("rotation_overlap_seconds", text(*rotation_overlap_seconds)),
         ("key_lifetime_days", text(key_lifetime_days.map(u64::from))),
+        ("audit_decisions", told.map(|(value, ..)| (*value).to_owned()).unwrap_or_default()),
+        ("audit_retention_days", text(audit_retention_days.map(u64::from))),
     ];
     Form::parse(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().as_bytes())
 }
 
 fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> SettingsPage {
     let error = |field| detail.and_then(|detail| error_of(detail, field));
+    let told = DECISIONS.iter().map(|(value, _, label, about)| {
+        Choice::new(*value, *label, *about).chosen(sent.text("audit_decisions") == *value)
+    });
     let sections = vec![
         Part {
             heading: "About",
@@ -143,6 +186,15 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
                     .hint("After so many days a key ends at the latest. Empty: as long as its kind says.")
                     .optional()
                     .error(error("key_lifetime_days")),
+            ],
+        },
+        Part {
+            heading: "Audit",
+            about: "What the trail of this workspace tells, and for how long.",
+            fields: vec![
+                Field::radios("audit_decisions", "What it tells", told.collect()).error(error("audit_decisions")),
+                retention(sent, "30 to 3650. Empty: changes are kept for ever, decisions for 90 days.")
+                    .error(error("audit_retention_days")),
             ],
         },
     ];
@@ -180,7 +232,8 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
 impl SettingsPage {
     /// With something wrong.
     pub(crate) fn sample() -> Self {
-        let sent = Form::parse(b"description=What+runs+at+night&rotation_overlap_seconds=86400&key_lifetime_days=0");
+        let sent = b"description=What+runs+at+night&rotation_overlap_seconds=86400&key_lifetime_days=0&audit_decisions=denials";
+        let sent = Form::parse(sent);
         let detail = "`key_lifetime_days`: must be 1 to 36500, or null";
         page(Frame::sample(Section::Settings), &sent, "7".to_owned(), Some(detail))
     }
