@@ -1,5 +1,6 @@
 //! The console in a real browser, on the real binary: what people do there, from page to page.
 
+mod audit;
 mod clients;
 mod keys;
 mod network;

@@ -35,11 +35,6 @@ impl When {
         if away > 0 { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") }
     }
 
-    /// Whether it has come.
-    pub(crate) fn is_past(&self) -> bool {
-        self.at <= self.now
-    }
-
     /// Its day: `31 Jan`.
     pub(crate) fn day(&self) -> String {
         self.exactly().split(' ').take(2).collect::<Vec<_>>().join(" ")
