@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::decisions::{Decisions, Told};
 pub use self::examine::{Examined, LOGS, examine};
+pub(crate) use self::export::EXPORTS;
 pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, Export, ExportFormat};
 use self::read::Trail;
 pub(crate) use self::retention::schedule as schedule_retention;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, PlainSecret, Timestamp};
 use access_store::{Change, Freshness, Metered, Store, StoreError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-use crate::audit::Decisions;
+use crate::audit::{Decisions, EXPORTS};
 use crate::decide::cache::ReadCache;
 use crate::decide::decision_id::DecisionIds;
 use crate::decide::lane::Lane;
@@ -75,6 +75,8 @@ pub struct Authority {
     pub(crate) usage: Usage,
     pub(crate) traffic: Days,
     pub(crate) decisions: Decisions,
+    /// Places of exports that are written.
+    pub(crate) exports: Arc<Semaphore>,
     pub(crate) due_turn: due::Turn,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
@@ -132,6 +134,7 @@ impl Authority {
             usage: Usage::default(),
             traffic: Days::default(),
             decisions: Decisions::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             due_turn: due::Turn::default(),
             clock_moved,
         })

@@ -23,7 +23,7 @@ pub const ACTION: &str = "permissions.get";
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionsRequest {
-    /// Public id of a member, or of a key of the workspace; left out: whoever asks.
+    /// Public id of a member or client, or of a key of the workspace; left out: whoever asks.
     #[serde(default)]
     pub principal: Option<String>,
 }
@@ -34,7 +34,7 @@ pub struct PermissionsRequest {
 pub struct PermissionsView {
     /// Public id of the principal.
     pub principal: Id,
-    /// `member` or `api_key`.
+    /// `member`, `api_key` or `client`.
     pub kind: String,
     /// Roles that it holds here.
     pub roles: Vec<String>,
@@ -198,6 +198,18 @@ impl Authority {
                     return Err(missing());
                 }
                 let principal = entry.principal.clone();
+                let now = self.clock.now();
+                Supposed { rules: &rules, organization: &organization, workspace, principal, roles: None, now }
+            }
+            IdKind::Client => {
+                let entry = self.read_credential(&id).await?.ok_or_else(missing)?;
+                let is_here = matches!(&entry.credential, Credential::Client(client) if client.organization == owner
+                    && workspace.is_none_or(|here| client.terms.workspaces.contains(&here.record.id)));
+                if !is_here {
+                    return Err(missing());
+                }
+                let here = workspace.map(|workspace| workspace.facts.id.clone());
+                let principal = Principal { workspace: here, ..entry.principal.clone() };
                 let now = self.clock.now();
                 Supposed { rules: &rules, organization: &organization, workspace, principal, roles: None, now }
             }

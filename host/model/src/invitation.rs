@@ -52,6 +52,21 @@ pub enum InvitationError {
     /// It was left too long.
     #[error("the invitation has expired; ask for another")]
     Expired,
+    /// Whoever invited may not any more.
+    #[error("whoever sent the invitation may not give these roles any more; ask somebody who may for another")]
+    Void,
+}
+
+impl InvitationError {
+    /// One word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Void => "void",
+        }
+    }
 }
 
 impl Invitation {
@@ -59,9 +74,7 @@ impl Invitation {
     pub fn state_at(&self, now: Timestamp) -> &'static str {
         match self.check(now) {
             Ok(()) => "open",
-            Err(InvitationError::Used) => "used",
-            Err(InvitationError::Revoked) => "revoked",
-            Err(InvitationError::Expired) => "expired",
+            Err(error) => error.name(),
         }
     }
 

@@ -89,7 +89,11 @@ impl Draw {
         for parameter in operation.parameters_in("query") {
             // A cursor can't be made up.
             if parameter["name"] != "cursor" && (parameter["required"] == true || optional(self)) {
-                let value = self.value(&spec.document, &parameter["schema"], world, round);
+                let value = match parameter["name"].as_str() {
+                    // Whom it is asked about has to be there.
+                    Some("principal") => Value::String(world.make("member", self)),
+                    _ => self.value(&spec.document, &parameter["schema"], world, round),
+                };
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 sent.query.push((parameter["name"].as_str().expect("a name").to_owned(), text));
             }

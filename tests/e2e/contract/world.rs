@@ -121,7 +121,7 @@ impl<'s> World<'s> {
     }
 
     /// Makes what `segment` stands for; its id.
-    fn make(&self, segment: &str, draw: &mut Draw) -> String {
+    pub(super) fn make(&self, segment: &str, draw: &mut Draw) -> String {
         match segment {
             "policy" => return self.put_policy(draw),
             "revision" => return "1".to_owned(),

@@ -3,6 +3,8 @@
 //! An export is recorded before its first line is written. What it reads it reads in pages, as slowly as it is taken, and
 //! whoever takes it must be somebody still at each of them.
 
+use std::sync::Arc;
+
 use access_model::audit::AuditRecord;
 use access_model::{Id, IdKind};
 use access_store::{Commit, Store};
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::read::Trail;
 use super::{AuditFilter, AuditView, append};
@@ -48,7 +51,11 @@ pub struct Export {
     // Where the next page begins; nothing after the last.
     position: Option<Option<Vec<Option<u64>>>>,
     heading: Option<&'static str>,
+    _place: OwnedSemaphorePermit,
 }
+
+/// Exports that are written at a time: each reads a whole trail, however little of it is asked for.
+pub(crate) const EXPORTS: usize = 8;
 
 impl Authority {
     /// Begins an export of the permit's workspace's trail, and records it.
@@ -88,6 +95,7 @@ impl Authority {
         filter: AuditFilter,
         format: ExportFormat,
     ) -> Result<Export, Error> {
+        let place = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::TooManyExports)?;
         let owner = trail.workspace.or(trail.organization).ok_or_else(|| Error::internal("an export of nobody's"))?;
         let mut commit = Commit::new(owner.home());
         let record = AuditRecord {
@@ -105,7 +113,7 @@ impl Authority {
         append(&mut commit, &record)?;
         self.store.commit(commit).await?;
         let heading = (format == ExportFormat::Csv).then_some(COLUMNS);
-        Ok(Export { permit, trail, filter, format, position: Some(None), heading })
+        Ok(Export { permit, trail, filter, format, position: Some(None), heading, _place: place })
     }
 }
 

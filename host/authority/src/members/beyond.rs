@@ -1,7 +1,7 @@
 //! What a member issued that it could not issue with the roles it has now: asked of the policies, thing by thing.
 
 use access_model::{Credential, Id, IdKind, Member};
-use access_store::{Range, Store};
+use access_store::{IndexEntry, Range, Store};
 use cronflow_policy_cases::Decision;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,8 +14,8 @@ use crate::permissions::Supposed;
 use crate::records;
 use crate::{keys, oauth};
 
-/// Things that are looked at, the newest first.
-const MOST: usize = 500;
+/// Things that are looked at at once.
+const AT_ONCE: usize = 500;
 
 /// A key or client that goes beyond what its issuer may issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -38,16 +38,30 @@ pub(super) fn example() -> Value {
 
 impl Authority {
     pub(super) async fn beyond(&self, organization: &OrganizationEntry, member: &Member) -> Result<Vec<Beyond>, Error> {
-        let (home, now) = (member.id.home(), self.clock.now());
-        let index = records::issued_by(&member.id);
-        let range = Range { index, after: None, up_to: None, descending: true, limit: MOST };
-        let entries = self.store.range(home, range).await?;
-        if entries.is_empty() {
-            return Ok(Vec::new());
+        let home = member.id.home();
+        let (mut after, mut beyond) = (None, Vec::new());
+        loop {
+            let index = records::issued_by(&member.id);
+            let range = Range { index, after, up_to: None, descending: true, limit: AT_ONCE };
+            let entries = self.store.range(home, range).await?;
+            self.look_at_issued(organization, member, &entries, &mut beyond).await?;
+            if entries.len() < AT_ONCE {
+                return Ok(beyond);
+            }
+            after = entries.into_iter().next_back();
         }
+    }
+
+    async fn look_at_issued(
+        &self,
+        organization: &OrganizationEntry,
+        member: &Member,
+        entries: &[IndexEntry],
+        beyond: &mut Vec<Beyond>,
+    ) -> Result<(), Error> {
+        let (home, now) = (member.id.home(), self.clock.now());
         let rules = self.policies.current();
         let keys: Vec<String> = entries.iter().map(|entry| format!("credential/{}", entry.member)).collect();
-        let mut beyond = Vec::new();
         for (key, record) in keys.iter().zip(self.store.read(home, &keys).await?) {
             let Some(record) = record else { continue };
             let (found, action, attributes) = match records::decode(key, &record)? {
@@ -75,7 +89,7 @@ impl Authority {
                 beyond.push(found);
             }
         }
-        Ok(beyond)
+        Ok(())
     }
 }
 

@@ -50,7 +50,7 @@ fn workspaces<'de, D: serde::Deserializer<'de>>(
 pub enum MemberChange {
     /// Keep it out for now.
     Suspend,
-    /// Let it in again.
+    /// Let it in again: whoever was suspended, or locked out by wrong passwords and codes.
     Resume,
     /// Keep it out for good.
     Remove,
@@ -118,7 +118,7 @@ impl Authority {
         let stated = self
             .rights(permit, update.roles.clone().unwrap_or_default(), update.workspaces.clone().unwrap_or_default())
             .await?;
-        self.put_member_change(permit, id, if_match, |member, _| {
+        self.put_member_change(permit, id, if_match, false, |member, _| {
             let Rights { roles, workspaces } = stated.clone();
             let name = update.name.clone().unwrap_or_else(|| member.name.clone());
             let roles = if update.roles.is_some() { roles } else { member.roles.clone() };
@@ -141,7 +141,17 @@ impl Authority {
         if_match: &IfMatch,
     ) -> Result<Current<MemberChanged>, Error> {
         permit.covers(change.action())?;
-        self.put_member_change(permit, id, if_match, |member, now| change.apply(member, now)).await
+        let lifts = change == MemberChange::Resume && {
+            let member = self.read_member(permit, id).await?.value;
+            self.is_locked_out(&member).await?
+        };
+        let apply = |member, now| change.apply(member, now);
+        let changed = self.put_member_change(permit, id, if_match, lifts, apply).await?;
+        if lifts {
+            let member = self.read_member(permit, id).await?.value;
+            self.lift_lockouts(&member).await?;
+        }
+        Ok(changed)
     }
 
     async fn put_member_change(
@@ -149,6 +159,8 @@ impl Authority {
         permit: &Permit,
         id: &Id,
         if_match: &IfMatch,
+        // Whether it is recorded even where nothing of the member itself is to be different.
+        in_any_case: bool,
         change: impl Fn(Member, Timestamp) -> Result<Member, Error>,
     ) -> Result<Current<MemberChanged>, Error> {
         for _ in 0..TRIES {
@@ -160,7 +172,7 @@ impl Authority {
             let touched = before.all_roles().union(&after.all_roles()).cloned().collect();
             let permit = self.permit_roles(permit, &touched, Some(id)).await?;
             let (was, member) = (MemberView::from(&before), MemberView::from(&after));
-            let is_same = was == member && before.sessions_after == after.sessions_after;
+            let is_same = !in_any_case && was == member && before.sessions_after == after.sessions_after;
             let version = if is_same {
                 version
             } else {

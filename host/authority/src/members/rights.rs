@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use access_model::role::is_built_in;
 use access_model::text::quotable;
 use access_model::{Id, IdKind, Role};
-use cronflow_policy_cases::{Attributes, Value};
+use cronflow_policy_cases::{Attributes, Decision, Value};
 
 use crate::authority::Authority;
+use crate::decide::cache::OrganizationEntry;
 use crate::decide::{Grant, Permit};
 use crate::error::Error;
 use crate::keys::distinct;
@@ -94,14 +95,38 @@ impl Authority {
         role: Option<&Role>,
         whose: Option<&Id>,
     ) -> Result<Permit, Error> {
-        let of = |list: fn(&Role) -> &Vec<String>| Value::Texts(role.map(list).cloned().unwrap_or_default());
-        let stated = [
-            ("names", Value::Texts(names)),
-            ("actions", of(|role| &role.actions)),
-            ("scopes", of(|role| &role.scopes)),
-        ];
-        let attributes = stated.map(|(name, value)| (name.to_owned(), value)).into();
-        let grant = Grant { kind: "role_grant", id: whose, attributes, context: Attributes::new() };
+        let attributes = attributes_of(names, role);
+        let grant = Grant { kind: ROLE_GRANT, id: whose, attributes, context: Attributes::new() };
         self.require_grant(permit, grant).await
     }
+
+    /// Whether whoever invited might give `roles` now as well. What a member has offered ends with its right to offer it.
+    pub(crate) async fn may_still_give(
+        &self,
+        organization: &OrganizationEntry,
+        inviter: Option<&Id>,
+        roles: &BTreeSet<String>,
+    ) -> Result<bool, Error> {
+        let Some(inviter) = inviter.filter(|id| id.kind() == IdKind::Member) else { return Ok(true) };
+        let Some(member) = self.member(inviter).await? else { return Ok(false) };
+        let Some(action) = self.catalog.action(crate::invitations::actions::CREATE) else { return Ok(false) };
+        let rules = self.policies.current();
+        let supposed = self.suppose_member(&rules, organization, None, &member.record).await?;
+        let own = self.roles_of(organization).await?;
+        let built_in = roles.iter().filter(|name| is_built_in(name)).cloned().collect();
+        let given = std::iter::once(attributes_of(built_in, None))
+            .chain(roles.iter().filter_map(|name| own.get(name)).map(|role| attributes_of(Vec::new(), Some(role))));
+        let mut questions = given.map(|attributes| (Some(ROLE_GRANT), attributes)).chain([(None, Attributes::new())]);
+        Ok(questions.all(|(kind, attributes)| supposed.may(action, kind, attributes) == Decision::Allow))
+    }
+}
+
+/// What is asked about a second time, where roles are given and taken.
+const ROLE_GRANT: &str = "role_grant";
+
+fn attributes_of(names: Vec<String>, role: Option<&Role>) -> Attributes {
+    let of = |list: fn(&Role) -> &Vec<String>| Value::Texts(role.map(list).cloned().unwrap_or_default());
+    let stated =
+        [("names", Value::Texts(names)), ("actions", of(|role| &role.actions)), ("scopes", of(|role| &role.scopes))];
+    stated.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use access_model::invitation::InvitationError;
 use access_model::{
     Class, Email, Id, IdKind, Invitation, Member, MemberState, Password, PlainSecret, Shard, Timestamp,
 };
@@ -66,10 +67,9 @@ impl Authority {
     ) -> Result<SessionOpened, Error> {
         // Guessing one is hopeless; but nobody makes this host look things up without end.
         self.count_visit(visitor.ip).await?;
-        let found = self.invitation_of(&request.invitation).await?;
+        let invitation = self.invitation_of(&request.invitation).await?.value;
+        self.check_invitation(&invitation, visitor).await?;
         self.forget_visit(visitor.ip).await?;
-        let invitation = &found.value;
-        invitation.check(self.clock.now())?;
         check_name(&request.name)?;
         let password = Password::new(&request.password);
         self.check_password("password", &password, invitation.email.as_str())?;
@@ -77,10 +77,7 @@ impl Authority {
         for _ in 0..TRIES {
             let Versioned { value: invitation, check } = self.invitation_of(&request.invitation).await?;
             let now = self.clock.now();
-            invitation.check(now)?;
-            let organization = self.organization(&invitation.organization).await?;
-            let missing = || Error::internal("an invitation's organization is missing");
-            check_active(&organization.ok_or_else(missing)?.record)?;
+            self.check_invitation(&invitation, visitor).await?;
             let id = match self.reserve(&invitation.email, &invitation.organization).await {
                 Err(Error::Contended) => continue,
                 reserved => reserved?,
@@ -115,6 +112,23 @@ impl Authority {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Refuses an invitation that is none any more, and records that somebody came with it.
+    async fn check_invitation(&self, invitation: &Invitation, visitor: &Visitor) -> Result<(), Error> {
+        let organization = self.organization(&invitation.organization).await?;
+        let organization = organization.ok_or_else(|| Error::internal("an invitation's organization is missing"))?;
+        check_active(&organization.record)?;
+        let mut checked = invitation.check(self.clock.now());
+        let roles = invitation.roles.iter().chain(invitation.workspaces.values().flatten()).cloned().collect();
+        if checked.is_ok() && !self.may_still_give(&organization, invitation.invited_by.as_ref(), &roles).await? {
+            checked = Err(InvitationError::Void);
+        }
+        if let Err(error) = checked {
+            self.record_late_guest(invitation, error, visitor).await?;
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// The invitation that a secret names, whatever became of it.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use access_model::attempts::{AttemptLimits, Locked};
 use access_model::network::client_network;
-use access_model::{Attempts, Id, Shard, Timestamp};
+use access_model::{Attempts, Id, Member, Shard, Timestamp};
 use access_store::{Check, Commit, CommitError, Put, Store as _, Survives};
 
 use super::records;
@@ -59,10 +59,39 @@ impl Authority {
         self.take_back(network).await
     }
 
-    /// Counts an attempt of an address that stands for no account: somebody's at an invitation.
+    /// Lets in again whom wrong passwords or codes have locked out: what was counted is forgotten.
+    pub(crate) async fn lift_lockouts(&self, member: &Member) -> Result<(), Error> {
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(Shard::PLATFORM) };
+        commit.deletes.push(records::attempts_at(&member.email.digest()));
+        self.store.commit(commit).await?;
+        let home = member.id.home();
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(home) };
+        commit.deletes.push(records::factor_attempts(&member.id));
+        self.store.commit(commit).await?;
+        Ok(())
+    }
+
+    /// Whether wrong passwords or codes have locked a member out.
+    pub(crate) async fn is_locked_out(&self, member: &Member) -> Result<bool, Error> {
+        let counters = [
+            (Shard::PLATFORM, records::attempts_at(&member.email.digest())),
+            (member.id.home(), records::factor_attempts(&member.id)),
+        ];
+        for (shard, key) in counters {
+            let attempts = read::<Attempts>(self.store.as_ref(), shard, key).await?;
+            let until = attempts.and_then(|attempts| attempts.value.locked_until());
+            if until.is_some_and(|until| self.clock.now() < until) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Counts an attempt of an address that stands for no account: somebody's at an invitation. What web pages make browsers
+    /// ask is counted here as well, so it is counted apart from signing in.
     pub(super) async fn count_visit(&self, from: Option<IpAddr>) -> Result<(), Error> {
         let Some(network) = from.map(client_network) else { return Ok(()) };
-        let key = records::attempts_from(&network);
+        let key = records::visits_from(&network);
         let counted = self.count(Shard::PLATFORM, &key, &self.catalog.sign_in.of_network()).await?;
         counted.map(drop).map_err(|locked| self.too_many(locked))
     }
@@ -70,7 +99,7 @@ impl Authority {
     /// It was none at guessing.
     pub(super) async fn forget_visit(&self, from: Option<IpAddr>) -> Result<(), Error> {
         match from.map(client_network) {
-            Some(network) => self.take_back(&records::attempts_from(&network)).await,
+            Some(network) => self.take_back(&records::visits_from(&network)).await,
             None => Ok(()),
         }
     }

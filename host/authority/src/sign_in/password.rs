@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::sessions::{Own, SessionOpened};
 use super::trail::Refused;
-use super::{Visitor, actions};
+use super::{Visitor, actions, records};
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
@@ -45,16 +45,29 @@ impl Authority {
         if current.is(&new) {
             return Err(Error::invalid("new", "it is the password that there is already"));
         }
-        let guess = self.count_guess(&member.email.digest(), visitor.ip).await?;
-        if let Some(locked) = guess.locked {
+        // Whoever has given the factor is not kept out by guesses that strangers make at the door: it is counted by itself.
+        let has_factor = own.session.value.factor_at.is_some();
+        let (guess, locked, locks_until) = if has_factor {
+            match self.count_factor(&member.id).await? {
+                Ok(attempts) => (None, None, attempts.locked_until()),
+                Err(locked) => (None, Some(locked), None),
+            }
+        } else {
+            let guess = self.count_guess(&member.email.digest(), visitor.ip).await?;
+            let (locked, until) = (guess.locked, guess.locks_until);
+            (Some(guess), locked, until)
+        };
+        if let Some(locked) = locked {
             return Err(self.too_many(locked));
         }
         let kept = member.password.clone();
         if !self.door.hashing.is_right(&current, kept.as_ref()).await? {
-            self.record_refusal(Refused::Member(member), "wrong_password", visitor, guess.locks_until).await?;
+            self.record_refusal(Refused::Member(member), "wrong_password", visitor, locks_until).await?;
             return Err(Error::PasswordRefused);
         }
-        self.forget_guess(&guess).await?;
+        if let Some(guess) = &guess {
+            self.forget_guess(guess).await?;
+        }
         let hash = self.door.hashing.hash(&new, self.entropy.as_ref()).await?;
         for _ in 0..TRIES {
             if own.member.value.password != kept {
@@ -63,6 +76,9 @@ impl Authority {
             let mut commit = own.commit();
             let Own { member, session } = own;
             let (mut member, now) = (member.value, self.clock.now());
+            if has_factor {
+                commit.deletes.push(records::factor_attempts(&member.id));
+            }
             member.password = Some(hash.clone());
             member.sessions_after = now;
             let renew = |session: Session, id, secret| session.renew(id, secret, now);

@@ -13,6 +13,11 @@ pub(super) fn attempts_from(network: &IpNet) -> String {
     format!("attempts/network/{network}")
 }
 
+/// Key of the attempts at invitations from a network.
+pub(super) fn visits_from(network: &IpNet) -> String {
+    format!("attempts/visits/{network}")
+}
+
 /// Key of the attempts at a member's second factor.
 pub(super) fn factor_attempts(member: &Id) -> String {
     format!("attempts/factor/{member}")

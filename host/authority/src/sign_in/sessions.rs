@@ -253,14 +253,18 @@ impl Authority {
         let range = Range { index: index.clone(), after: None, up_to: None, descending: true, limit: 200 };
         let listed = self.store.range(member.id.home(), range).await?;
         let all = self.sessions(member, listed.into_iter().map(|entry| entry.member).collect()).await?;
-        let mut alive = 1;
+        let (mut alive, mut dead) = (Vec::new(), Vec::new());
         for (id, session) in all {
-            alive += usize::from(session.is_some());
             match session {
-                Some(session) if alive > self.catalog.sign_in.sessions => drop(self.end(commit, session)?),
-                Some(_) => {}
-                None => commit.index_deletes.push((index.clone(), id)),
+                Some(session) => alive.push(session),
+                None => dead.push((index.clone(), id)),
             }
+        }
+        commit.index_deletes.extend(dead);
+        // A password alone drives out none that have given the factor, as long as there are others.
+        alive.sort_by_key(|session| session.factor_at.is_none());
+        for session in alive.into_iter().skip(self.catalog.sign_in.sessions.saturating_sub(1)) {
+            self.end(commit, session)?;
         }
         let (id, secret) = self.draw_session(member, kind)?;
         let who = SignedIn {

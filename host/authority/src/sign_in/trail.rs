@@ -1,7 +1,8 @@
 //! What the audit trail is told: who came in, who didn't, what was locked. Never what was typed.
 
 use access_model::audit::{Actor, AuditRecord};
-use access_model::{Id, IdKind, Member, Shard, Timestamp};
+use access_model::invitation::InvitationError;
+use access_model::{Id, IdKind, Invitation, Member, Shard, Timestamp};
 use access_store::{Commit, Store as _};
 use serde_json::{Value, json};
 
@@ -71,6 +72,25 @@ impl Authority {
             let lock = self.record_of(member, actions::LOCK, &target, locked)?;
             append(&mut commit, &AuditRecord { actor: crate::lifecycle::system(), ..lock })?;
         }
+        self.store.commit(commit).await?;
+        Ok(())
+    }
+
+    /// Records that somebody came with an invitation that is none any more.
+    pub(super) async fn record_late_guest(
+        &self,
+        invitation: &Invitation,
+        why: InvitationError,
+        visitor: &Visitor,
+    ) -> Result<(), Error> {
+        let after = visitor.told([("reason", json!(format!("invitation_{}", why.name())))]);
+        let record = self.record_of(None, actions::REFUSE, &invitation.id.to_string(), after)?;
+        let anonymous = Actor { kind: "anonymous".to_owned(), id: None };
+        let home = invitation.id.home();
+        let id = Id::draw(IdKind::Audit, home, self.entropy.as_ref())?;
+        let mut commit = Commit::new(home);
+        let organization = Some(invitation.organization);
+        append(&mut commit, &AuditRecord { id, organization, actor: anonymous, ..record })?;
         self.store.commit(commit).await?;
         Ok(())
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access_authority::invitations::InvitationRequest;
+use access_authority::members::{MemberChange, MemberUpdate};
 use access_authority::sign_in::{InvitationAcceptance, SessionOpened, SignInRequest, Visitor};
-use access_authority::{Error, PageRequest, Target};
+use access_authority::{Error, IfMatch, PageRequest, Target};
 use access_model::{Id, PlainSecret};
 
 use crate::bench::Bench;
@@ -80,6 +81,43 @@ async fn an_invitation_is_good_once_in_time_and_with_its_secret() {
     bench.clock.advance(Duration::from_secs(7 * 86_400));
     assert!(matches!(bench.accept(&late).await, Err(Error::Invitation(_))), "expired");
     assert!(matches!(bench.signs_in("grace@example.com").await, Err(Error::SignInFailed)));
+}
+
+#[tokio::test]
+async fn an_invitation_ends_with_the_right_of_whoever_sent_it() {
+    let bench = Bench::new().await;
+    let here = Target::organization(bench.demo.organization);
+    let invite = async |secret: &PlainSecret, email: &str, roles: &[&str]| {
+        let permit = bench.permit_of(secret, "invitations.create", here.clone()).await.unwrap();
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let request = InvitationRequest { email: email.into(), roles, workspaces: Default::default() };
+        bench.authority.invite(&permit, request, None).await.unwrap().now().unwrap().secret
+    };
+    let owner = bench.owner_signs_in(Some(bench.code())).await.unwrap();
+    let first = invite(&owner.secret, "grace@example.com", &["admin"]).await;
+    let grace = bench.accept(&first).await.unwrap();
+    let operator = bench.operator().await;
+    let change = async |roles: &[&str]| {
+        let permit = bench.authority.require(&operator, "members.update", here.clone(), None).await.unwrap();
+        let roles = Some(roles.iter().map(|role| (*role).to_owned()).collect());
+        let update = MemberUpdate { roles, ..MemberUpdate::default() };
+        bench.authority.update_member(&permit, &grace.member, update, &IfMatch::Any).await.unwrap();
+    };
+    // Grace invites with the factor that admins need.
+    let enrolled = bench.enrolled(&grace.secret).await;
+    let (wide, narrow) = (
+        invite(&enrolled, "second@example.com", &["admin"]).await,
+        invite(&enrolled, "third@example.com", &["viewer"]).await,
+    );
+    change(&["viewer"]).await;
+    for invitation in [&wide, &narrow] {
+        assert!(matches!(bench.accept(invitation).await, Err(Error::Invitation(_))), "a viewer invites nobody");
+    }
+    change(&["admin"]).await;
+    bench.accept(&narrow).await.unwrap();
+    let permit = bench.authority.require(&operator, "members.remove", here.clone(), None).await.unwrap();
+    bench.authority.change_member(&permit, &grace.member, MemberChange::Remove, &IfMatch::Any).await.unwrap();
+    assert!(matches!(bench.accept(&wide).await, Err(Error::Invitation(_))), "nor does nobody");
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use access_authority::Error;
-use access_authority::sign_in::{SessionOpened, SignInRequest, Visitor};
+use access_authority::members::MemberChange;
+use access_authority::sign_in::{PasswordChange, SessionOpened, SignInRequest, Visitor};
+use access_authority::{Error, IfMatch, Target};
 use access_model::totp::{self, step_at};
 use access_model::{Clock as _, PlainSecret};
 
@@ -22,12 +23,24 @@ impl Bench {
         self.authority.sign_in(&request, &from([203, 0, 113, 7])).await
     }
 
-    async fn owner_signs_in(&self, code: Option<PlainSecret>) -> Result<SessionOpened, Error> {
+    pub(crate) async fn owner_signs_in(&self, code: Option<PlainSecret>) -> Result<SessionOpened, Error> {
         self.sign_in(&self.demo.owner.email, self.demo.owner.password.expose(), code).await
     }
 
-    fn code(&self) -> PlainSecret {
-        totp::code_at(&secret(self.demo.owner.totp_secret.expose()), step_at(self.clock.now()))
+    pub(crate) fn code(&self) -> PlainSecret {
+        self.code_by(self.demo.owner.totp_secret.expose())
+    }
+
+    fn code_by(&self, base32: &str) -> PlainSecret {
+        totp::code_at(&secret(base32), step_at(self.clock.now()))
+    }
+
+    /// The session of somebody who has enrolled a second factor in the one of this secret.
+    pub(crate) async fn enrolled(&self, session: &PlainSecret) -> PlainSecret {
+        let permit = async || self.permit_of(session, "profile.factors", Target::platform()).await.unwrap();
+        let begun = self.authority.begin_factor(&permit().await).await.unwrap();
+        let code = self.code_by(begun.secret.expose());
+        self.authority.confirm_factor(&permit().await, &code, &Visitor::default()).await.unwrap().session.secret
     }
 
     /// Reads and commits that something takes.
@@ -91,6 +104,60 @@ async fn each_lockout_is_twice_as_long_until_something_is_right() {
 }
 
 #[tokio::test]
+async fn guessing_slowly_is_no_way_round() {
+    let bench = Bench::new().await;
+    for _ in 0..ATTEMPTS {
+        assert!(bench.sign_in(&bench.demo.owner.email, "a guess", None).await.is_err());
+        bench.clock.advance(Duration::from_secs(3_600));
+    }
+    bench.clock.advance(Duration::from_secs(60));
+    // The tenth was nine hours after the first, and locked.
+    for _ in 1..ATTEMPTS {
+        assert!(bench.sign_in(&bench.demo.owner.email, "a guess", None).await.is_err());
+    }
+    bench.owner_signs_in(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_is_locked_out_is_let_in_again_and_changes_a_password_meanwhile() {
+    let bench = Bench::new().await;
+    let owner = bench.owner_signs_in(Some(bench.code())).await.unwrap();
+    for _ in 0..ATTEMPTS {
+        assert!(bench.sign_in(&bench.demo.owner.email, "a guess", None).await.is_err());
+    }
+    assert!(matches!(bench.owner_signs_in(None).await, Err(Error::SignInFailed)), "locked");
+    // What strangers guess at the door is nothing to a session that has the factor.
+    let permit = bench.permit_of(&owner.secret, "profile.password", Target::platform()).await.unwrap();
+    let change = PasswordChange {
+        current: PlainSecret::new(bench.demo.owner.password.expose().to_owned()),
+        new: PlainSecret::new("five loud lanterns".to_owned()),
+    };
+    let owner = bench.authority.change_password(&permit, &change, &from([203, 0, 113, 7])).await.unwrap();
+    let sign_in = async || bench.sign_in(&bench.demo.owner.email, "five loud lanterns", None).await;
+    assert!(matches!(sign_in().await, Err(Error::SignInFailed)), "locked still");
+    let there = Target::organization(bench.demo.organization);
+    let permit = bench.permit_of(&owner.secret, "members.resume", there).await.unwrap();
+    let resume = async || {
+        let change = MemberChange::Resume;
+        bench.authority.change_member(&permit, &owner.member, change, &IfMatch::Any).await.unwrap().version
+    };
+    let version = resume().await;
+    sign_in().await.unwrap();
+    assert_eq!(resume().await, resume().await, "nothing to lift any more");
+    assert!(version > 0);
+}
+
+#[tokio::test]
+async fn a_password_alone_drives_out_no_session_that_has_the_factor() {
+    let bench = Bench::new().await;
+    let owner = bench.owner_signs_in(Some(bench.code())).await.unwrap();
+    for _ in 0..50 {
+        bench.owner_signs_in(None).await.unwrap();
+    }
+    bench.permit_of(&owner.secret, "profile.password", Target::platform()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_network_that_was_right_has_not_tried() {
     let bench = Bench::with(&CATALOG.replace("network_attempts = 100", "network_attempts = 6")).await;
     for _ in 0..8 {
@@ -132,7 +199,7 @@ async fn a_store_that_fails_lets_nobody_in_and_uses_nothing_up() {
 async fn a_suspended_organization_lets_nobody_in_and_says_nothing_of_it() {
     let bench = Bench::new().await;
     let operator = bench.operator().await;
-    let target = access_authority::Target::organization(bench.demo.organization);
+    let target = Target::organization(bench.demo.organization);
     let permit = bench.authority.require(&operator, "organizations.suspend", target, None).await.unwrap();
     bench.authority.change_organization(&permit, access_authority::OwnerChange::Suspend).await.unwrap();
     assert!(matches!(bench.owner_signs_in(Some(bench.code())).await, Err(Error::SignInFailed)));

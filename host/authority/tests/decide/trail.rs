@@ -358,3 +358,23 @@ async fn a_log_that_is_long_is_forgotten_in_pieces_and_done_is_done() {
     bench.work().await;
     assert_eq!(length().await, 1);
 }
+
+#[tokio::test]
+async fn so_many_exports_are_written_at_a_time() {
+    let bench = Bench::new().await;
+    let begin = async || {
+        let permit = bench.permit("audit.export").await;
+        bench.authority.export_audit(permit, AuditFilter::default(), ExportFormat::Ndjson).await
+    };
+    let mut all = Vec::new();
+    let refused = loop {
+        match begin().await {
+            Ok(export) => all.push(export),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::TooManyExports), "{refused}");
+    assert_eq!(all.len(), 8);
+    all.pop();
+    begin().await.unwrap();
+}

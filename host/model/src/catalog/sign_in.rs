@@ -18,11 +18,14 @@ pub struct SignIn {
     pub service: String,
     /// Code points of a password at least.
     pub password_characters: usize,
-    /// Attempts at one account's password, or at one member's second factor, in a window; the last of them locks.
+    /// Attempts at one account's password, or at one member's second factor, in `account_window_seconds` and since the last
+    /// that was right; the last of them locks.
     pub account_attempts: u32,
+    /// Their window: long, so that guessing slowly is no way round.
+    pub account_window_seconds: u32,
     /// Attempts from one network in a window, those that were right not counted.
     pub network_attempts: u32,
-    /// The window.
+    /// The window of a network's.
     pub window_seconds: u32,
     /// How long the first lockout of an account lasts; each after that, twice as long.
     pub lockout_seconds: u32,
@@ -38,6 +41,7 @@ impl Default for SignIn {
             service: "Access".to_owned(),
             password_characters: 12,
             account_attempts: 10,
+            account_window_seconds: 86_400,
             network_attempts: 100,
             window_seconds: 900,
             lockout_seconds: 900,
@@ -52,7 +56,7 @@ impl SignIn {
     pub fn of_account(&self) -> AttemptLimits {
         AttemptLimits {
             attempts: self.account_attempts,
-            window: seconds(self.window_seconds),
+            window: seconds(self.account_window_seconds),
             lockout: seconds(self.lockout_seconds),
             most: seconds(self.most_lockout_seconds),
         }

@@ -38,7 +38,8 @@ pub(crate) async fn in_workspace(
 
 async fn show(app: &App, asker: &Asker, target: Result<Target, Problem>, query: Asked) -> Result<Response, Problem> {
     let permit = app.permit(asker, ACTION, target).await?;
-    let takes = |_| Problem::new(400, "invalid_request", "the query takes `principal`, the id of a member or key");
+    let takes =
+        |_| Problem::new(400, "invalid_request", "the query takes `principal`, the id of a member, key or client");
     let Query(request) = query.map_err(takes)?;
     Ok(json(StatusCode::OK, &app.authority.permissions(&permit, &request).await?))
 }
