@@ -193,7 +193,7 @@ impl Connection {
         self.read_response(&request.method).or_else(|error| written.and(Err(error)))
     }
 
-    /// Reads an answer. Ours all have a length.
+    /// Reads an answer, which states its length or comes in chunks (RFC 9112 §7.1).
     ///
     /// # Errors
     /// When the connection ends, or what comes is not HTTP.
@@ -210,11 +210,31 @@ impl Connection {
         let mut response = Response { status, headers, body: String::new() };
         let length = response.header("content-length").map_or(0, |length| length.parse().unwrap_or(0));
         if method != "HEAD" {
-            let mut body = vec![0; length];
-            self.0.read_exact(&mut body)?;
+            let body = match response.header("transfer-encoding") {
+                Some("chunked") => self.read_chunks()?,
+                _ => self.read_bytes(length)?,
+            };
             response.body = String::from_utf8(body).map_err(io::Error::other)?;
         }
         Ok(response)
+    }
+
+    fn read_chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = usize::from_str_radix(&self.read_line()?, 16).map_err(io::Error::other)?;
+            body.extend(self.read_bytes(size)?);
+            self.read_line()?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    fn read_bytes(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn read_line(&mut self) -> io::Result<String> {

@@ -101,7 +101,8 @@ impl Serve {
             None => PublicUrl::parse(&base_url)?,
         };
         let proxies = settings.trusted_proxies.clone().unwrap_or_default();
-        let app = Arc::new(App::new(Arc::clone(&authority), proxies, public_url));
+        let app = App::new(Arc::clone(&authority), proxies, public_url);
+        let app = Arc::new(app.with_demo_owner(demo.as_ref().map(|demo| demo.owner.clone())));
 
         let (stop, stopping) = watch::channel(false);
         let router = access_web::router(Arc::clone(&app));

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use access_authority::lifecycle::demo::DemoOwner;
 use access_authority::{Authority, Error, Permit, Target};
 use axum::Router;
 use axum::routing::{any, get};
@@ -30,6 +31,7 @@ pub struct App {
     pub(crate) warned_of_proxy: AtomicBool,
     draining: AtomicBool,
     documents: OnceLock<Documents>,
+    demo_owner: Option<DemoOwner>,
 }
 
 impl App {
@@ -42,7 +44,19 @@ impl App {
             warned_of_proxy: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             documents: OnceLock::new(),
+            demo_owner: None,
         }
+    }
+
+    /// The same, whose pages say how to sign in as the demo's owner: on a host for trying out.
+    #[must_use]
+    pub fn with_demo_owner(self, demo_owner: Option<DemoOwner>) -> Self {
+        Self { demo_owner, ..self }
+    }
+
+    /// The demo's owner, on a host for trying out.
+    pub(crate) const fn demo_owner(&self) -> Option<&DemoOwner> {
+        self.demo_owner.as_ref()
     }
 
     /// What is served here, told.

@@ -5,6 +5,7 @@
 //! them needs to be kept in the clear.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use access_model::audit::AuditRecord;
 use access_model::entropy::{SeededEntropy, random_base62};
@@ -54,7 +55,7 @@ pub struct Demo {
 }
 
 /// Somebody to sign in as.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct DemoOwner {
     /// The address.
     pub email: String,
@@ -62,6 +63,20 @@ pub struct DemoOwner {
     pub password: PlainSecret,
     /// What an authenticator app needs, in base 32.
     pub totp_secret: PlainSecret,
+    raw: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for DemoOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoOwner").field("email", &self.email).finish_non_exhaustive()
+    }
+}
+
+impl DemoOwner {
+    /// What its authenticator app would show now.
+    pub fn code(&self, now: Timestamp) -> PlainSecret {
+        totp::code_at(&self.raw, totp::step_at(now))
+    }
 }
 
 /// The demo of this root key; seeded first, when the store is empty.
@@ -237,7 +252,8 @@ async fn seed_owner(
     let mut secret = zeroize::Zeroizing::new([0; SECRET_LENGTH]);
     seeds.of("owner's second factor").fill(secret.as_mut_slice())?;
     let totp_secret = totp::base32(secret.as_slice());
-    let owner = DemoOwner { email: OWNER.to_owned(), password, totp_secret };
+    let raw = zeroize::Zeroizing::new(secret.to_vec());
+    let owner = DemoOwner { email: OWNER.to_owned(), password, totp_secret, raw };
     let there = records::read::<Member>(store, id.home(), records::member(&id)).await?;
     if there.is_some() {
         return Ok(owner);

@@ -40,11 +40,11 @@ const AT_ONCE: usize = 500;
 /// The list that is thought of.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "NetworkPreviewRequest", example = json!({ "ip_allow": ["203.0.113.0/24"] }))]
+#[schemars(rename = "NetworkPreviewRequest", extend("required" = ["ip_allow"]), example = json!({ "ip_allow": ["203.0.113.0/24"] }))]
 pub struct PreviewRequest {
     /// Networks that requests may come from; null: no restriction.
     #[serde(deserialize_with = "Option::deserialize")]
-    #[schemars(required, extend("x-catalog" = "allow_list"))]
+    #[schemars(extend("x-catalog" = "allow_list"))]
     pub ip_allow: Option<Vec<String>>,
 }
 

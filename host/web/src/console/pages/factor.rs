@@ -31,9 +31,17 @@ pub(crate) struct FactorPage {
     field: Field,
     button: &'static str,
     by_recovery_code: bool,
+    /// What the authenticator of the demo's owner shows.
+    demo: Option<String>,
 }
 
 impl FactorPage {
+    /// The same, on a host for trying out.
+    fn on(self, app: &App) -> Self {
+        let code = app.demo_owner().map(|owner| owner.code(app.authority.now()).expose().to_owned());
+        Self { demo: code.filter(|_| !self.by_recovery_code), ..self }
+    }
+
     fn new(door: Door, next: String, is_step_up: bool, by_recovery_code: bool, problem: Option<String>) -> Self {
         let field = if by_recovery_code {
             Field::text("recovery_code", "Recovery code").hint("One of the ten that you kept. It works once.")
@@ -45,7 +53,7 @@ impl FactorPage {
         } else {
             ("Second step", "Your password is right. Now the code of your authenticator.", "Sign in")
         };
-        Self { door, next, heading, lede, problem, field, button, by_recovery_code }
+        Self { door, next, heading, lede, problem, field, button, by_recovery_code, demo: None }
     }
 }
 
@@ -58,7 +66,8 @@ pub(crate) async fn ask(State(app): State<Arc<App>>, visitor: Visitor) -> Result
         return Ok(see_other(&format!("/console/profile/authenticator?{query}")));
     }
     let by_recovery_code = visitor.query.is_on("recovery");
-    Ok(shown(&FactorPage::new(visitor.door(), next, visitor.has_factor(), by_recovery_code, None)))
+    let asked = FactorPage::new(visitor.door(), next, visitor.has_factor(), by_recovery_code, None);
+    Ok(shown(&asked.on(&app)))
 }
 
 pub(crate) async fn give(State(app): State<Arc<App>>, visitor: Visitor, body: Unread) -> Result<Response, Trouble> {
@@ -76,7 +85,8 @@ pub(crate) async fn give(State(app): State<Arc<App>>, visitor: Visitor, body: Un
         Err(trouble) if matches!(trouble.problem().status(), 400..=429) => {
             let status = StatusCode::from_u16(trouble.problem().status()).unwrap_or(StatusCode::FORBIDDEN);
             let told = Some(trouble.text());
-            Ok(page(status, &FactorPage::new(visitor.door(), next, is_step_up, by_recovery_code, told)))
+            let asked = FactorPage::new(visitor.door(), next, is_step_up, by_recovery_code, told);
+            Ok(page(status, &asked.on(&app)))
         }
         Err(trouble) => Err(trouble),
     }

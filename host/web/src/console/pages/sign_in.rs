@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use access_authority::Target;
+use access_authority::lifecycle::demo::DemoOwner;
 use access_authority::sign_in::{SessionOpened, SignInRequest, actions};
 use access_model::PlainSecret;
 use askama::Template;
@@ -28,21 +29,24 @@ pub(crate) struct SignInPage {
     next: String,
     problem: Option<String>,
     fields: Vec<Field>,
+    /// Address and password of the demo's owner.
+    demo: Option<(String, String)>,
 }
 
 impl SignInPage {
-    fn new(door: Door, next: String, email: &str, problem: Option<String>) -> Self {
+    fn new(door: Door, next: String, email: &str, problem: Option<String>, demo: Option<&DemoOwner>) -> Self {
+        let demo = demo.map(|owner| (owner.email.clone(), owner.password.expose().to_owned()));
         let fields = vec![
             Field::email("email", "E-mail").value(email).autocomplete("username"),
             Field::password("password", "Password").autocomplete("current-password"),
         ];
-        Self { door, next, problem, fields }
+        Self { door, next, problem, fields, demo }
     }
 }
 
 pub(crate) async fn ask(State(app): State<Arc<App>>, guest: Guest) -> Result<Response, Trouble> {
     let next = local(guest.query.text("next")).to_owned();
-    guest.answer(&app, |door| page(StatusCode::OK, &SignInPage::new(door, next, "", None)))
+    guest.answer(&app, |door| page(StatusCode::OK, &SignInPage::new(door, next, "", None, app.demo_owner())))
 }
 
 pub(crate) async fn sign_in(State(app): State<Arc<App>>, guest: Guest, body: Unread) -> Result<Response, Trouble> {
@@ -58,7 +62,8 @@ pub(crate) async fn sign_in(State(app): State<Arc<App>>, guest: Guest, body: Unr
         Err(trouble) if matches!(trouble.problem().status(), 400..=429) => {
             let status = StatusCode::from_u16(trouble.problem().status()).unwrap_or(StatusCode::UNAUTHORIZED);
             let told = Some(trouble.text());
-            guest.answer(&app, |door| page(status, &SignInPage::new(door, next, &request.email, told)))
+            guest
+                .answer(&app, |door| page(status, &SignInPage::new(door, next, &request.email, told, app.demo_owner())))
         }
         Err(trouble) => Err(trouble),
     }
@@ -89,6 +94,6 @@ impl SignInPage {
     /// After a wrong password.
     pub(crate) fn sample() -> Self {
         let problem = Some("That e-mail and password do not go together.".to_owned());
-        Self::new(Door::sample(), "/console".to_owned(), "owner@acme.example", problem)
+        Self::new(Door::sample(), "/console".to_owned(), "owner@acme.example", problem, None)
     }
 }
