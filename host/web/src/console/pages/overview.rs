@@ -21,6 +21,7 @@ use crate::console::visitor::Visitor;
 use crate::endpoints::workspace;
 use crate::segments::Segments;
 
+const DAY_MILLIS: i64 = 86_400_000;
 /// Days that are told of.
 const DAYS: u32 = 30;
 /// Policies that are looked at.
@@ -124,12 +125,6 @@ impl OverviewPage {
                 link: Some(Link::new(frame.at(&format!("/policies/{first}")), "How it fares")),
             });
         }
-        let columns = usage.days.iter().map(|day| Column {
-            label: label(&day.day),
-            allowed: day.asked.allowed,
-            denied: day.asked.denied,
-            limited: day.asked.rate_limited,
-        });
         Self {
             workspace: frame.workspace.as_ref().map(|workspace| workspace.name.clone()).unwrap_or_default(),
             about: "What goes on in this workspace.".to_owned(),
@@ -141,12 +136,27 @@ impl OverviewPage {
                 Stat::new("clock", "Over a limit", grouped(usage.total.rate_limited), "in 30 days"),
                 Stat::new("key", "Active keys", grouped(overview.active_keys), "valid now"),
             ],
-            columns: Columns(columns.collect()),
+            columns: Columns(columns(usage)),
             reasons: Bars(reasons(traffic)),
             due: due(overview, now),
             frame,
         }
     }
+}
+
+/// A column for each day, those without requests as well.
+fn columns(usage: &UsageView) -> Vec<Column> {
+    let midnight = |day: &str| format!("{day}T00:00:00Z").parse::<Timestamp>().ok().map(|at| at.as_millis());
+    let (Some(first), Some(last)) = (midnight(&usage.since), midnight(&usage.until)) else { return Vec::new() };
+    let days = std::iter::successors(Some(first), |at| Some(at + DAY_MILLIS)).take_while(|at| *at <= last);
+    let column = |at| {
+        let day = Timestamp::from_millis(at).to_string();
+        let day = day.get(..10).unwrap_or_default();
+        let asked = usage.days.iter().find(|of| of.day == day).map(|of| of.asked.clone()).unwrap_or_default();
+        let (allowed, denied, limited) = (asked.allowed, asked.denied, asked.rate_limited);
+        Column { label: label(day), allowed, denied, limited }
+    };
+    days.map(column).collect()
 }
 
 /// What is wrong with the policies that decide here.
