@@ -1,5 +1,5 @@
 //! The console, talked to as browsers do: pages, forms, and what another site can't send.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod bench;
 #[path = "table/people.rs"]
