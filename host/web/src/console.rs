@@ -10,7 +10,7 @@
 //! test that renders all of them. Nothing is deleted, revoked or switched off without a page that asks; each change is a
 //! POST that ends in a redirect, at a path whose GET shows its form.
 //!
-//! To add a page: a file in `pages`, its template, a line in [`routes`], and its sample in `samples.rs`.
+//! To add a page: a file in `pages`, its template, an entry in the table of [`routes`] with the action that it needs, and its sample in `samples.rs`.
 
 mod answer;
 mod asset;
@@ -27,3 +27,4 @@ mod trouble;
 mod visitor;
 
 pub(crate) use self::routes::router;
+pub use self::routes::{ConsoleRoute, console_routes};

@@ -27,5 +27,6 @@ mod upload;
 mod visiting;
 
 pub use app::{App, metrics_router, router};
+pub use console::{ConsoleRoute, console_routes};
 pub use endpoints::invitations::join_path;
 pub use public_url::{NotAPublicUrl, PublicUrl};

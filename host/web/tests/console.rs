@@ -1,24 +1,35 @@
 //! The console, talked to as browsers do: pages, forms, and what another site can't send.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod bench;
+#[path = "table/people.rs"]
+mod people;
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use bench::{Bench, Told};
+use people::{Factor, Person, Town, text};
+use serde_json::{Value, json};
 
 /// A browser that has a session's cookie.
 struct Browser {
-    bench: Bench,
+    bench: Arc<Town>,
     secret: String,
 }
 
 impl Browser {
     async fn new() -> Self {
-        let bench = Bench::new().await;
+        let bench = Arc::new(Town::new(None).await);
         let secret = bench.demo.operator_token.expose().to_owned();
         Self { bench, secret }
+    }
+
+    /// A person's.
+    fn of(bench: &Arc<Town>, person: &Person) -> Self {
+        Self { bench: Arc::clone(bench), secret: person.secret.clone() }
     }
 
     fn at(&self, path: &str) -> String {
@@ -49,6 +60,22 @@ impl Browser {
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.bench.tell(request.body(Body::from(format!("csrf={token}&{fields}"))).unwrap()).await
     }
+}
+
+/// What a page's form was made from.
+fn version(page: &Told) -> &str {
+    let (_, rest) = page.body.split_once("name=\"version\" value=\"").unwrap();
+    rest.split('"').next().unwrap()
+}
+
+/// Where the second factor leads on to, of whoever is asked for it.
+#[track_caller]
+fn after_the_factor(told: &Told) -> String {
+    let location = header(told, "location");
+    let (path, query) = location.split_once('?').unwrap_or_else(|| panic!("{} {}", told.status, told.body));
+    assert_eq!((told.status, path), (303, "/console/factor"));
+    let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
+    next.unwrap().1.into_owned()
 }
 
 fn header<'t>(told: &'t Told, name: &str) -> &'t str {
@@ -181,16 +208,16 @@ async fn a_form_of_another_site_or_session_changes_nothing() {
 async fn an_allow_list_is_previewed_before_it_is_saved() {
     let browser = Browser::new().await;
     let path = "/console/workspaces/WS/network";
-    let version = |page: &Told| {
-        let (_, rest) = page.body.split_once("name=\"version\" value=\"").unwrap();
-        rest.split('"').next().unwrap().to_owned()
-    };
-    let made_from = version(&browser.get(path).await);
+    let made_from = version(&browser.get(path).await).to_owned();
     let change = format!("version={made_from}&ip_allow=203.0.113.0/24%0D%0A2001:db8::/32&egress_allow=");
-    // Saving without having looked is a preview, since it would lock out whoever asks.
+    // Saving without having looked is a preview, since keys used from where it is asked would be denied.
     for does in ["preview", "save"] {
         let preview = browser.send(path, &format!("do={does}&{change}")).await;
-        assert!(preview.status == 200 && preview.body.contains("It would lock yourself out."), "{}", preview.body);
+        assert!(
+            preview.status == 200 && preview.body.contains("It would lock out your own address."),
+            "{}",
+            preview.body
+        );
     }
     let saved = browser.send(path, &format!("do=save&confirmed=yes&{change}")).await;
     assert_eq!((saved.status, header(&saved, "location")), (303, &*browser.at(&format!("{path}?done=network-saved"))));
@@ -348,4 +375,141 @@ async fn signing_in_is_bound_to_the_browser_that_was_shown_the_form() {
     assert_eq!(header(&inside, "location"), "/console/factor?next=%2Fconsole%2Fprofile", "{}", inside.body);
     let session = header(&inside, "set-cookie");
     assert!(session.starts_with("__Host-cronflow_session=cf_ses_") && session.contains("HttpOnly"), "{session}");
+}
+
+/// Makes a role of an organization's own.
+async fn make_role(town: &Town, organization: &str, name: &str, actions: &[&str]) {
+    let path = format!("/v1/organizations/{organization}/roles/{name}");
+    let made = town.operate("PUT", &path, &json!({ "actions": actions }).to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+}
+
+#[tokio::test]
+async fn roles_that_a_members_form_does_not_show_are_kept() {
+    let town = Arc::new(Town::new(None).await);
+    let organization = town.organization().await;
+    let oldest = town.workspace(&organization).await;
+    for _ in 0..12 {
+        town.workspace(&organization).await;
+    }
+    let clerks = ["members.list", "members.get", "members.update", "keys.list"];
+    make_role(&town, &organization, "watch", &["keys.list"]).await;
+    make_role(&town, &organization, "blind-clerk", &clerks).await;
+    make_role(&town, &organization, "clerk", &[clerks.as_slice(), &["roles.list"]].concat()).await;
+    let rights = json!({ "roles": ["watch"], "workspaces": { &oldest: ["watch"] } });
+    let member = town.person(&organization, &rights, Factor::None).await;
+    let path = format!("/console/organizations/{organization}/members/{}", member.id);
+    let held = async || {
+        let told = town.operate("GET", &format!("/v1/organizations/{organization}/members/{}", member.id), "").await;
+        let told: Value = serde_json::from_str(&told.body).unwrap();
+        json!({ "roles": told["roles"], "workspaces": told["workspaces"] })
+    };
+    // Neither lists workspaces, one of them no roles either.
+    for (role, name, roles) in [("blind-clerk", "Ada+B", ""), ("clerk", "Ada+C", "&roles=watch")] {
+        let clerk = town.person(&organization, &json!({ "roles": [role] }), Factor::Fresh).await;
+        let browser = Browser::of(&town, &clerk);
+        let page = browser.get(&path).await;
+        let saved = browser.send(&path, &format!("version={}&name={name}{roles}", version(&page))).await;
+        assert_eq!(header(&saved, "location"), format!("{path}?done=member-updated"), "{}", saved.body);
+        assert_eq!(held().await, rights, "{role}");
+    }
+    // Whoever sees all of them is offered all of them, and takes away what is not ticked.
+    let owner = town.person(&organization, &json!({ "roles": ["owner"] }), Factor::Fresh).await;
+    let browser = Browser::of(&town, &owner);
+    for form in ["members/invite", "clients/register"] {
+        let page = browser.get(&format!("/console/organizations/{organization}/{form}")).await;
+        assert!(
+            page.body.contains(&format!("in:{oldest}")) || page.body.contains(&format!("value=\"{oldest}\"")),
+            "{form}"
+        );
+    }
+    let page = browser.get(&path).await;
+    assert!(page.body.contains("value=\"Ada C\"") && page.body.contains(&format!("in:{oldest}")), "{}", page.body);
+    let saved = browser.send(&path, &format!("version={}&name=Ada&roles=viewer", version(&page))).await;
+    assert_eq!(header(&saved, "location"), format!("{path}?done=member-updated"), "{}", saved.body);
+    assert_eq!(held().await, json!({ "roles": ["viewer"], "workspaces": {} }));
+}
+
+#[tokio::test]
+async fn who_has_roles_in_workspaces_alone_goes_there_and_between_them() {
+    let town = Arc::new(Town::new(None).await);
+    let organization = town.organization().await;
+    let (here, there) = (town.workspace(&organization).await, town.workspace(&organization).await);
+    let elsewhere = town.workspace(&organization).await;
+    let name = async |id: &str| text(&town.operate("GET", &format!("/v1/workspaces/{id}"), "").await, 200, "name");
+    let rights = json!({ "workspaces": { &here: ["developer"], &there: ["viewer"] } });
+    for factor in Factor::ALL {
+        let browser = Browser::of(&town, &town.person(&organization, &rights, factor).await);
+        let home = browser.get("/console").await;
+        assert_eq!(header(&home, "location"), format!("/console/workspaces/{here}"), "{factor:?}: {}", home.body);
+        let page = browser.get(header(&home, "location")).await;
+        assert_eq!(page.status, 200, "{factor:?}: {}", page.body);
+        for id in [&here, &there] {
+            let link = format!("<a href=\"/console/workspaces/{id}\"");
+            assert!(page.body.contains(&link) && page.body.contains(&name(id).await), "{}", page.body);
+        }
+        assert!(!page.body.contains(&elsewhere) && !page.body.contains("All workspaces"), "{}", page.body);
+    }
+    // The first page is one that the role has, or one that a second factor opens.
+    make_role(&town, &organization, "watch", &["keys.list"]).await;
+    for (role, leads) in
+        [("watch", format!("/console/workspaces/{here}/keys")), ("admin", "/console/factor?next=%2Fconsole".to_owned())]
+    {
+        let rights = json!({ "workspaces": { &here: [role] } });
+        let browser = Browser::of(&town, &town.person(&organization, &rights, Factor::None).await);
+        assert_eq!(header(&browser.get("/console").await, "location"), leads);
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_asks_for_the_factor_again_is_kept_and_published_after() {
+    let town = Arc::new(Town::new(None).await);
+    let organization = town.demo.organization.to_string();
+    let browser = Browser::of(&town, &town.person(&organization, &json!({ "roles": ["owner"] }), Factor::Given).await);
+    let fields = "do=publish&name=off&mode=enforce&source=no_match()&cases=";
+    let told = browser.send("/console/workspaces/WS/policies/new", fields).await;
+    let next = after_the_factor(&told);
+    assert_eq!(next, browser.at("/console/workspaces/WS/policies/off/publish?revision=1"));
+    let page = browser.get(&next).await;
+    assert!(page.body.contains("Publish revision 1 of off?"), "{}", page.body);
+    let kept = browser.get("/console/workspaces/WS/policies/off/revisions/1").await;
+    assert!(kept.status == 200 && kept.body.contains("no_match()"), "{}", kept.body);
+}
+
+#[tokio::test]
+async fn a_form_that_asks_for_the_factor_again_is_filled_in_after() {
+    let town = Arc::new(Town::new(None).await);
+    let organization = town.demo.organization.to_string();
+    let browser = Browser::of(&town, &town.person(&organization, &json!({ "roles": ["owner"] }), Factor::Given).await);
+    let path = "/console/organizations/ORG/settings";
+    let made_from = version(&browser.get(path).await).to_owned();
+    let fields = format!("version={made_from}&description=Ours+%26+theirs&mfa_required=yes&audit_retention_days=400");
+    let told = browser.send(path, &fields).await;
+    let page = browser.get(&after_the_factor(&told)).await;
+    assert_eq!((page.status, version(&page)), (200, &*made_from), "{}", page.body);
+    for said in ["Ours &amp; theirs", "value=\"400\"", "checked"] {
+        assert!(page.body.contains(said), "{said}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn invitations_that_were_used_are_members_and_the_others_have_pages() {
+    let town = Arc::new(Town::new(None).await);
+    let organization = town.organization().await;
+    let owner = town.person(&organization, &json!({ "roles": ["owner"] }), Factor::Fresh).await;
+    let browser = Browser::of(&town, &owner);
+    let list = format!("/console/organizations/{organization}/members");
+    let page = browser.get(&list).await;
+    assert!(page.body.contains("Nobody is invited right now"), "{}", page.body);
+    for _ in 0..101 {
+        let request = json!({ "email": format!("{}@acme.example", town.next_name()), "roles": ["viewer"] }).to_string();
+        let path = format!("/v1/organizations/{organization}/invitations");
+        assert_eq!(town.operate("POST", &path, &request).await.status, 201);
+    }
+    let page = browser.get(&list).await;
+    let (_, next) = page.body.split_once("?invited=").unwrap();
+    let next = browser.get(&format!("{list}?invited={}", next.split('"').next().unwrap())).await;
+    let shown = |told: &Told| told.body.matches("/revoke\"").count();
+    assert_eq!((shown(&page), shown(&next)), (100, 1));
+    assert!(next.body.contains("aria-label=\"Pages of invitations\""), "{}", next.body);
 }

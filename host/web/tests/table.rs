@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod bench;
+#[path = "table/console.rs"]
+mod console;
 #[path = "table/members.rs"]
 mod members;
 #[path = "table/operations.rs"]

@@ -5,7 +5,7 @@ use access_store::Store;
 
 use super::{WorkspaceView, actions};
 use crate::authority::Authority;
-use crate::decide::Permit;
+use crate::decide::{Caller, Permit};
 use crate::error::Error;
 use crate::page::{Page, PageRequest};
 use crate::records;
@@ -18,6 +18,21 @@ impl Authority {
     pub fn get_workspace(&self, permit: &Permit) -> Result<WorkspaceView, Error> {
         permit.covers(actions::GET)?;
         Ok((&permit.workspace()?.record).into())
+    }
+
+    /// The workspaces in which a member holds roles beside those of the whole organization, by name. It needs no permit: whoever
+    /// is a member of a workspace may know that it is there.
+    ///
+    /// # Errors
+    /// Never but for the store's.
+    pub async fn workspaces_of(&self, caller: &Caller) -> Result<Vec<WorkspaceView>, Error> {
+        let Some(member) = &caller.entry.member else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (id, _) in member.record.workspaces.iter().filter(|(_, roles)| !roles.is_empty()) {
+            found.extend(self.workspace(id).await?.map(|workspace| WorkspaceView::from(&workspace.record)));
+        }
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
     }
 
     /// The workspaces of the permit's organization, newest first.

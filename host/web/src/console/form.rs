@@ -7,6 +7,7 @@ use axum::extract::FromRequest;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
 
+use super::trouble::Trouble;
 use crate::app::App;
 use crate::body::Body;
 use crate::problem::Problem;
@@ -66,6 +67,29 @@ impl Unread {
         Ok(form)
     }
 
+    /// Reads it on behalf of whoever gets the permit that it needs. Who must give their second factor first finds what they filled
+    /// in when they come back.
+    ///
+    /// # Errors
+    /// What the permit is refused for; as [`Self::read`].
+    pub(crate) async fn permitted<T: Held>(
+        self,
+        permit: impl Future<Output = Result<T, Problem>>,
+        token: &str,
+    ) -> Result<(T, Form), Trouble> {
+        match permit.await.map_err(Trouble::from) {
+            Ok(held) => {
+                let form = self.read_for(held.permit(), token).await?;
+                Ok((held, form))
+            }
+            Err(trouble) if trouble.needs_factor() => Err(match self.read(token).await {
+                Ok(form) => trouble.again(form.as_query()),
+                Err(_) => trouble,
+            }),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
     fn check_source(&self) -> Result<(), Problem> {
         if !self.is_ours {
             return Err(forged());
@@ -75,6 +99,24 @@ impl Unread {
             return Err(Problem::new(415, "unsupported_media_type", detail));
         }
         Ok(())
+    }
+}
+
+/// What comes with a permit.
+pub(crate) trait Held {
+    /// The permit.
+    fn permit(&self) -> &Permit;
+}
+
+impl Held for Permit {
+    fn permit(&self) -> &Permit {
+        self
+    }
+}
+
+impl<T> Held for (Permit, T) {
+    fn permit(&self) -> &Permit {
+        &self.0
     }
 }
 
@@ -138,6 +180,11 @@ impl Form {
     pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         let lines = self.text(name).split(['\n', ',']).map(str::trim);
         lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Whether there is a field of a name, be it empty: whether this is that form at all.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
     }
 
     /// Whether a box is ticked.

@@ -61,8 +61,8 @@ pub(crate) enum Section {
 }
 
 /// The sections of a workspace: label, icon, path, and the action that shows it.
-const OF_WORKSPACE: [(Section, &str, &str, &str, &str); 6] = [
-    (Section::Overview, "Overview", "overview", "", "usage.get"),
+pub(crate) const OF_WORKSPACE: [(Section, &str, &str, &str, &str); 6] = [
+    (Section::Overview, "Overview", "overview", "", "overview.get"),
     (Section::Keys, "API keys", "key", "/keys", "keys.list"),
     (Section::Network, "Network access", "network", "/network", "network.get"),
     (Section::Policies, "Policies", "policy", "/policies", "policies.list"),
@@ -142,6 +142,11 @@ impl Frame {
     pub(crate) fn org(&self, path: &str) -> String {
         let id = self.organization.as_ref().map_or("", |organization| &organization.id);
         format!("/console/organizations/{id}{path}")
+    }
+
+    /// Whether all workspaces can be seen in a list of their own.
+    pub(crate) fn has_list(&self) -> bool {
+        self.may_in_organization.contains("workspaces.list")
     }
 
     /// Whether a workspace is the one that the page is about.

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use access_authority::sign_in;
 use access_model::PlainSecret;
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::response::Response;
 
@@ -20,6 +18,7 @@ use super::trouble::Trouble;
 use super::visitor::{COOKIE_NAME, GUEST_COOKIE, cookie, token_of};
 use crate::app::App;
 use crate::asker::Asker;
+use crate::visiting::user_agent;
 
 /// Somebody at the door.
 #[derive(Debug)]
@@ -47,11 +46,6 @@ impl FromRequestParts<Arc<App>> for Guest {
             bound_to: named(GUEST_COOKIE),
         })
     }
-}
-
-/// What the browser calls itself.
-pub(crate) fn user_agent(headers: &HeaderMap) -> Option<String> {
-    Some(headers.get(USER_AGENT)?.to_str().ok()?.to_owned())
 }
 
 impl Guest {

@@ -51,14 +51,21 @@ pub(crate) struct Pager {
     pub(crate) first: String,
     /// Whether this is not the first.
     pub(crate) is_later: bool,
+    /// Which list's it is, where a page has several.
+    pub(crate) about: &'static str,
 }
 
 impl Pager {
     /// The pager of a list at `path`, with what its query says besides.
     pub(crate) fn new(path: &str, query: &Form, next_cursor: Option<&String>) -> Self {
-        let kept = query.without(&["cursor", "done", "follow"]);
+        Self::of("cursor", "", path, query, next_cursor)
+    }
+
+    /// The same, of a list whose place stands in the field `name` of the query.
+    pub(crate) fn of(name: &str, about: &'static str, path: &str, query: &Form, next_cursor: Option<&String>) -> Self {
+        let kept = query.without(&[name, "done", "follow"]);
         let at = |cursor: Option<&String>| {
-            let cursor = cursor.map(|cursor| ("cursor", cursor.as_str()));
+            let cursor = cursor.map(|cursor| (name, cursor.as_str()));
             let fields = kept.iter().copied().chain(cursor);
             let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
             if fields.is_empty() { path.to_owned() } else { format!("{path}?{fields}") }
@@ -66,7 +73,8 @@ impl Pager {
         Self {
             next: next_cursor.map(|cursor| at(Some(cursor))),
             first: at(None),
-            is_later: query.stated("cursor").is_some(),
+            is_later: query.stated(name).is_some(),
+            about,
         }
     }
 

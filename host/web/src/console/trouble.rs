@@ -20,9 +20,20 @@ const STEP_UP: [&str; 2] = ["factor_missing", "factor_stale"];
 pub(crate) struct Trouble {
     problem: Problem,
     again: Option<String>,
+    next: Option<String>,
 }
 
 impl Trouble {
+    /// The same, after which another page is gone on to: where what was asked for can be done.
+    pub(crate) fn towards(self, page: String) -> Self {
+        Self { next: Some(page), ..self }
+    }
+
+    /// Whether a second factor cures it.
+    pub(crate) fn needs_factor(&self) -> bool {
+        self.problem.status() == 403 && self.problem.all_reasons(|reason| STEP_UP.contains(&reason.code.as_str()))
+    }
+
     /// The same, of a form: what was filled in stands there again when its page is gone back to.
     pub(crate) fn again(self, fields: String) -> Self {
         Self { again: Some(fields), ..self }
@@ -46,7 +57,7 @@ impl Trouble {
 
 impl From<Problem> for Trouble {
     fn from(problem: Problem) -> Self {
-        Self { problem, again: None }
+        Self { problem, again: None, next: None }
     }
 }
 
@@ -70,13 +81,16 @@ pub(crate) async fn tell(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let asked = request.uri().path_and_query().map_or("/console", |path| path.as_str()).to_owned();
     let mut response = next.run(request).await;
-    let Some(Trouble { problem, again }) = response.extensions_mut().remove::<Trouble>() else { return response };
-    let needs_factor = problem.status() == 403 && problem.all_reasons(|reason| STEP_UP.contains(&reason.code.as_str()));
+    let Some(trouble) = response.extensions_mut().remove::<Trouble>() else { return response };
+    let needs_factor = trouble.needs_factor();
+    let Trouble { problem, again, next } = trouble;
     if needs_factor {
-        let back = match (method == Method::GET, again.filter(|fields| fields.len() < 4_000)) {
-            (true, _) => asked,
-            (false, Some(fields)) => format!("{path}?{fields}"),
-            (false, None) => path,
+        let again = again.filter(|fields| fields.len() < 4_000);
+        let back = match (next, again) {
+            (Some(next), _) => next,
+            _ if method == Method::GET => asked,
+            (None, Some(fields)) => format!("{path}?{fields}"),
+            (None, None) => path,
         };
         let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", &back).finish();
         return see_other(&format!("/console/factor?{next}"));

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access_authority::{Caller, Error, PageRequest, Permit, Target, sign_in, workspaces};
+use access_authority::workspaces::{self, WorkspaceView};
+use access_authority::{Caller, Error, PageRequest, Permit, Target, sign_in};
 use access_model::{Id, PlainSecret};
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::HeaderMap;
@@ -17,10 +18,10 @@ use super::answer::see_other;
 use super::flash::{self, Flash};
 use super::form::Form;
 use super::frame::{Door, Frame, Named, Section};
-use super::guest::user_agent;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::problem::Problem;
+use crate::visiting::user_agent;
 
 /// The cookie of a session. The prefix binds it to this host, over TLS, on every path (RFC 6265bis §4.1.3.2).
 pub(crate) const COOKIE_NAME: &str = "__Host-cronflow_session";
@@ -29,9 +30,12 @@ pub(crate) const GUEST_COOKIE: &str = "__Host-cronflow_guest";
 
 /// Workspaces that can be switched to without a list of its own.
 const SWITCHED: usize = 12;
+/// Workspaces that a form offers: as many as one page of a list may have.
+const OFFERED: usize = 200;
 
 /// Actions that pages have links and buttons for.
-pub(crate) const ACTIONS: [&str; 45] = [
+pub(crate) const ACTIONS: [&str; 46] = [
+    "overview.get",
     "usage.get",
     "keys.list",
     "keys.issue",
@@ -149,13 +153,28 @@ impl Visitor {
         Door { csrf: self.token.clone(), flash: Flash::of(self.query.text("done")) }
     }
 
-    /// The workspaces that they can go to.
-    pub(crate) async fn workspaces(&self, app: &App, page: &PageRequest) -> Vec<Named> {
-        let Some((organization, _)) = self.caller.organization_named() else { return Vec::new() };
-        let permit = self.permit(app, workspaces::actions::LIST, Ok(Target::organization(organization))).await;
-        let Ok(permit) = permit else { return Vec::new() };
-        let found = app.authority.list_workspaces(&permit, page).await.map(|page| page.items).unwrap_or_default();
-        found.into_iter().map(|workspace| Named { id: workspace.id.to_string(), name: workspace.name }).collect()
+    /// The newest workspaces of their organization.
+    ///
+    /// # Errors
+    /// The denial, of whoever may not list them.
+    pub(crate) async fn listed(&self, app: &App, most: usize) -> Result<Vec<Named>, Problem> {
+        let Some((organization, _)) = self.caller.organization_named() else { return Ok(Vec::new()) };
+        let permit = self.permit(app, workspaces::actions::LIST, Ok(Target::organization(organization))).await?;
+        let page = PageRequest { limit: Some(most), cursor: None };
+        Ok(named(app.authority.list_workspaces(&permit, &page).await?.items))
+    }
+
+    /// The workspaces that they hold roles in by name.
+    pub(crate) async fn own(&self, app: &App) -> Vec<Named> {
+        named(app.authority.workspaces_of(&self.caller).await.unwrap_or_default())
+    }
+
+    /// The workspaces that a form offers to whoever fills it in.
+    pub(crate) async fn offered(&self, app: &App) -> Vec<Named> {
+        match self.listed(app, OFFERED).await {
+            Ok(all) => all,
+            Err(_) => self.own(app).await,
+        }
     }
 
     /// What they may do where `permit` was given, or in their organization. Who is no member is told by what comes of it.
@@ -170,12 +189,16 @@ impl Visitor {
     pub(crate) async fn frame(&self, app: &App, section: Section, about: Option<&Permit>) -> Frame {
         let named = |(id, name): (Id, &str)| Named { id: id.to_string(), name: name.to_owned() };
         let workspace = about.and_then(Permit::workspace_named).map(named);
-        let mut workspaces = self.workspaces(app, &PageRequest { limit: Some(SWITCHED), cursor: None }).await;
+        let (may, may_in_organization) = (self.may(app, about).await, self.may(app, None).await);
+        // What would be denied is not asked for: a denial is counted, and may be recorded.
+        let mut workspaces = match may_in_organization.contains(workspaces::actions::LIST) {
+            true => self.listed(app, SWITCHED).await.unwrap_or_default(),
+            false => self.own(app).await,
+        };
         if let Some(here) = workspace.as_ref().filter(|here| !workspaces.contains(here)) {
             workspaces.insert(0, here.clone());
         }
         let (member, principal) = (self.caller.member_named(), self.caller.principal());
-        let (may, may_in_organization) = (self.may(app, about).await, self.may(app, None).await);
         let organization = self.caller.organization_named().or_else(|| about.and_then(Permit::organization_named));
         Frame {
             section,
@@ -191,6 +214,10 @@ impl Visitor {
             is_dev: app.authority.is_dev(),
         }
     }
+}
+
+fn named(workspaces: Vec<WorkspaceView>) -> Vec<Named> {
+    workspaces.into_iter().map(|workspace| Named { id: workspace.id.to_string(), name: workspace.name }).collect()
 }
 
 /// The one cookie of a name. Two are none: one of them was planted.

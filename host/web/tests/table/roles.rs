@@ -17,10 +17,10 @@ const MFA: &str = include_str!("../../../../policies/mfa/manifest.toml");
 
 /// A role that the organization makes itself, and what it allows.
 const OWN: (&str, [&str; 3]) = ("on-call", ["keys.list", "keys.revoke", "members.list"]);
-const ROLES: [&str; 6] = ["owner", "admin", "developer", "viewer", "auditor", OWN.0];
+pub(crate) const ROLES: [&str; 6] = ["owner", "admin", "developer", "viewer", "auditor", OWN.0];
 
 /// The policies' data.
-struct Matrix {
+pub(crate) struct Matrix {
     catalog: Catalog,
     rbac: BTreeMap<String, Value>,
     mfa: BTreeMap<String, Value>,
@@ -30,17 +30,17 @@ struct Matrix {
 
 /// Where an endpoint acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
+pub(crate) enum Level {
     Workspace,
     Organization,
     Nowhere,
 }
 
 impl Level {
-    fn of(operation: &Operation) -> Self {
-        if operation.template.contains("{workspace}") {
+    pub(crate) fn of(template: &str) -> Self {
+        if template.contains("{workspace}") {
             Self::Workspace
-        } else if operation.template.contains("{organization}") {
+        } else if template.contains("{organization}") {
             Self::Organization
         } else {
             Self::Nowhere
@@ -49,7 +49,7 @@ impl Level {
 }
 
 impl Matrix {
-    fn new(asks_for_factors: bool) -> Self {
+    pub(crate) fn new(asks_for_factors: bool) -> Self {
         let catalog = Catalog::parse(CATALOG).unwrap();
         Self { catalog, rbac: settings(RBAC), mfa: settings(MFA), asks_for_factors }
     }
@@ -73,21 +73,26 @@ impl Matrix {
 
     /// Whether `role` may do what an endpoint asks for. `is_wide`: it is held in the whole organization.
     fn allows(&self, operation: &Operation, role: &str, is_wide: bool, factor: Factor) -> bool {
-        let action = operation.action().unwrap();
+        let (action, level) = (operation.action().unwrap(), Level::of(&operation.template));
+        self.permits(action, role, is_wide, level)
+            && (!self.asks_for_factors || self.is_satisfied(action, role, is_wide, level, factor))
+    }
+
+    /// Whether `role` has the action at a level, whatever was given of a second factor.
+    pub(crate) fn permits(&self, action: &str, role: &str, is_wide: bool, level: Level) -> bool {
         let known = self.catalog.action(action).unwrap();
         if !known.kinds.iter().any(|kind| kind == "member") {
             return false;
         }
-        let level = Level::of(operation);
         let holds = is_wide && level != Level::Nowhere || level == Level::Workspace;
-        let by_role = match level {
+        match level {
             Level::Nowhere => self.lists(&self.rbac, "own_actions", action),
             _ => self.lists(&self.rbac, "everyone_actions", action) || holds && self.has(role, action),
-        };
-        by_role && (!self.asks_for_factors || self.is_satisfied(action, role, is_wide, level, factor))
+        }
     }
 
-    fn is_satisfied(&self, action: &str, role: &str, is_wide: bool, level: Level, factor: Factor) -> bool {
+    /// Whether the second factor is enough for the action.
+    pub(crate) fn is_satisfied(&self, action: &str, role: &str, is_wide: bool, level: Level, factor: Factor) -> bool {
         let is = |setting| self.lists(&self.mfa, setting, action);
         let holds = is_wide || level == Level::Workspace;
         let is_admin = holds && self.lists(&self.mfa, "admin_roles", role);
@@ -108,14 +113,14 @@ fn settings(manifest: &str) -> BTreeMap<String, Value> {
 }
 
 /// Rights of whoever holds `role` in the whole organization, or in one workspace.
-fn rights(role: &str, workspace: Option<&str>) -> Value {
+pub(crate) fn rights(role: &str, workspace: Option<&str>) -> Value {
     match workspace {
         None => json!({ "roles": [role] }),
         Some(workspace) => json!({ "workspaces": { workspace: [role] } }),
     }
 }
 
-async fn make_own_role(bench: &Town) {
+pub(crate) async fn make_own_role(bench: &Town) {
     let path = format!("/v1/organizations/{}/roles/{}", bench.demo.organization, OWN.0);
     let made = bench.operate("PUT", &path, &json!({ "actions": OWN.1 }).to_string()).await;
     assert_eq!(made.status, 200, "{}", made.body);
@@ -148,7 +153,8 @@ async fn differences(bench: &Town, matrix: &Matrix, role: &str, is_wide: bool, f
             ));
         }
         // What was done to oneself may have ended the session, or changed the factor.
-        let is_spent = Level::of(operation) == Level::Nowhere && operation.method != "GET" && told.status < 300;
+        let is_spent =
+            Level::of(&operation.template) == Level::Nowhere && operation.method != "GET" && told.status < 300;
         person = (!is_spent).then_some(somebody);
     }
     wrong

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::people::{Factor, Town, text};
 
 /// Something of another's, and an id of the same kind that nothing has.
-struct Pair {
-    segment: &'static str,
-    theirs: String,
-    nobodys: String,
+pub(crate) struct Pair {
+    pub(crate) segment: &'static str,
+    pub(crate) theirs: String,
+    pub(crate) nobodys: String,
 }
 
 impl Pair {
@@ -34,7 +34,7 @@ fn told(status: u16, body: &str, names: &[(&str, &str)]) -> (u16, Value) {
 }
 
 /// One of everything in an organization, by the segment that names it.
-async fn everything(town: &Town, organization: &str, workspace: &str) -> Vec<Pair> {
+pub(crate) async fn everything(town: &Town, organization: &str, workspace: &str) -> Vec<Pair> {
     let key = json!({ "kind": "staging", "name": "theirs", "scopes": ["jobs:read"] }).to_string();
     let key = town.operate("POST", &format!("/v1/workspaces/{workspace}/keys"), &key).await;
     let client = json!({ "name": "theirs", "scopes": [], "workspaces": [workspace] }).to_string();

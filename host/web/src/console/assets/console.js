@@ -87,13 +87,27 @@ document.addEventListener("keydown", (event) => {
 // Following: a part of the page that is fetched again and again, while somebody looks.
 const live = document.querySelector("[data-follow]");
 if (live) {
+  const row = (node) => node?.closest("[data-record]")?.dataset.record;
+  const record = (number) => live.querySelector(`[data-record="${number}"]`);
+  // What is new comes in; rows that were opened stay open, and the focus stays where it was.
+  const renew = (fresh) => {
+    const open = [...live.querySelectorAll("[data-record] details[open]")].map(row);
+    const focus = live.contains(document.activeElement) ? document.activeElement : null;
+    const [at, href] = [row(focus), focus?.getAttribute("href")];
+    live.replaceChildren(...fresh.childNodes);
+    live.dataset.follow = fresh.dataset.follow;
+    for (const number of open) record(number)?.querySelector("details")?.setAttribute("open", "");
+    if (at) record(at)?.querySelector("summary")?.focus({ preventScroll: true });
+    else if (href) live.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+    localTimes(live);
+  };
   const look = async () => {
     if (!document.hidden) {
       try {
         const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.querySelector("[data-follow]");
-        if (answer.ok && fresh) { live.replaceChildren(...document.importNode(fresh, true).childNodes); localTimes(live); }
+        if (answer.ok && fresh && fresh.dataset.follow !== live.dataset.follow) renew(document.importNode(fresh, true));
       } catch { /* the next look may succeed */ }
     }
     setTimeout(look, 3000);

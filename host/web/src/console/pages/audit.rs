@@ -46,6 +46,8 @@ pub(crate) struct AuditPage {
     fields: Vec<Field>,
     problem: Option<String>,
     records: Vec<Row>,
+    /// The number of the first one; a page that is followed is news when it is another.
+    newest: u64,
     pager: Pager,
 }
 
@@ -222,6 +224,7 @@ impl AuditPage {
                 Field::day("until", "To day").value(stated("until")).hint("In UTC").optional().error(error("until")),
             ],
             problem: problem_of(detail, &["since", "until"]),
+            newest: records.first().map_or(0, |record| record.sequence),
             records,
             pager,
             here,
@@ -269,7 +272,7 @@ impl AuditPage {
             row(410, "keys.expire", "key_07oldOldOldOld", "the installation", "system", -90_000, Vec::new()),
         ];
         let here = frame.at("/audit");
-        let pager = Pager { next: Some("?cursor=x".to_owned()), first: here.clone(), is_later: true };
+        let pager = Pager { next: Some("?cursor=x".to_owned()), first: here.clone(), is_later: true, about: "" };
         let lede = "Who changed what in this workspace, newest first.";
         Self::of(frame, here, lede, &Form::parse(b"action=keys.rotate&follow=yes"), records, pager, None)
     }

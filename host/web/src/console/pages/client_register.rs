@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
 use crate::console::form::{Form, Unread};
-use crate::console::frame::{Frame, Link, Section};
+use crate::console::frame::{Frame, Link, Named, Section};
 use crate::console::parts::{Choice, Field, ShownOnce};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
@@ -35,7 +35,8 @@ pub(crate) async fn ask(
 ) -> Result<Response, Trouble> {
     let permit = visitor.permit(&app, actions::REGISTER, organization(path)).await?;
     let frame = visitor.frame(&app, Section::Clients, Some(&permit)).await;
-    Ok(shown(&form(frame, app.authority.catalog(), &visitor.query, None, None)))
+    let offered = visitor.offered(&app).await;
+    Ok(shown(&form(frame, &offered, app.authority.catalog(), &visitor.query, None, None)))
 }
 
 pub(crate) async fn register(
@@ -44,8 +45,8 @@ pub(crate) async fn register(
     Segments(path): Segments<String>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let permit = visitor.permit(&app, actions::REGISTER, organization(path)).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = visitor.permit(&app, actions::REGISTER, organization(path));
+    let (permit, sent) = body.permitted(permit, &visitor.token).await?;
     let frame = visitor.frame(&app, Section::Clients, Some(&permit)).await;
     match app.authority.register_client(&permit, read(&sent), None).await.map_err(Trouble::from) {
         Ok(done) => {
@@ -54,7 +55,8 @@ pub(crate) async fn register(
             Ok(shown(&page(&app, frame, &permit, &issued.shown, issued.secret)))
         }
         Err(trouble) if trouble.is_of_form() => {
-            Ok(shown(&form(frame, app.authority.catalog(), &sent, Some(trouble.problem().detail()), None)))
+            let (offered, detail) = (visitor.offered(&app).await, Some(trouble.problem().detail()));
+            Ok(shown(&form(frame, &offered, app.authority.catalog(), &sent, detail, None)))
         }
         Err(trouble) => Err(trouble.again(sent.as_query())),
     }
@@ -70,7 +72,9 @@ pub(crate) async fn ask_edit(
     let frame = visitor.frame(&app, Section::Clients, Some(&permit)).await;
     let as_it_is = as_form(&found.shown);
     let sent = if visitor.query.stated("name").is_some() { &visitor.query } else { &as_it_is };
-    Ok(shown(&form(frame, app.authority.catalog(), sent, None, Some((&found.shown, found.version)))))
+    let offered = visitor.offered(&app).await;
+    let of = Some((&found.shown, found.version));
+    Ok(shown(&form(frame, &offered, app.authority.catalog(), sent, None, of)))
 }
 
 pub(crate) async fn edit(
@@ -79,8 +83,8 @@ pub(crate) async fn edit(
     Segments(path): Segments<(String, String)>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let (permit, client) = permit(&app, &visitor, actions::UPDATE, path.clone()).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = permit(&app, &visitor, actions::UPDATE, path.clone());
+    let ((permit, client), sent) = body.permitted(permit, &visitor.token).await?;
     let ClientRequest { name, scopes, workspaces, environments, ip_allow } = read(&sent);
     let update = ClientUpdate {
         name: Some(name),
@@ -99,8 +103,8 @@ pub(crate) async fn edit(
             let (seen, client) = self::permit(&app, &visitor, actions::GET, path).await?;
             let found = app.authority.get_client(&seen, &client).await?;
             let frame = visitor.frame(&app, Section::Clients, Some(&permit)).await;
-            let of = Some((&found.shown, found.version));
-            Ok(shown(&form(frame, app.authority.catalog(), &sent, Some(trouble.problem().detail()), of)))
+            let (of, offered) = (Some((&found.shown, found.version)), visitor.offered(&app).await);
+            Ok(shown(&form(frame, &offered, app.authority.catalog(), &sent, Some(trouble.problem().detail()), of)))
         }
         Err(trouble) => Err(trouble.again(sent.as_query())),
     }
@@ -135,6 +139,7 @@ fn as_form(client: &ClientView) -> Form {
 
 fn form(
     frame: Frame,
+    offered: &[Named],
     catalog: &Catalog,
     sent: &Form,
     detail: Option<&str>,
@@ -144,13 +149,12 @@ fn form(
     let kind = catalog.kind_of_class(access_model::Class::Client);
     let grantable = |scope: &str| kind.is_some_and(|kind| kind.scopes.iter().any(|known| known == scope));
     let chosen = |id: &str| sent.all("workspaces").any(|chosen| chosen == id);
-    let mut workspaces: Vec<_> = frame
-        .workspaces
+    let mut workspaces: Vec<_> = offered
         .iter()
         .map(|workspace| Choice::new(&workspace.id, &workspace.name, &workspace.id).chosen(chosen(&workspace.id)))
         .collect();
     // Workspaces that whoever edits does not see stay as they are.
-    let unseen = sent.all("workspaces").filter(|id| frame.workspaces.iter().all(|known| known.id != *id));
+    let unseen = sent.all("workspaces").filter(|id| offered.iter().all(|known| known.id != *id));
     workspaces.extend(unseen.map(|id| Choice::new(id, id, "").chosen(true)));
     let fields = vec![
         Field::text("name", "Name").value(sent.text("name")).hint("For people: which service it is.").error(error("name")),
@@ -239,6 +243,8 @@ impl FormPage {
     /// Registering a client.
     pub(crate) fn sample_of_client() -> Self {
         let catalog = Catalog::parse(include_str!("../../../../../policies/catalog.toml")).unwrap();
-        form(Frame::sample(Section::Clients), &catalog, &Form::parse(b"name=billing&scopes=jobs:read"), None, None)
+        let frame = Frame::sample(Section::Clients);
+        let offered = frame.workspaces.clone();
+        form(frame, &offered, &catalog, &Form::parse(b"name=billing&scopes=jobs:read"), None, None)
     }
 }

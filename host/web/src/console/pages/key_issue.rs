@@ -41,8 +41,8 @@ pub(crate) async fn issue(
     Segments(path): Segments<String>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let permit = visitor.permit(&app, actions::ISSUE, workspace(path)).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = visitor.permit(&app, actions::ISSUE, workspace(path));
+    let (permit, sent) = body.permitted(permit, &visitor.token).await?;
     let frame = visitor.frame(&app, Section::Keys, Some(&permit)).await;
     let issued = match read(&sent) {
         Ok(request) => app.authority.issue_key(&permit, request, None).await.map_err(Trouble::from),

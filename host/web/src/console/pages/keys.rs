@@ -95,7 +95,7 @@ impl KeysPage {
             row("ci-deploy-old", "production", "expired", Some(-86_400), Some(-86_400)),
             row("contractor", "staging", "revoked", None, Some(20 * 86_400)),
         ];
-        let pager = Pager { next: Some("?cursor=x".to_owned()), first: String::new(), is_later: false };
+        let pager = Pager { next: Some("?cursor=x".to_owned()), first: String::new(), is_later: false, about: "" };
         Self { frame: Frame::sample(Section::Keys), keys, pager }
     }
 

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
 use crate::console::form::{Form, Unread};
-use crate::console::frame::{Frame, Section};
+use crate::console::frame::{Frame, Named, Section};
 #[cfg(test)]
 use crate::console::parts::Choice;
 use crate::console::parts::{Badge, Field, When};
@@ -129,13 +129,9 @@ pub(crate) async fn save(
     Segments(path): Segments<(String, String)>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let (permit, member) = permit(&app, &visitor, actions::UPDATE, path.clone()).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
-    let update = MemberUpdate {
-        name: sent.stated("name"),
-        roles: Some(sent.list("roles")),
-        workspaces: Some(in_workspaces(&sent)),
-    };
+    let updating = permit(&app, &visitor, actions::UPDATE, path.clone());
+    let ((permit, member), sent) = body.permitted(updating, &visitor.token).await?;
+    let update = update(&app, &visitor, &member, path.clone(), &sent).await?;
     let made_from = IfMatch::One(vec![sent.text("version").to_owned()]);
     match app.authority.update_member(&permit, &member, update, &made_from).await.map_err(Trouble::from) {
         Ok(_) => {
@@ -147,6 +143,35 @@ pub(crate) async fn save(
         }
         Err(trouble) => Err(trouble.again(sent.as_query())),
     }
+}
+
+/// What a form changes. What it could not show stays as it is: roles of whoever may not see them, and those in workspaces that
+/// it did not offer.
+async fn update(
+    app: &App,
+    visitor: &Visitor,
+    member: &Id,
+    path: Result<(String, String), Problem>,
+    sent: &Form,
+) -> Result<MemberUpdate, Problem> {
+    let name = sent.stated("name");
+    let known = roles_of(app, visitor, path.clone().map(|(organization, _)| organization)).await;
+    if known.is_empty() {
+        return Ok(MemberUpdate { name, roles: None, workspaces: None });
+    }
+    let (seen, _) = permit(app, visitor, actions::GET, path).await?;
+    let held = app.authority.get_member(&seen, member).await?.shown.member.workspaces;
+    let offered = visitor.offered(app).await;
+    let mut workspaces = in_workspaces(sent);
+    for (workspace, roles) in held {
+        let workspace = workspace.to_string();
+        if offered.iter().all(|offered| offered.id != workspace) {
+            // A role that is deleted can't be given again.
+            let roles = roles.into_iter().filter(|role| known.iter().any(|known| known.name == *role));
+            workspaces.entry(workspace).or_insert_with(|| roles.collect());
+        }
+    }
+    Ok(MemberUpdate { name, roles: Some(sent.list("roles")), workspaces: Some(workspaces) })
 }
 
 async fn page(
@@ -169,15 +194,17 @@ async fn page(
         }
         Err(_) => Vec::new(),
     };
+    let offered = visitor.offered(app).await;
     let frame = visitor.frame(app, Section::Members, Some(&permit)).await;
     let of_query = visitor.query.stated("name").is_some().then_some(&visitor.query);
-    let page = MemberPage::new(frame, &member.shown, &roles, sent.or(of_query), detail, app.authority.now());
+    let page = MemberPage::new(frame, &offered, &member.shown, &roles, sent.or(of_query), detail, app.authority.now());
     Ok(shown(&MemberPage { version: member.version.to_string(), permissions: through, ..page }))
 }
 
 impl MemberPage {
     fn new(
         frame: Frame,
+        offered: &[Named],
         changed: &MemberChanged,
         roles: &[RoleView],
         sent: Option<&Form>,
@@ -201,7 +228,7 @@ impl MemberPage {
             Field::text("name", "Name").value(name).error(error("name")),
             Field::boxes("roles", "Roles in the whole organization", role_choices(roles, holds)).error(error("roles")),
         ];
-        fields.extend(workspace_fields(&frame, roles, holds_in));
+        fields.extend(workspace_fields(offered, roles, holds_in));
         let beyond = changed.beyond.iter().map(|thing| {
             let place = thing.workspace.map(|id| id.to_string());
             let href = match (thing.kind, &place) {
@@ -209,7 +236,7 @@ impl MemberPage {
                 (_, Some(workspace)) => format!("/console/workspaces/{workspace}/keys/{}", thing.id),
                 (_, None) => frame.org("/audit"),
             };
-            let place = place.map(|id| format!(" of {}", name_of(&frame.workspaces, &id))).unwrap_or_default();
+            let place = place.map(|id| format!(" of {}", name_of(offered, &id))).unwrap_or_default();
             Beyond { href, name: thing.name.clone(), what: format!("{}{place}", thing.kind.replace('_', " ")) }
         });
         Self {

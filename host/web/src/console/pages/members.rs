@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access_authority::invitations::{self, InvitationRequest, InvitationView};
 use access_authority::members::{MemberView, actions};
 use access_authority::roles::{self, RoleView};
-use access_authority::{PageRequest, Target};
+use access_authority::{PageRequest, Permit, Target};
 use access_model::{IdKind, PlainSecret, Timestamp};
 use askama::Template;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use axum::response::Response;
 use super::confirm::Confirm;
 use super::form_page::FormPage;
 use super::issued::IssuedPage;
-use super::{Pager, asked_page, error_of, problem_of};
+use super::{ITEMS, Pager, asked_page, error_of, problem_of};
 use crate::app::App;
 use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
@@ -28,8 +28,10 @@ use crate::endpoints::{id, invitations as endpoint, organization};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-/// Invitations that are shown.
-const INVITATIONS: usize = 50;
+/// Invitations that are read at a time; those that were used are left out.
+const INVITATIONS: usize = 100;
+/// Reads for one page, at most.
+const READS: usize = 5;
 
 /// The lists.
 #[derive(Template)]
@@ -40,6 +42,7 @@ pub(crate) struct MembersPage {
     members: Vec<Row>,
     pager: Pager,
     invitations: Vec<Invited>,
+    invitation_pager: Pager,
 }
 
 struct Row {
@@ -110,22 +113,38 @@ pub(crate) async fn show(
 ) -> Result<Response, Trouble> {
     let permit = visitor.permit(&app, actions::LIST, organization(path.clone())).await?;
     let found = app.authority.list_members(&permit, &asked_page(&visitor.query)).await?;
-    let invited = match visitor.permit(&app, invitations::actions::LIST, organization(path)).await {
-        Ok(permit) => {
-            let page = PageRequest { limit: Some(INVITATIONS), cursor: None };
-            app.authority.list_invitations(&permit, &page).await?.items
-        }
-        Err(_) => Vec::new(),
+    let (invited, next) = match visitor.permit(&app, invitations::actions::LIST, organization(path)).await {
+        Ok(permit) => standing(&app, &permit, visitor.query.stated("invited")).await?,
+        Err(_) => (Vec::new(), None),
     };
     let frame = visitor.frame(&app, Section::Members, Some(&permit)).await;
     let (now, me) = (app.authority.now(), &visitor.caller.principal().id);
     let pager = Pager::new(&frame.org("/members"), &visitor.query, found.next_cursor.as_ref());
     let members = found.items.iter().map(|member| Row::new(member, &frame, me, now)).collect();
-    // Accepted ones are members.
-    let invited = invited.iter().filter(|invitation| invitation.state != "accepted");
-    let invitations = invited.map(|invitation| Invited::new(invitation, now)).collect();
+    let invitation_pager =
+        Pager::of("invited", " of invitations", &frame.org("/members"), &visitor.query, next.as_ref());
+    let invitations = invited.iter().map(|invitation| Invited::new(invitation, now)).collect();
     let organization = frame.organization.as_ref().map(|it| it.name.clone()).unwrap_or_default();
-    Ok(shown(&MembersPage { members, pager, invitations, organization, frame }))
+    Ok(shown(&MembersPage { members, pager, invitations, invitation_pager, organization, frame }))
+}
+
+/// Invitations from `cursor` on, and where there are more. Those that were used are members, and are listed as such.
+async fn standing(
+    app: &App,
+    permit: &Permit,
+    mut cursor: Option<String>,
+) -> Result<(Vec<InvitationView>, Option<String>), Problem> {
+    let mut standing = Vec::new();
+    for _ in 0..READS {
+        let page = PageRequest { limit: Some(INVITATIONS), cursor };
+        let found = app.authority.list_invitations(permit, &page).await?;
+        standing.extend(found.items.into_iter().filter(|invitation| invitation.state != "used"));
+        cursor = found.next_cursor;
+        if cursor.is_none() || standing.len() >= ITEMS {
+            break;
+        }
+    }
+    Ok((standing, cursor))
 }
 
 pub(crate) async fn ask(
@@ -134,9 +153,9 @@ pub(crate) async fn ask(
     Segments(path): Segments<String>,
 ) -> Result<Response, Trouble> {
     let permit = visitor.permit(&app, invitations::actions::CREATE, organization(path.clone())).await?;
-    let roles = roles_of(&app, &visitor, path).await;
+    let (roles, offered) = (roles_of(&app, &visitor, path).await, visitor.offered(&app).await);
     let frame = visitor.frame(&app, Section::Members, Some(&permit)).await;
-    Ok(shown(&form(frame, &roles, &visitor.query, None)))
+    Ok(shown(&form(frame, &offered, &roles, &visitor.query, None)))
 }
 
 pub(crate) async fn invite(
@@ -145,8 +164,8 @@ pub(crate) async fn invite(
     Segments(path): Segments<String>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let permit = visitor.permit(&app, invitations::actions::CREATE, organization(path.clone())).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = visitor.permit(&app, invitations::actions::CREATE, organization(path.clone()));
+    let (permit, sent) = body.permitted(permit, &visitor.token).await?;
     let frame = visitor.frame(&app, Section::Members, Some(&permit)).await;
     let request = InvitationRequest {
         email: sent.text("email").trim().to_owned(),
@@ -179,8 +198,8 @@ pub(crate) async fn invite(
             }))
         }
         Err(trouble) if trouble.is_of_form() => {
-            let roles = roles_of(&app, &visitor, path).await;
-            Ok(shown(&form(frame, &roles, &sent, Some(trouble.problem().detail()))))
+            let (roles, offered) = (roles_of(&app, &visitor, path).await, visitor.offered(&app).await);
+            Ok(shown(&form(frame, &offered, &roles, &sent, Some(trouble.problem().detail()))))
         }
         Err(trouble) => Err(trouble.again(sent.as_query())),
     }
@@ -203,12 +222,11 @@ pub(super) fn role_choices(roles: &[RoleView], is_chosen: impl Fn(&str) -> bool)
 
 /// Fields for the roles in single workspaces, by the workspace's id.
 pub(super) fn workspace_fields(
-    frame: &Frame,
+    offered: &[Named],
     roles: &[RoleView],
     is_chosen: impl Fn(&str, &str) -> bool,
 ) -> Vec<Field> {
-    frame
-        .workspaces
+    offered
         .iter()
         .map(|workspace| {
             let choices = roles
@@ -234,7 +252,7 @@ pub(super) fn in_workspaces(sent: &Form) -> BTreeMap<String, Vec<String>> {
     stated
 }
 
-fn form(frame: Frame, roles: &[RoleView], sent: &Form, detail: Option<&str>) -> FormPage {
+fn form(frame: Frame, offered: &[Named], roles: &[RoleView], sent: &Form, detail: Option<&str>) -> FormPage {
     let error = |field| detail.and_then(|detail| error_of(detail, field));
     let chosen = |role: &str| sent.all("roles").any(|chosen| chosen == role);
     let mut fields = vec![
@@ -245,7 +263,7 @@ fn form(frame: Frame, roles: &[RoleView], sent: &Form, detail: Option<&str>) -> 
         Field::boxes("roles", "Roles in the whole organization", role_choices(roles, chosen)).error(error("roles")),
     ];
     let chosen = |workspace: &str, role: &str| sent.all(&format!("in:{workspace}")).any(|chosen| chosen == role);
-    fields.extend(workspace_fields(&frame, roles, chosen));
+    fields.extend(workspace_fields(offered, roles, chosen));
     let list = frame.org("/members");
     FormPage {
         crumbs: vec![Link::new(&list, "Members")],
@@ -336,6 +354,7 @@ impl MembersPage {
                 row("Otto Auditor", "otto@acme.example", &["auditor"], true, "suspended", 30),
             ],
             pager: Pager::default(),
+            invitation_pager: Pager::default(),
             invitations: vec![invited("new@acme.example", "invited", 6), invited("late@acme.example", "expired", -2)],
         }
     }

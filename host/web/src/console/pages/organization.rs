@@ -35,7 +35,10 @@ pub(crate) async fn show(
         .append_pair("mfa_required", if shown_now.mfa_required { "yes" } else { "" })
         .append_pair("audit_retention_days", &days.unwrap_or_default())
         .finish();
-    Ok(shown(&page(frame, &Form::parse(fields.as_bytes()), found.version.to_string(), None)))
+    let as_it_is = Form::parse(fields.as_bytes());
+    // What was filled in before a second factor was asked for stands there again.
+    let sent = if visitor.query.has("description") { &visitor.query } else { &as_it_is };
+    Ok(shown(&page(frame, sent, found.version.to_string(), None)))
 }
 
 pub(crate) async fn save(
@@ -45,8 +48,8 @@ pub(crate) async fn save(
     body: Unread,
 ) -> Result<Response, Trouble> {
     let here = path.clone().map(|organization| format!("/console/organizations/{organization}/settings"));
-    let permit = visitor.permit(&app, ACTION_UPDATE_ORGANIZATION, organization(path)).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = visitor.permit(&app, ACTION_UPDATE_ORGANIZATION, organization(path));
+    let (permit, sent) = body.permitted(permit, &visitor.token).await?;
     let made_from = IfMatch::One(vec![sent.text("version").to_owned()]);
     let saved = match number(&sent, "audit_retention_days") {
         Ok(days) => {

@@ -153,11 +153,18 @@ async fn save(
     named: Option<String>,
     body: Unread,
 ) -> Result<Response, Trouble> {
+    let about = named.as_deref().unwrap_or("new");
+    let asked = permit(app, visitor, actions::PUT, &organization, about);
+    let (asked, sent) = body.permitted(asked, &visitor.token).await?;
     // Which role it is about stands in the form of a new one.
-    let sent = body.read(&visitor.token).await?;
-    let name = named.clone().unwrap_or_else(|| sent.text("name").trim().to_owned());
-    let permit = permit(app, visitor, actions::PUT, &organization, &name).await.map_err(Trouble::from);
-    let permit = permit.map_err(|trouble| trouble.again(sent.as_query()))?;
+    let (name, permit) = match &named {
+        Some(name) => (name.clone(), asked),
+        None => {
+            let name = sent.text("name").trim().to_owned();
+            let permit = permit(app, visitor, actions::PUT, &organization, &name).await;
+            (name, permit.map_err(|problem| Trouble::from(problem).again(sent.as_query()))?)
+        }
+    };
     let request = RoleRequest {
         description: sent.text("description").trim().to_owned(),
         actions: sent.list("actions"),

@@ -189,17 +189,35 @@ async fn save(
         Some(version) => IfMatch::One(vec![version]),
         None => IfMatch::Any,
     };
+    let here = format!("/console/workspaces/{workspace}/policies/{name}");
     let done = match sent.text("do") {
         "keep" | "publish" => {
+            let mut refused = None;
             let publish = match sent.text("do") {
                 // The permit is for the policy that is named, which may be a new one.
                 "publish" => {
-                    Some(visitor.permit(app, actions::PUBLISH, Ok(Target::policy(place(&workspace)?, &name))).await?)
+                    let target = Target::policy(place(&workspace)?, &name);
+                    match visitor.permit(app, actions::PUBLISH, Ok(target)).await.map_err(Trouble::from) {
+                        Ok(publish) => Some(publish),
+                        // What was written is kept before the second factor is asked for, and published after.
+                        Err(trouble) if trouble.needs_factor() => {
+                            refused = Some(trouble);
+                            None
+                        }
+                        Err(trouble) => return Err(trouble),
+                    }
                 }
                 _ => None,
             };
             let put = app.authority.put_policy(&permit, publish.as_ref(), &name, request, &made_from).await;
-            put.map(|_| Some(if publish.is_some() { "policy-published" } else { "policy-kept" })).map_err(Trouble::from)
+            match (put.map_err(Trouble::from), refused) {
+                (Ok(put), Some(refused)) => {
+                    let number = put.shown.revision.revision;
+                    return Err(refused.towards(format!("{here}/publish?revision={number}")));
+                }
+                (Ok(_), None) => Ok(if publish.is_some() { "policy-published" } else { "policy-kept" }),
+                (Err(trouble), _) => Err(trouble),
+            }
         }
         _ => match app.authority.check_policy(&permit, &name, request).await {
             Ok(cases) => {
@@ -210,10 +228,7 @@ async fn save(
         },
     };
     match done {
-        Ok(said) => {
-            let here = format!("/console/workspaces/{workspace}/policies/{name}");
-            Ok(see_other(&said.map_or_else(|| here.clone(), |said| after(&here, said))))
-        }
+        Ok(said) => Ok(see_other(&after(&here, said))),
         Err(trouble) if trouble.is_of_form() => {
             Ok(shown(&EditorPage::new(frame, about, &sent).refused(trouble.problem())))
         }

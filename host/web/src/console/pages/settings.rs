@@ -63,8 +63,9 @@ pub(crate) async fn show(
     let permit = visitor.permit(&app, ACTION_GET, workspace(path)).await?;
     let found = app.authority.get_settings(&permit).await?;
     let frame = visitor.frame(&app, Section::Settings, Some(&permit)).await;
-    let sent = as_form(&found);
-    Ok(shown(&page(frame, &sent, found.version.to_string(), None)))
+    let as_it_is = as_form(&found);
+    let sent = if visitor.query.has("description") { &visitor.query } else { &as_it_is };
+    Ok(shown(&page(frame, sent, found.version.to_string(), None)))
 }
 
 pub(crate) async fn save(
@@ -74,8 +75,8 @@ pub(crate) async fn save(
     body: Unread,
 ) -> Result<Response, Trouble> {
     let here = path.clone().map(|workspace| format!("/console/workspaces/{workspace}/settings"));
-    let permit = visitor.permit(&app, ACTION_UPDATE, workspace(path)).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = visitor.permit(&app, ACTION_UPDATE, workspace(path));
+    let (permit, sent) = body.permitted(permit, &visitor.token).await?;
     let made_from = IfMatch::One(vec![sent.text("version").to_owned()]);
     let saved = match read(&sent) {
         Ok(update) => app.authority.update_settings(&permit, &update, &made_from).await.map_err(Trouble::from),

@@ -80,8 +80,8 @@ pub(crate) async fn create(
     Segments(path): Segments<String>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let permit = visitor.permit(&app, actions::CREATE, organization(path)).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = visitor.permit(&app, actions::CREATE, organization(path));
+    let (permit, sent) = body.permitted(permit, &visitor.token).await?;
     let request = WorkspaceRequest { name: sent.text("name").trim().to_owned() };
     match app.authority.create_workspace(&permit, request, None).await.map_err(Trouble::from) {
         Ok(done) => {
