@@ -152,7 +152,7 @@ fn columns(usage: &UsageView) -> Vec<Column> {
     let column = |at| {
         let day = Timestamp::from_millis(at).to_string();
         let day = day.get(..10).unwrap_or_default();
-        let asked = usage.days.iter().find(|of| of.day == day).map(|of| of.asked.clone()).unwrap_or_default();
+        let asked = usage.days.iter().find(|of| of.day == day).map(|of| of.asked).unwrap_or_default();
         let (allowed, denied, limited) = (asked.allowed, asked.denied, asked.rate_limited);
         Column { label: label(day), allowed, denied, limited }
     };
