@@ -448,7 +448,9 @@ async fn who_has_roles_in_workspaces_alone_goes_there_and_between_them() {
             let link = format!("<a href=\"/console/workspaces/{id}\"");
             assert!(page.body.contains(&link) && page.body.contains(&name(id).await), "{}", page.body);
         }
-        assert!(!page.body.contains(&elsewhere) && !page.body.contains("All workspaces"), "{}", page.body);
+        for absent in [&*elsewhere, "All workspaces", "<h2>Organization"] {
+            assert!(!page.body.contains(absent), "{absent}: {}", page.body);
+        }
     }
     // The first page is one that the role has, or one that a second factor opens.
     make_role(&town, &organization, "watch", &["keys.list"]).await;
@@ -474,6 +476,9 @@ async fn a_policy_that_asks_for_the_factor_again_is_kept_and_published_after() {
     assert!(page.body.contains("Publish revision 1 of off?"), "{}", page.body);
     let kept = browser.get("/console/workspaces/WS/policies/off/revisions/1").await;
     assert!(kept.status == 200 && kept.body.contains("no_match()"), "{}", kept.body);
+    // The revision that is to be published goes the same way.
+    let told = browser.send("/console/workspaces/WS/policies/off/publish", "revision=1").await;
+    assert_eq!(after_the_factor(&told), next);
 }
 
 #[tokio::test]
@@ -490,6 +495,12 @@ async fn a_form_that_asks_for_the_factor_again_is_filled_in_after() {
     for said in ["Ours &amp; theirs", "value=\"400\"", "checked"] {
         assert!(page.body.contains(said), "{said}: {}", page.body);
     }
+    let client = json!({ "name": "billing", "workspaces": [town.demo.workspace.to_string()] }).to_string();
+    let client = town.operate("POST", &format!("/v1/organizations/{organization}/clients"), &client).await;
+    let rotate = format!("/console/organizations/ORG/clients/{}/rotate", text(&client, 201, "client_id"));
+    let told = browser.send(&rotate, "overlap_seconds=0").await;
+    let page = browser.get(&after_the_factor(&told)).await;
+    assert!(page.body.contains("value=\"0\" selected"), "{}", page.body);
 }
 
 #[tokio::test]

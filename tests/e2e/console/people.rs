@@ -1,6 +1,7 @@
 //! People: the first owner by the setup link, somebody who is invited, roles, factors, sessions.
 
 use harness::{Browser, Host, Person, Setup};
+use serde_json::json;
 
 use super::{Visit, code_by};
 
@@ -102,6 +103,30 @@ fn somebody_is_invited_joins_and_may_what_their_role_says() {
     tab.press("Suspend the member").check_sees(&["all their sessions have ended"]);
     host.wait_until_all_know();
     theirs.open(&invited.workspace("/keys")).check_sees(&["Your session has ended."]);
+}
+
+#[test]
+fn a_member_of_one_workspace_alone_is_at_home_in_it() {
+    let Some(browser) = Browser::start() else { return };
+    let host = Host::dev();
+    let visit = Visit::to(&browser, &host);
+    let (tab, identity) = (&visit.tab, host.identity());
+    let invitation = json!({ "email": "one@acme.example", "workspaces": { &identity.workspace: ["developer"] } });
+    let invited =
+        host.operator().post(&format!("/v1/organizations/{}/invitations", identity.organization), &invitation);
+    let invited = invited.check_json(201);
+    let secret = invited["secret"].as_str().expect("a secret");
+    tab.open(&format!("/console/join?invitation={secret}")).check_sees(&["Join acme"]);
+    tab.fill("name", "One Alone").fill("password", PASSWORD).press("Create the account");
+    tab.check_sees(&["Welcome. Your account is ready.", "Overview", "One Alone"]);
+    tab.check_accessible("overview-of-one-workspace");
+    // What is the organization's is not theirs, and the way back leads home.
+    tab.open(&visit.organization("/members")).check_sees(&["You may not do that"]);
+    tab.press("Back to the console").check_sees(&["Overview", "One Alone"]);
+    tab.open(&visit.workspace("/keys")).check_sees(&["API keys", "Issue a key"]);
+    tab.press_here("Switch workspace: main acme");
+    assert!(!tab.text().contains("All workspaces"), "{}", tab.text());
+    tab.check_calm();
 }
 
 #[test]

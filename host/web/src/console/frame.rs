@@ -163,7 +163,7 @@ impl Frame {
     /// Where one can go from here.
     pub(crate) fn nav(&self) -> Vec<Group> {
         type Sections = [(Section, &'static str, &'static str, &'static str, &'static str)];
-        let items = |sections: &Sections, may: &BTreeSet<String>, at: &dyn Fn(&str) -> String| {
+        let items = |sections: &Sections, may: &BTreeSet<String>, at: &dyn Fn(&str) -> String| -> Vec<Item> {
             let seen =
                 sections.iter().filter(|(section, .., action)| may.contains(*action) || *section == self.section);
             seen.map(|(section, label, name, path, _)| Item {
@@ -183,6 +183,8 @@ impl Frame {
             let items = items(&OF_ORGANIZATION, &self.may_in_organization, &|path| self.org(path));
             groups.push(Group { name: format!("Organization {}", organization.name), items });
         }
+        // Members of single workspaces see nothing of the organization.
+        groups.retain(|group| !group.items.is_empty());
         groups
     }
 

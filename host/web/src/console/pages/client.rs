@@ -14,7 +14,7 @@ use super::{client_register, clients};
 use crate::app::App;
 use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
-use crate::console::form::Unread;
+use crate::console::form::{Form, Unread};
 use crate::console::frame::{Frame, Section};
 use crate::console::parts::{Badge, Choice, Field, Tone, When, stretch};
 use crate::console::trouble::Trouble;
@@ -154,7 +154,7 @@ pub(crate) async fn ask(
     let here = frame.org(&format!("/clients/{}", client.client_id));
     if change == "rotate" {
         let most = app.authority.catalog().limits.overlap_seconds;
-        return Ok(shown(&rotation(frame, &client, most, None)));
+        return Ok(shown(&rotation(frame, &client, most, &visitor.query)));
     }
     let (name, change, icon, button, lede, _) = change_of(&change)?;
     let used = client.secrets.iter().filter_map(|secret| secret.last_used_at).max();
@@ -175,10 +175,11 @@ pub(crate) async fn ask(
     }))
 }
 
-fn rotation(frame: Frame, client: &ClientView, most: u64, problem: Option<String>) -> Confirm {
+fn rotation(frame: Frame, client: &ClientView, most: u64, sent: &Form) -> Confirm {
+    let wanted = sent.stated("overlap_seconds").unwrap_or_else(|| "86400".to_owned());
     let offered = OVERLAPS.iter().filter(|seconds| **seconds <= most).map(|seconds| {
         let label = if *seconds == 0 { "No overlap: the old secret ends now".to_owned() } else { stretch(*seconds) };
-        Choice::new(seconds.to_string(), label, "").chosen(*seconds == 86_400)
+        Choice::new(seconds.to_string(), label, "").chosen(wanted == seconds.to_string())
     });
     let here = frame.org(&format!("/clients/{}", client.client_id));
     Confirm {
@@ -186,7 +187,7 @@ fn rotation(frame: Frame, client: &ClientView, most: u64, problem: Option<String
         heading: format!("Rotate the secret of {}?", client.name),
         lede: "A new secret is shown once, on the next page. Tokens got with the old one end with it.".to_owned(),
         points: Vec::new(),
-        problem,
+        problem: None,
         fields: vec![Field::select("overlap_seconds", "How long the old secret goes on", offered.collect())],
         action: format!("{here}/rotate"),
         button: "Rotate the secret",
@@ -221,11 +222,11 @@ async fn rotate(
     path: Result<(String, String), Problem>,
     body: Unread,
 ) -> Result<Response, Trouble> {
-    let (permit, client) = permit(app, visitor, actions::ROTATE, path).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let ((permit, client), sent) = body.permitted(permit(app, visitor, actions::ROTATE, path), &visitor.token).await?;
     let overlap =
         sent.text("overlap_seconds").parse().map_err(|_| Problem::invalid("overlap_seconds", "must be a number"))?;
-    let done = app.authority.rotate_client(&permit, &client, overlap, &IfMatch::Any, None).await?;
+    let done = app.authority.rotate_client(&permit, &client, overlap, &IfMatch::Any, None).await;
+    let done = done.map_err(|error| Trouble::from(error).again(sent.as_query()))?;
     let gone = || Problem::new(409, "conflict", "it was rotated before, and the secret is shown once");
     let issued = done.now().ok_or_else(gone)?;
     let frame = visitor.frame(app, Section::Clients, Some(&permit)).await;

@@ -255,8 +255,8 @@ pub(crate) async fn change(
         _ => return Err(Problem::new(404, "not_found", "a policy is published, rolled back or deleted").into()),
     };
     let list = format!("/console/workspaces/{workspace}/policies");
-    let (permit, name) = permit(&app, &visitor, action, Ok((workspace, name))).await?;
-    let sent = body.read_for(&permit, &visitor.token).await?;
+    let permit = permit(&app, &visitor, action, Ok((workspace, name)));
+    let ((permit, name), sent) = body.permitted(permit, &visitor.token).await?;
     let here = format!("{list}/{name}");
     match action {
         actions::PUBLISH => {
