@@ -5,6 +5,8 @@
 mod bench;
 #[path = "table/console.rs"]
 mod console;
+#[path = "table/grants.rs"]
+mod grants;
 #[path = "table/members.rs"]
 mod members;
 #[path = "table/operations.rs"]

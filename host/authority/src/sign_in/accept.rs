@@ -73,6 +73,10 @@ impl Authority {
         check_name(&request.name)?;
         let password = Password::new(&request.password);
         self.check_password("password", &password, invitation.email.as_str())?;
+        let before = match &visitor.session {
+            Some(secret) => self.session_of_secret(secret).await?,
+            None => None,
+        };
         let hash = self.door.hashing.hash(&password, self.entropy.as_ref()).await?;
         for _ in 0..TRIES {
             let Versioned { value: invitation, check } = self.invitation_of(&request.invitation).await?;
@@ -106,7 +110,10 @@ impl Authority {
             let after = visitor.told([("member", joined), ("invitation", json!(invitation_id))]);
             self.put_entry(&mut commit, &member, actions::ACCEPT, &id.to_string(), after)?;
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(told(session, secret, &member)),
+                Ok(_) => {
+                    self.end_others(&member, before.as_ref()).await?;
+                    return Ok(told(session, secret, &member));
+                }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -136,7 +136,7 @@ impl Authority {
     }
 
     /// A session of somebody else's that was presented ends as well: a browser has one.
-    async fn end_others(
+    pub(super) async fn end_others(
         &self,
         member: &Member,
         before: Option<&Versioned<access_model::Session>>,

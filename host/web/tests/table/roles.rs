@@ -91,6 +91,11 @@ impl Matrix {
         }
     }
 
+    /// Whether issuing a credential of this kind needs a second factor that was given lately.
+    pub(crate) fn is_sensitive_kind(&self, kind: &str) -> bool {
+        self.lists(&self.mfa, "sensitive_kinds", kind)
+    }
+
     /// Whether the second factor is enough for the action.
     pub(crate) fn is_satisfied(&self, action: &str, role: &str, is_wide: bool, level: Level, factor: Factor) -> bool {
         let is = |setting| self.lists(&self.mfa, setting, action);
