@@ -174,7 +174,7 @@ impl Authority {
         let asked = request.principal.as_deref().unwrap_or(&caller.entry.principal.id);
         let missing = || Error::NotFound { what: "principal", id: quotable(asked) };
         let id: Id = asked.parse().map_err(|_| missing())?;
-        let workspace = permit.workspace().ok();
+        let workspace = permit.workspace_if_any();
         let owner = match workspace {
             Some(workspace) => workspace.record.organization,
             None => permit.organization()?.record.id,
@@ -236,7 +236,7 @@ impl Authority {
         let rules = self.policies.current();
         let missing = || Error::internal("a member's organization is missing");
         let organization = self.organization(&member.record.organization).await?.ok_or_else(missing)?;
-        let workspace = permit.and_then(|permit| permit.workspace().ok());
+        let workspace = permit.and_then(Permit::workspace_if_any);
         let supposed = self.suppose_member(&rules, &organization, workspace, &member.record).await?;
         let managing = self.catalog.actions().filter(|action| action.category == "management");
         let allowed = managing

@@ -101,6 +101,11 @@ impl Permit {
         self.workspace.as_deref().ok_or_else(|| crate::Error::internal("a permit without the workspace it is used for"))
     }
 
+    /// The workspace that it was given in, where it was in one.
+    pub(crate) fn workspace_if_any(&self) -> Option<&WorkspaceEntry> {
+        self.workspace.as_deref()
+    }
+
     /// The workspace's public id.
     pub(crate) fn workspace_id(&self) -> Result<Id, crate::Error> {
         self.workspace().map(|workspace| workspace.record.id)

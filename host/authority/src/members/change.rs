@@ -88,12 +88,15 @@ pub struct MemberChanged {
     pub member: MemberView,
     /// Keys and clients that it issued and that go beyond its rights. They work on until somebody ends them.
     pub beyond: Vec<Beyond>,
+    /// Whether wrong passwords or codes keep it out for now; resuming it lets it in again.
+    pub locked_out: bool,
 }
 
 fn example() -> Value {
     let mut example = super::view::example();
     if let Some(fields) = example.as_object_mut() {
         fields.insert("beyond".to_owned(), json!([super::beyond::example()]));
+        fields.insert("locked_out".to_owned(), json!(false));
     }
     example
 }
@@ -146,10 +149,11 @@ impl Authority {
             self.is_locked_out(&member).await?
         };
         let apply = |member, now| change.apply(member, now);
-        let changed = self.put_member_change(permit, id, if_match, lifts, apply).await?;
+        let mut changed = self.put_member_change(permit, id, if_match, lifts, apply).await?;
         if lifts {
             let member = self.read_member(permit, id).await?.value;
             self.lift_lockouts(&member).await?;
+            changed.shown.locked_out = false;
         }
         Ok(changed)
     }
@@ -188,7 +192,8 @@ impl Authority {
                 }
             };
             let beyond = self.beyond(permit.organization()?, &after).await?;
-            return Ok(Current { shown: MemberChanged { member, beyond }, version });
+            let locked_out = self.is_locked_out(&after).await?;
+            return Ok(Current { shown: MemberChanged { member, beyond, locked_out }, version });
         }
         Err(Error::Contended)
     }

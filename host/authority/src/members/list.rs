@@ -23,8 +23,9 @@ impl Authority {
         permit.covers(actions::GET)?;
         let found = self.read_member(permit, id).await?;
         let beyond: Vec<Beyond> = self.beyond(permit.organization()?, &found.value).await?;
+        let locked_out = self.is_locked_out(&found.value).await?;
         let member = MemberView::from(&found.value);
-        Ok(Current { shown: MemberChanged { member, beyond }, version: found.version() })
+        Ok(Current { shown: MemberChanged { member, beyond, locked_out }, version: found.version() })
     }
 
     /// The members of the permit's organization, newest first; those that were removed too.

@@ -141,7 +141,14 @@ async fn whoever_is_locked_out_is_let_in_again_and_changes_a_password_meanwhile(
         let change = MemberChange::Resume;
         bench.authority.change_member(&permit, &owner.member, change, &IfMatch::Any).await.unwrap().version
     };
+    let shown = async || {
+        let there = Target::organization(bench.demo.organization);
+        let permit = bench.permit_of(&owner.secret, "members.get", there).await.unwrap();
+        bench.authority.get_member(&permit, &owner.member).await.unwrap().shown.locked_out
+    };
+    assert!(shown().await);
     let version = resume().await;
+    assert!(!shown().await);
     sign_in().await.unwrap();
     assert_eq!(resume().await, resume().await, "nothing to lift any more");
     assert!(version > 0);

@@ -124,7 +124,8 @@ fn forged() -> Problem {
     Problem::new(
         403,
         "csrf",
-        "the form did not come from a page of this session; go back, load the page again, and send it from there",
+        "the form did not come from a page of this session; go back, load the page again, and send it from there. Cookies have \
+         to be allowed, and this address has to begin with https:// unless it is this computer's own",
     )
 }
 
@@ -132,11 +133,15 @@ fn forged() -> Problem {
 /// cookie that it was tricked into sending.
 fn is_ours(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        // Its origin is `null`, since our pages send no referrer (Fetch §3.2).
-        return site == "same-origin";
+    let site = text("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin") {
+        return false;
     }
     let Some(origin) = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) else { return true };
+    // It is `null`, since our pages send no referrer (Fetch §3.2).
+    if origin == "null" && site.is_some() {
+        return true;
+    }
     let host = text(HOST.as_str()).unwrap_or_default();
     // A proxy that ends TLS passes the host on, and not the scheme.
     origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
@@ -232,6 +237,7 @@ mod tests {
         check(&[("host", "a.example"), ("origin", "https://a.example"), ("sec-fetch-site", "none")], false);
         check(&[("host", "a.example"), ("origin", "null"), ("sec-fetch-site", "same-origin")], true);
         check(&[("host", "a.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")], false);
+        check(&[("host", "a.example"), ("origin", "https://b.example"), ("sec-fetch-site", "same-origin")], false);
         check(&[("host", "a.example")], true);
     }
 

@@ -214,6 +214,8 @@ pub(crate) fn router() -> Router<Arc<App>> {
     table()
         .into_iter()
         .fold(Router::new(), |router, page| router.route(&page.path, page.served))
+        .route("/", routing::get(home::lead_in))
+        .route("/console/", routing::get(home::lead_in))
         .route("/console/{*nowhere}", routing::any(trouble::nowhere))
         .route_layer(from_fn(trouble::tell))
 }

@@ -45,3 +45,8 @@ async fn within(app: &App, visitor: &Visitor, id: &str) -> Result<String, Troubl
     }
     Ok(PROFILE.to_owned())
 }
+
+/// Whoever typed the host's address alone.
+pub(crate) async fn lead_in() -> Response {
+    see_other("/console")
+}
