@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use access_authority::workspaces::{self, WorkspaceView};
 use access_authority::{Caller, Error, PageRequest, Permit, Target, sign_in};
-use access_model::{Class, Id, PlainSecret};
+use access_model::{Id, PlainSecret};
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
@@ -109,13 +109,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
             let sign_in = format!("/console/sign-in?{next}");
             see_other(&code.map_or_else(|| sign_in.clone(), |code| flash::after(&sign_in, code)))
         };
-        let secret = cookie(&parts.headers, COOKIE_NAME).map(PlainSecret::new);
-        // A browser holds a session, and no other credential.
-        let is_session = |secret: &PlainSecret| {
-            let kind = app.authority.catalog().kind_of_secret(secret.expose());
-            kind.is_some_and(|(kind, _)| kind.class == Class::Session)
-        };
-        let Some(secret) = secret.filter(is_session) else { return Err(door(None)) };
+        let Some(secret) = cookie(&parts.headers, COOKIE_NAME).map(PlainSecret::new) else { return Err(door(None)) };
         let Ok(Asker { client, .. }) = Asker::from_request_parts(parts, app).await;
         let caller = match app.authority.caller(&secret, client).await {
             Ok(caller) => caller,
