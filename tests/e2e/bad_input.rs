@@ -195,9 +195,7 @@ fn what_does_not_exist() {
         anybody.get(path).check_problem(401, "unauthenticated");
         host.operator().get(path).check_problem(404, "not_found");
     }
-    for path in
-        ["/", "/v1", "/v2/authorize", "/v1/authorize/", "/v1//authorize", "/metrics", "/%00", "/.env", "/v1/keys"]
-    {
+    for path in ["/v1", "/v2/authorize", "/v1/authorize/", "/v1//authorize", "/metrics", "/%00", "/.env", "/v1/keys"] {
         host.operator().get(path).check_problem(404, "not_found");
         anybody.get(path).check_problem(404, "not_found");
     }

@@ -93,7 +93,7 @@ pub fn ask_on(
 
 /// Waits until something is so, without sleeping: by looking again and again.
 #[track_caller]
-pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let watch = crate::flood::stopwatch();
     while !is_so() {
         assert!(watch() < PATIENCE, "waited in vain until {what}");
