@@ -102,8 +102,15 @@ impl Endpoint {
     /// Asks it with a bearer, about `workspace` and `key`.
     #[track_caller]
     fn ask(&self, host: &Host, bearer: &str, workspace: &str, key: &str) -> Response {
-        let path = self.path.replace("ORG", &host.identity().organization);
-        let request = Request::new(self.method, &path.replace("WS", workspace).replace("KEY", key));
+        // Segment by segment: an id may hold any letters.
+        let segment = |name| match name {
+            "ORG" => host.identity().organization.as_str(),
+            "WS" => workspace,
+            "KEY" => key,
+            other => other,
+        };
+        let path = self.path.split('/').map(segment).collect::<Vec<_>>().join("/");
+        let request = Request::new(self.method, &path);
         let request = match &self.body {
             Some(body) => request.json(body),
             None => request,
