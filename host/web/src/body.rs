@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::error::Error as _;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -109,15 +110,13 @@ impl Body {
     /// Reads it to its end. Whoever lets us wait for it must be somebody still when it is there.
     pub(crate) async fn read(self, permit: &Permit) -> Result<Bytes, Problem> {
         let app = Arc::clone(&self.app);
-        let mut reading = std::pin::pin!(self.collect());
-        match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
-            Poll::Ready(read) => read,
-            Poll::Pending => {
-                let read = reading.await;
-                app.authority.check_still(permit).await?;
-                read
-            }
+        let mut reading = pin!(self.collect());
+        if let Some(read) = at_once(reading.as_mut()).await {
+            return read;
         }
+        let read = reading.await;
+        app.authority.check_still(permit).await?;
+        read
     }
 
     /// Reads it to its end, where it says itself who sends it.
@@ -129,7 +128,13 @@ impl Body {
         if self.declared > self.limit {
             return Err(too_large());
         }
-        match timeout(PATIENCE, to_bytes(self.body, self.limit)).await {
+        let mut reading = pin!(to_bytes(self.body, self.limit));
+        // Most bodies have come with their headers, and need no timer.
+        let read = match at_once(reading.as_mut()).await {
+            Some(read) => Ok(read),
+            None => timeout(PATIENCE, reading).await,
+        };
+        match read {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
                 Err(too_large())
@@ -137,6 +142,14 @@ impl Body {
             Ok(Err(_)) => Err(Problem::new(400, "invalid_request", "the body could not be read to its end")),
             Err(_) => Err(Problem::new(408, "request_timeout", "the body did not arrive in time; send it again")),
         }
+    }
+}
+
+/// What `future` comes to, if it need not wait.
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }
 

@@ -47,17 +47,23 @@ impl Authority {
 
     /// Decides at once. `None`: it belongs into the slow lane.
     fn evaluate_here(&self, own: &TenantSet, rules: &Rules, facts: FactsRef<'_>) -> Option<Result<Decision, Refusal>> {
-        match own.pace.way(self.clock.monotonic()) {
+        let began = self.clock.monotonic();
+        match own.pace.way(began) {
             Way::Here => {}
             Way::Lane => return None,
             Way::Overloaded => return Some(Err(Refusal::PolicyOverloaded)),
         }
-        let began = self.clock.thread_time();
+        // The thread's own clock takes a system call, microseconds on some machines: it is read of those that were slow lately.
+        let worked = own.pace.is_watched(began).then(|| self.clock.thread_time());
         let decision = own.decide_here(rules, facts);
         if let Some(decision) = &decision {
             own.monitor(facts, decision, &self.log);
         }
-        own.pace.took(self.clock.thread_time().saturating_sub(began), self.clock.monotonic());
+        let ended = self.clock.monotonic();
+        match worked {
+            Some(worked) => own.pace.took(self.clock.thread_time().saturating_sub(worked), ended),
+            None => own.pace.passed(ended.saturating_sub(began), ended),
+        }
         decision.map(Ok)
     }
 

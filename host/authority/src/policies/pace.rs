@@ -25,6 +25,11 @@ const WEIGHT: u64 = 8;
 /// What the last decision counts at most. That one took long may be the machine's doing, which took the processor away or had
 /// the module's pages to fetch; it takes a few of them to leave where requests are served.
 const COUNTED: Duration = Duration::from_micros(800);
+/// Where the mean is above it, the processor time of each decision is measured.
+const QUICK: Duration = Duration::from_micros(25);
+/// A decision that was longer by the clock on the wall has the ones after it measured for so long.
+const LONG: Duration = Duration::from_millis(1);
+const WATCHED: Duration = Duration::from_secs(1);
 
 /// What a workspace's policies take, and may still take.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub(crate) struct Pace {
     left: Mutex<Left>,
     // Whether there may be a debt, so that those without one need not look.
     owes: AtomicBool,
+    // Nanoseconds of monotonic time.
+    watched_until: AtomicU64,
     turns: Arc<Semaphore>,
 }
 
@@ -59,7 +66,8 @@ impl Default for Pace {
     fn default() -> Self {
         let left = Left { nanos: nanos(SAVED), at: Duration::ZERO };
         let turns = Arc::new(Semaphore::new(TURNS as usize));
-        Self { mean: AtomicU64::new(0), left: Mutex::new(left), owes: AtomicBool::new(false), turns }
+        let (mean, owes, watched_until) = (AtomicU64::new(0), AtomicBool::new(false), AtomicU64::new(0));
+        Self { mean, left: Mutex::new(left), owes, watched_until, turns }
     }
 }
 
@@ -82,11 +90,31 @@ impl Pace {
         Arc::clone(&self.turns).try_acquire_many_owned(turns).ok()
     }
 
-    /// Notes the processor time that a decision took which ended at `now`, an instant of monotonic time.
-    pub(crate) fn took(&self, time: Duration, now: Duration) {
-        let counted = u64::try_from(time.min(COUNTED).as_nanos()).unwrap_or_default();
+    /// Whether it is worth measuring the processor time of a decision that begins at `now`, an instant of monotonic time.
+    pub(crate) fn is_watched(&self, now: Duration) -> bool {
+        Duration::from_nanos(self.mean.load(Ordering::Relaxed)) > QUICK
+            || now < Duration::from_nanos(self.watched_until.load(Ordering::Relaxed))
+    }
+
+    /// Notes that so much time passed while a decision was made whose processor time was not measured. Much of it may have been
+    /// the machine's doing, so that it is never charged; but the next ones are measured then.
+    pub(crate) fn passed(&self, time: Duration, now: Duration) {
+        self.count(time.min(HERE));
+        if time > LONG {
+            let until = u64::try_from((now + WATCHED).as_nanos()).unwrap_or(u64::MAX);
+            self.watched_until.store(until, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self, time: Duration) {
+        let counted = u64::try_from(time.as_nanos()).unwrap_or_default();
         let mean = self.mean.load(Ordering::Relaxed);
         self.mean.store(mean - mean / WEIGHT + counted / WEIGHT, Ordering::Relaxed);
+    }
+
+    /// Notes the processor time that a decision took which ended at `now`, an instant of monotonic time.
+    pub(crate) fn took(&self, time: Duration, now: Duration) {
+        self.count(time.min(COUNTED));
         if time > FREE {
             let mut left = lock(&self.left);
             left.at(now);
@@ -148,6 +176,21 @@ mod tests {
             assert!((700..=800).contains(&(made * (micros - 50) / 1_000)), "{micros} µs: {made}");
             assert!(ways.iter().skip(20).all(|way| [where_to, Way::Overloaded].contains(way)), "{micros} µs");
         }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_charged_and_has_the_next_ones_measured() {
+        let pace = Pace::default();
+        (0..100).for_each(|_| pace.passed(Duration::from_micros(20), at(1_000)));
+        assert!(!pace.is_watched(at(1_000)), "what is quick needs no measuring");
+        pace.passed(Duration::from_micros(150), at(1_000));
+        assert!(pace.is_watched(at(1_000)));
+        (0..10).for_each(|_| pace.took(Duration::from_micros(10), at(1_000)));
+        assert!(!pace.is_watched(at(1_000)), "it was the machine's doing");
+        (0..3).for_each(|_| pace.passed(at(500), at(1_000)));
+        assert_eq!(pace.way(at(1_000)), Way::Here);
+        (0..50).for_each(|_| pace.took(Duration::from_micros(10), at(1_500)));
+        assert!(pace.is_watched(at(1_999)) && !pace.is_watched(at(2_000)));
     }
 
     #[test]

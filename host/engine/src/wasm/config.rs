@@ -45,6 +45,8 @@ pub(super) fn engine(limits: &Limits, instances: u32) -> Result<Engine> {
         .wasm_tail_call(false)
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
-        .memory_init_cow(true);
+        // A slot of the pool would be mapped anew for each module that comes into it, at the price of several evaluations;
+        // what a module's memory begins with is copied instead, a few kilobytes.
+        .memory_init_cow(false);
     Engine::new(&config)
 }
