@@ -32,6 +32,8 @@ pub(crate) enum Due {
     KeyExpiry(Id),
     /// Audit records of this workspace or organization may have been kept long enough.
     AuditRetention(Id),
+    /// This event waits in the outbox.
+    Dispatch(Id),
 }
 
 /// Whose turn it is.
@@ -43,6 +45,7 @@ impl Due {
         match member.split_once('/')? {
             ("key-expiry", id) => id.parse().ok().map(Self::KeyExpiry),
             ("audit-retention", id) => id.parse().ok().map(Self::AuditRetention),
+            ("event", id) => id.parse().ok().map(Self::Dispatch),
             _ => None,
         }
     }
@@ -51,6 +54,7 @@ impl Due {
         match self {
             Self::KeyExpiry(id) => format!("key-expiry/{id}"),
             Self::AuditRetention(id) => format!("audit-retention/{id}"),
+            Self::Dispatch(id) => format!("event/{id}"),
         }
     }
 
@@ -94,6 +98,7 @@ impl Authority {
         match Due::parse(&entry.member) {
             Some(Due::KeyExpiry(id)) => self.expire_key(&id).await,
             Some(Due::AuditRetention(id)) => self.forget_audit(&id).await,
+            Some(Due::Dispatch(id)) => self.dispatch(&id).await,
             // A newer host's.
             None => Ok(()),
         }

@@ -138,7 +138,17 @@ pub(crate) fn clients_of(organization: &Id) -> String {
     format!("clients/{organization}")
 }
 
-/// Index of a shard's due work, by when it is due.
+/// Key of an event's record.
+pub(crate) fn event(id: &Id) -> String {
+    format!("event/{id}")
+}
+
+/// Index of the events of a workspace, or of an organization's own, by when they happened.
+pub(crate) fn events_of(owner: &Id) -> String {
+    format!("events/{owner}")
+}
+
+/// Index of a shard's due work, by when it is due. What waits in the outbox is a part of it.
 pub(crate) const DUE: &str = "due";
 /// Key of the lease of whoever does it.
 pub(crate) const DUE_LEASE: &str = "due-lease";

@@ -78,10 +78,12 @@ pub enum IdKind {
     Invitation,
     /// A session.
     Session,
+    /// An event.
+    Event,
 }
 
 impl IdKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Organization,
         Self::Workspace,
         Self::Key,
@@ -94,6 +96,7 @@ impl IdKind {
         Self::Member,
         Self::Invitation,
         Self::Session,
+        Self::Event,
     ];
 
     /// The text before the underscore.
@@ -111,6 +114,7 @@ impl IdKind {
             Self::Member => "mem",
             Self::Invitation => "inv",
             Self::Session => "ses",
+            Self::Event => "evt",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`], [`session`] and [`credential`] (what a
 //! secret resolves to), [`password`], [`totp`], [`recovery`] and [`attempts`] (how people show who they are), [`organization`] (who owns it), [`member`], [`invitation`] and [`role`] (its people), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
-//! [`audit`], [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
+//! [`audit`], [`event`] (what people are told of), [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
 //!
@@ -18,6 +18,7 @@ pub mod client;
 pub mod clock;
 pub mod credential;
 pub mod entropy;
+pub mod event;
 pub mod id;
 pub mod invitation;
 pub mod key;
@@ -44,6 +45,7 @@ pub use client::{Client, ClientSecret, ClientTerms};
 pub use clock::{Clock, Timestamp};
 pub use credential::{Credential, Gateway, Operator, Profile};
 pub use entropy::Entropy;
+pub use event::{Event, EventKind, Severity};
 pub use id::{Id, IdKind, Shard};
 pub use invitation::Invitation;
 pub use key::{ApiKey, Issuer, KeyState, NewKey};

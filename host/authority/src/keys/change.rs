@@ -2,8 +2,9 @@
 
 use access_model::audit::AuditRecord;
 use access_model::key::KeyError;
-use access_model::{ApiKey, Credential, Id, IdKind, Timestamp};
+use access_model::{ApiKey, Credential, EventKind, Id, IdKind, KeyState, Timestamp};
 use access_store::{Check, Commit, CommitError, Store};
+use serde_json::json;
 
 use super::actions;
 use super::view::KeyView;
@@ -13,6 +14,7 @@ use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
 use crate::due::schedule_key_expiry;
 use crate::error::Error;
+use crate::events::{key_event, record};
 use crate::records::{CommitExt as _, TRIES, Versioned};
 
 /// A change of a key's state.
@@ -103,6 +105,15 @@ impl Authority {
         commit.checks.push(check);
         commit.put_credential(&Credential::ApiKey(after.clone()))?;
         schedule_key_expiry(commit, after);
+        let happened = match after.state {
+            _ if after.successor != before.successor => EventKind::KeyRotated,
+            KeyState::Active => EventKind::KeyEnabled,
+            KeyState::Disabled { .. } => EventKind::KeyDisabled,
+            KeyState::Revoked { .. } => EventKind::KeyRevoked,
+        };
+        let told =
+            json!({ "name": after.name, "kind": after.kind, "successor": after.successor, "by": permit.actor() });
+        record(commit, &key_event(happened, after, self.clock.now(), self.entropy.as_ref())?.with(told))?;
         append(
             commit,
             &AuditRecord {

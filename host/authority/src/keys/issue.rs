@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use access_model::audit::{Actor, AuditRecord};
 use access_model::{
-    AllowList, ApiKey, Class, Credential, Entropy, Id, IdKind, Issuer, Kind, NewKey, PlainSecret, Timestamp, Workspace,
+    AllowList, ApiKey, Class, Credential, Entropy, EventKind, Id, IdKind, Issuer, Kind, NewKey, PlainSecret, Timestamp,
+    Workspace,
 };
 use access_store::{Commit, CommitError, Committed, IndexEntry, Store};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::actions;
 use super::view::KeyView;
@@ -17,6 +19,7 @@ use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::due::schedule_key_expiry;
 use crate::error::Error;
+use crate::events::{key_event, record};
 use crate::idempotency::{Done, Idempotency, Recalled};
 use crate::issued::Issued;
 use crate::records::{self, CommitExt as _, TRIES};
@@ -200,6 +203,11 @@ pub(crate) fn put_new_key(
     commit.index_puts.extend(key.issued_by.map(|member| (records::issued_by(&member), entry)));
     commit.put_new(records::credential(&key.id), &Credential::ApiKey(key.clone()))?;
     schedule_key_expiry(commit, key);
+    // That it succeeds another, the other's event says.
+    if key.predecessor.is_none() {
+        let told = json!({ "name": key.name, "kind": key.kind, "scopes": key.scopes, "by": actor });
+        record(commit, &key_event(EventKind::KeyIssued, key, now, entropy)?.with(told))?;
+    }
     let after = serde_json::to_value(KeyView::new(key, prefix, now)).map_err(Error::internal)?;
     append(
         commit,

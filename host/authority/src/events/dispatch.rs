@@ -1,0 +1,24 @@
+//! An event leaves the outbox.
+
+use access_model::{Event, Id};
+use access_store::Commit;
+use metrics::counter;
+
+use crate::authority::Authority;
+use crate::due::Due;
+use crate::error::Error;
+use crate::records;
+
+impl Authority {
+    /// Sees to what follows from an event, and takes it out of the outbox in the same commit.
+    pub(crate) async fn dispatch(&self, id: &Id) -> Result<(), Error> {
+        let found = records::read::<Event>(self.store.unmetered(), id.home(), records::event(id)).await?;
+        let mut commit = Commit::new(id.home());
+        Due::Dispatch(*id).take_out(&mut commit);
+        self.commit_due(commit).await?;
+        if let Some(event) = found {
+            counter!("access_events_total", "event" => event.value.event).increment(1);
+        }
+        Ok(())
+    }
+}

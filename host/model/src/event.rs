@@ -1,0 +1,279 @@
+//! Events: what people and their other systems are told of, once each.
+//!
+//! [`EventKind`] is the whole catalogue: what is not one of its kinds is never created. To add one: a variant, its place in
+//! [`EventKind::ALL`] and its row; documents and pages come from there.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::entropy::{Entropy, EntropyError, SeededEntropy};
+use crate::id::{Id, IdKind};
+
+/// Something that happened, as it is kept and delivered. Never holds a secret or its digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Public id: the same with every delivery.
+    pub id: Id,
+    /// When.
+    pub at: Timestamp,
+    /// Which, for example `key.inactive`. A text, since a newer host may write what this one doesn't know.
+    pub event: String,
+    /// Whose.
+    pub organization: Id,
+    /// Of which workspace; absent where it is the organization's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Id>,
+    /// What it is about: a public id, or the name of a policy.
+    pub target: String,
+    /// Which of several reminders it is, for example `83`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// What else is worth knowing.
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// How much an event asks for attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Something was done.
+    Info,
+    /// Something ought to be done.
+    Warning,
+    /// Something is wrong.
+    Alert,
+}
+
+/// The kinds of event that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is described by its row")]
+pub enum EventKind {
+    KeyIssued,
+    KeyRotated,
+    KeyDisabled,
+    KeyEnabled,
+    KeyRevoked,
+    KeyRotationDue,
+    KeyExpiring,
+    KeyExpired,
+    KeyOverlapEnded,
+    KeyInactive,
+    ClientRegistered,
+    ClientSecretRotated,
+    ClientDisabled,
+    ClientEnabled,
+    ClientRevoked,
+    ClientInactive,
+    PolicyPublished,
+    PolicyRolledBack,
+    PolicyQuarantined,
+    NetworkChanged,
+    MemberRoleChanged,
+    MemberLockedOut,
+}
+
+/// What there is to say of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Its name, for example `key.inactive`.
+    pub name: &'static str,
+    /// How much it asks for attention.
+    pub severity: Severity,
+    /// What it means.
+    pub means: &'static str,
+    /// Where it comes from: an action of the catalog, or `due work`, or what a host notices.
+    pub arises: &'static str,
+}
+
+impl EventKind {
+    /// All of them, in the order in which documents show them.
+    pub const ALL: [Self; 22] = [
+        Self::KeyIssued,
+        Self::KeyRotated,
+        Self::KeyDisabled,
+        Self::KeyEnabled,
+        Self::KeyRevoked,
+        Self::KeyRotationDue,
+        Self::KeyExpiring,
+        Self::KeyExpired,
+        Self::KeyOverlapEnded,
+        Self::KeyInactive,
+        Self::ClientRegistered,
+        Self::ClientSecretRotated,
+        Self::ClientDisabled,
+        Self::ClientEnabled,
+        Self::ClientRevoked,
+        Self::ClientInactive,
+        Self::PolicyPublished,
+        Self::PolicyRolledBack,
+        Self::PolicyQuarantined,
+        Self::NetworkChanged,
+        Self::MemberRoleChanged,
+        Self::MemberLockedOut,
+    ];
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The catalogue.
+    pub const fn row(self) -> Row {
+        use Severity::{Alert, Info, Warning};
+        let (name, severity, arises, means) = match self {
+            Self::KeyIssued => ("key.issued", Info, "keys.issue", "a key was issued"),
+            Self::KeyRotated => ("key.rotated", Info, "keys.rotate", "a key was replaced; its successor has its terms"),
+            Self::KeyDisabled => ("key.disabled", Info, "keys.disable", "a key was switched off"),
+            Self::KeyEnabled => ("key.enabled", Info, "keys.enable", "a key was switched on again"),
+            Self::KeyRevoked => ("key.revoked", Info, "keys.revoke", "a key was ended for good"),
+            Self::KeyRotationDue => (
+                "key.rotation_due",
+                Warning,
+                "due work",
+                "a key is as old as its kind reminds of; the stage is its age in days",
+            ),
+            Self::KeyExpiring => {
+                ("key.expiring", Warning, "due work", "a key ends soon; the stage says in how many days")
+            }
+            Self::KeyExpired => ("key.expired", Warning, "due work", "a key ended by itself"),
+            Self::KeyOverlapEnded => {
+                ("key.overlap_ended", Info, "due work", "the overlap of a rotation is over; the old key ended")
+            }
+            Self::KeyInactive => {
+                ("key.inactive", Warning, "due work", "no request came with a key for as long as its kind allows")
+            }
+            Self::ClientRegistered => ("client.registered", Info, "clients.register", "a client was registered"),
+            Self::ClientSecretRotated => {
+                ("client.secret_rotated", Info, "clients.rotate", "a client was given another secret")
+            }
+            Self::ClientDisabled => ("client.disabled", Info, "clients.disable", "a client was switched off"),
+            Self::ClientEnabled => ("client.enabled", Info, "clients.enable", "a client was switched on again"),
+            Self::ClientRevoked => ("client.revoked", Info, "clients.revoke", "a client was ended for good"),
+            Self::ClientInactive => (
+                "client.inactive",
+                Warning,
+                "due work",
+                "neither a client's secret nor a token of it was used for as long as its kind allows",
+            ),
+            Self::PolicyPublished => {
+                ("policy.published", Info, "policies.publish", "a revision of a policy came in force")
+            }
+            Self::PolicyRolledBack => (
+                "policy.rolled_back",
+                Warning,
+                "policies.rollback",
+                "an earlier revision of a policy is in force again",
+            ),
+            Self::PolicyQuarantined => (
+                "policy.quarantined",
+                Alert,
+                "a host",
+                "a policy exceeds its budget again and again, and was slowed down",
+            ),
+            Self::NetworkChanged => {
+                ("network.changed", Info, "network.update", "the workspace's network rules changed")
+            }
+            Self::MemberRoleChanged => ("member.role_changed", Warning, "members.update", "a member has other roles"),
+            Self::MemberLockedOut => {
+                ("member.locked_out", Alert, "sign-in", "too many wrong passwords or codes were tried for a member")
+            }
+        };
+        Row { name, severity, means, arises }
+    }
+}
+
+impl Event {
+    /// An event of this kind about `target`, in the books of an organization and, where it is one's, of a workspace.
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn new(
+        kind: EventKind,
+        owners: (Id, Option<Id>),
+        target: &str,
+        at: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, EntropyError> {
+        let (organization, workspace) = owners;
+        Ok(Self {
+            id: Id::draw(IdKind::Event, organization.home(), entropy)?,
+            at,
+            event: kind.name().to_owned(),
+            organization,
+            workspace,
+            target: target.to_owned(),
+            stage: None,
+            data: Value::Null,
+        })
+    }
+
+    /// The event of a stage of something, whose id follows from both: whoever creates it again creates the same.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_stage(
+        kind: EventKind,
+        owners: (Id, Option<Id>),
+        target: &str,
+        stage: &str,
+        at: Timestamp,
+    ) -> Result<Self, EntropyError> {
+        let seed = format!("{}/{target}/{stage}", kind.name());
+        let event = Self::new(kind, owners, target, at, &SeededEntropy::new(seed.as_bytes()))?;
+        Ok(Self { stage: Some(stage.to_owned()), ..event })
+    }
+
+    /// The same, with what else is worth knowing.
+    #[must_use]
+    pub fn with(self, data: Value) -> Self {
+        Self { data, ..self }
+    }
+
+    /// Its kind, if it is one that this host knows.
+    pub fn kind(&self) -> Option<EventKind> {
+        EventKind::named(&self.event)
+    }
+
+    /// Whose list it stands in.
+    pub fn owner(&self) -> &Id {
+        self.workspace.as_ref().unwrap_or(&self.organization)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::id::Shard;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own_and_is_found_by_it() {
+        let names: BTreeSet<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), EventKind::ALL.len());
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::named(kind.name()), Some(kind));
+            let row = kind.row();
+            assert!(row.name.split_once('.').is_some() && !row.means.ends_with('.'), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_stage_of_something_is_one_event_whoever_creates_it() {
+        let organization = Id::draw(IdKind::Organization, Shard::PLATFORM, &SeededEntropy::new(b"o")).unwrap();
+        let at = Timestamp::from_millis(1);
+        let event = |stage| Event::of_stage(EventKind::KeyRotationDue, (organization, None), "key", stage, at).unwrap();
+        assert_eq!(event("76"), event("76"));
+        assert_ne!(event("76").id, event("83").id);
+        assert_eq!(event("76").kind(), Some(EventKind::KeyRotationDue));
+    }
+}
