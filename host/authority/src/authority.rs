@@ -22,6 +22,7 @@ use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
 use crate::numbers::Numbers;
+use crate::policies::quarantined::Quarantined;
 use crate::policies::tenant_set::TenantSets;
 use crate::policies::{GateQueue, Policies};
 use crate::sign_in::Door;
@@ -59,6 +60,7 @@ pub struct Authority {
     pub(crate) policies: Policies,
     pub(crate) tenant_sets: TenantSets,
     pub(crate) lane: Lane,
+    pub(crate) quarantined: Arc<Quarantined>,
     pub(crate) gate_queue: GateQueue,
     pub(crate) failpoints: Failpoints,
     pub(crate) cache: Arc<ReadCache>,
@@ -124,6 +126,7 @@ impl Authority {
             policies,
             tenant_sets: TenantSets::new(Arc::clone(&cache)),
             lane: Lane::default(),
+            quarantined: Arc::default(),
             gate_queue: GateQueue::default(),
             failpoints: Failpoints::default(),
             cache,
@@ -188,6 +191,7 @@ impl Authority {
         self.tell_usage().await;
         self.record_decisions(false).await;
         self.tell_policies().await;
+        self.tell_quarantines().await;
         self.greet_hosts().await;
         self.do_due_work().await;
         let now = self.clock.monotonic();

@@ -6,34 +6,47 @@
 //!
 //! To add a kind of work: a variant of [`Due`], its schedule where its record is put, and what is done.
 
+mod inactivity;
 mod key_expiry;
 mod lease;
+mod reminders;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use access_model::{Id, Shard};
+use access_model::{ApiKey, Client, Credential, Event, Id, Shard, Timestamp, Upkeep};
 use access_store::{Commit, CommitError, IndexEntry, Range, Store as _};
 
 use crate::authority::Authority;
 use crate::error::Error;
+use crate::events::record;
 use crate::records;
 
-pub(crate) use key_expiry::schedule as schedule_key_expiry;
+pub(crate) use self::inactivity::{inactive_since, used};
+use self::reminders::Reminder;
 
 /// A shard's index is looked at every so many seconds.
 const TURNS: u32 = 4;
-/// Pieces of work of one shard that are done at a time.
+/// Pieces of work of one shard that are read at a time, and times that a turn does so.
 const AT_ONCE: usize = 100;
+const TIMES: usize = 10;
 
 /// A piece of work. Its text is its member in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// This key ends.
     KeyExpiry(Id),
+    /// This key is to be rotated.
+    KeyRotation(Id),
+    /// This key ends soon.
+    KeyExpiring(Id),
+    /// This key or client was not used for as long as its kind allows.
+    Inactivity(Id),
     /// Audit records of this workspace or organization may have been kept long enough.
     AuditRetention(Id),
     /// This event waits in the outbox.
     Dispatch(Id),
+    /// Events of this workspace or organization, up to this day since 1970, were kept long enough.
+    ForgetEvents(Id, i64),
 }
 
 /// Whose turn it is.
@@ -44,6 +57,13 @@ impl Due {
     fn parse(member: &str) -> Option<Self> {
         match member.split_once('/')? {
             ("key-expiry", id) => id.parse().ok().map(Self::KeyExpiry),
+            ("key-rotation", id) => id.parse().ok().map(Self::KeyRotation),
+            ("key-expiring", id) => id.parse().ok().map(Self::KeyExpiring),
+            ("inactivity", id) => id.parse().ok().map(Self::Inactivity),
+            ("forget-events", rest) => {
+                let (id, day) = rest.split_once('/')?;
+                Some(Self::ForgetEvents(id.parse().ok()?, day.parse().ok()?))
+            }
             ("audit-retention", id) => id.parse().ok().map(Self::AuditRetention),
             ("event", id) => id.parse().ok().map(Self::Dispatch),
             _ => None,
@@ -53,15 +73,37 @@ impl Due {
     pub(crate) fn member(&self) -> String {
         match self {
             Self::KeyExpiry(id) => format!("key-expiry/{id}"),
+            Self::KeyRotation(id) => format!("key-rotation/{id}"),
+            Self::KeyExpiring(id) => format!("key-expiring/{id}"),
+            Self::Inactivity(id) => format!("inactivity/{id}"),
+            Self::ForgetEvents(id, day) => format!("forget-events/{id}/{day}"),
             Self::AuditRetention(id) => format!("audit-retention/{id}"),
             Self::Dispatch(id) => format!("event/{id}"),
         }
+    }
+
+    /// Has it done at `at`; at no other time any more.
+    pub(crate) fn put(&self, commit: &mut Commit, at: Timestamp) {
+        let entry = IndexEntry { score: at.as_millis(), member: self.member() };
+        commit.index_puts.push((records::DUE.to_owned(), entry));
     }
 
     /// Takes it out of the index.
     pub(crate) fn take_out(&self, commit: &mut Commit) {
         commit.index_deletes.push((records::DUE.to_owned(), self.member()));
     }
+}
+
+/// Keeps index and flags in step with a key that `commit` puts.
+pub(crate) fn schedule_key(commit: &mut Commit, key: &ApiKey, upkeep: &Upkeep, now: Timestamp) {
+    key_expiry::schedule(commit, key);
+    reminders::schedule(commit, key, upkeep, now);
+    inactivity::schedule(commit, &Credential::ApiKey(key.clone()), upkeep, now);
+}
+
+/// Keeps index and flags in step with a client that `commit` puts.
+pub(crate) fn schedule_client(commit: &mut Commit, client: &Client, upkeep: &Upkeep, now: Timestamp) {
+    inactivity::schedule(commit, &Credential::Client(client.clone()), upkeep, now);
 }
 
 impl Authority {
@@ -79,24 +121,54 @@ impl Authority {
     async fn do_due_work_of(&self, shard: Shard) -> Result<(), Error> {
         let index = records::DUE.to_owned();
         let up_to = Some(self.clock.now().as_millis());
-        let range = Range { index, after: None, up_to, descending: false, limit: AT_ONCE };
-        let due = self.store.unmetered().range(shard, range).await?;
-        if due.is_empty() || !self.take_due_lease(shard).await? {
-            return Ok(());
-        }
-        for entry in due {
-            match self.do_one(&entry).await {
-                // Somebody changed what it is about, and its time perhaps: it is looked at again.
-                Ok(()) | Err(Error::Contended) => {}
-                Err(error) => return Err(error),
+        let mut after = None;
+        for _ in 0..TIMES {
+            let range = Range { index: index.clone(), after, up_to, descending: false, limit: AT_ONCE };
+            let due = self.store.unmetered().range(shard, range).await?;
+            if due.is_empty() || !self.take_due_lease(shard).await? {
+                return Ok(());
             }
+            for entry in &due {
+                match self.do_one(entry).await {
+                    // Somebody changed what it is about, and its time perhaps: it is looked at again.
+                    Ok(()) | Err(Error::Contended) => {}
+                    Err(error @ (Error::StoreUnavailable | Error::Unconfirmed)) => return Err(error),
+                    // What can't be done keeps nothing else from being done.
+                    Err(error) => tracing::warn!(%error, work = entry.member, "due work is not done"),
+                }
+            }
+            if due.len() < AT_ONCE {
+                break;
+            }
+            after = due.into_iter().next_back();
         }
+        Ok(())
+    }
+
+    /// When people are reminded of credentials of this kind. Of what the catalog doesn't know any more, never.
+    pub(crate) fn upkeep(&self, kind: &str) -> Upkeep {
+        self.catalog.kinds.get(kind).map(|kind| kind.upkeep.clone()).unwrap_or_default()
+    }
+
+    /// Commits a piece of work that tells people of something, once: where that was told before, the rest alone.
+    async fn announce(&self, mut commit: Commit, event: &Event) -> Result<(), Error> {
+        let key = records::event(&event.id);
+        if self.store.unmetered().read(event.id.home(), &[key]).await?.iter().all(Option::is_none) {
+            record(&mut commit, event)?;
+        }
+        self.failpoints.reach("due.announcing");
+        self.commit_due(commit).await?;
+        self.failpoints.reach("due.announced");
         Ok(())
     }
 
     async fn do_one(&self, entry: &IndexEntry) -> Result<(), Error> {
         match Due::parse(&entry.member) {
             Some(Due::KeyExpiry(id)) => self.expire_key(&id).await,
+            Some(Due::KeyRotation(id)) => self.remind(&id, Reminder::Rotation).await,
+            Some(Due::KeyExpiring(id)) => self.remind(&id, Reminder::Expiry).await,
+            Some(Due::Inactivity(id)) => self.flag_inactive(&id).await,
+            Some(Due::ForgetEvents(id, day)) => self.forget_events(&id, day).await,
             Some(Due::AuditRetention(id)) => self.forget_audit(&id).await,
             Some(Due::Dispatch(id)) => self.dispatch(&id).await,
             // A newer host's.

@@ -1,7 +1,8 @@
 //! Points at which a dev host can be told to die, so that what it leaves behind can be looked at.
 
-/// The points, in the order in which a publish comes by.
-pub const FAILPOINTS: [&str; 4] = ["publish.examined", "publish.loaded", "publish.committed", "publish.answering"];
+/// The points, in the order in which a publish comes by, and then due work that tells people of something.
+pub const FAILPOINTS: [&str; 6] =
+    ["publish.examined", "publish.loaded", "publish.committed", "publish.answering", "due.announcing", "due.announced"];
 
 /// Where to die; nowhere, unless a dev host was told.
 #[derive(Debug, Default)]

@@ -1,16 +1,18 @@
 //! Changing the head of an organization or workspace: one record, one check, one audit record.
 
 use access_model::audit::AuditRecord;
-use access_model::{AuditDecisions, Id, IdKind, Organization, OwnerState, Workspace};
+use access_model::{AuditDecisions, Event, EventKind, Id, IdKind, Organization, OwnerState, Workspace};
 use access_store::{Commit, CommitError, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::audit::{append, schedule_retention};
 use crate::authority::Authority;
 use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::events;
 use crate::records::{self, CommitExt as _, TRIES, Versioned};
 
 /// The record of an owner, which is cached and read for every decision.
@@ -110,6 +112,13 @@ impl Authority {
                 after: Some(serde_json::to_value(&after_shown).map_err(Error::internal)?),
             };
             append(&mut commit, &record)?;
+            if permit.action() == crate::network::ACTION_UPDATE {
+                let owners = after.owners();
+                let now = self.clock.now();
+                let event = Event::new(EventKind::NetworkChanged, owners, &id.to_string(), now, self.entropy.as_ref())?;
+                let told = json!({ "before": before, "after": after_shown, "by": permit.actor() });
+                events::record(&mut commit, &event.with(told))?;
+            }
             if after.forgets_audit() {
                 schedule_retention(&mut commit, id, self.clock.now());
             }

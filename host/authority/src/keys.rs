@@ -1,18 +1,21 @@
-//! API keys: issue, show, list, rotate, disable, enable, revoke.
+//! API keys: issue, show, list, rotate, disable, enable, revoke, snooze.
 
 mod change;
 mod grant;
 mod issue;
 mod list;
 mod rotate;
+mod snooze;
 mod view;
 
 pub use change::Change;
 pub use issue::KeyRequest;
+pub use snooze::{SnoozeRequest, SnoozeView};
 pub use view::KeyView;
 
 pub(crate) use grant::{attributes as attributes_of, quota_of};
 pub(crate) use issue::{NAME_LENGTH, check_name, distinct, is_disguising, put_new_key};
+pub(crate) use snooze::Snoozes;
 
 /// Actions of the catalog that these use cases need a permit for.
 pub mod actions {
@@ -30,4 +33,6 @@ pub mod actions {
     pub const ENABLE: &str = "keys.enable";
     /// Revoke.
     pub const REVOKE: &str = "keys.revoke";
+    /// Snooze reminders of one.
+    pub const SNOOZE: &str = "keys.snooze";
 }

@@ -3,7 +3,7 @@
 //! [`platform`](Policies) is the installation's own set, from the binary or a folder. The rest is a workspace's own: `upload`
 //! (what is sent, and the gate), `put`, `publish`, `rollback`, `remove` (changes, one commit each), `list`, `show`, `diff`,
 //! `status`; what they stand on: `kept` (the records), `change` (what all changes have in common), `tenant_set` (what is in
-//! force, loaded), `tally` (what came of it), `pace` and `quarantine` (what it
+//! force, loaded), `tally` (what came of it), `pace`, `quarantine` and `quarantined` (what it
 //! may take of the machine), `gate_queue` (one upload at a time, workspaces in turn).
 //!
 //! A revision is immutable and kept for good. What is in force stands in the workspace's head, one record, so that no decision
@@ -21,6 +21,7 @@ mod platform;
 mod publish;
 mod put;
 mod quarantine;
+pub(crate) mod quarantined;
 mod remove;
 mod rollback;
 mod show;

@@ -128,6 +128,16 @@ pub(crate) fn last_used(key: &Id) -> String {
     format!("last-used/{key}")
 }
 
+/// Key of the record that flags a key or client as inactive: since when.
+pub(crate) fn inactive(id: &Id) -> String {
+    format!("inactive/{id}")
+}
+
+/// Key of the record of what is snoozed about a key.
+pub(crate) fn snoozes(key: &Id) -> String {
+    format!("snoozes/{key}")
+}
+
 /// Key of the record of when a client's secret was last used.
 pub(crate) fn secret_last_used(client: &Id, number: u32) -> String {
     format!("last-used/{client}/{number}")

@@ -50,6 +50,10 @@ pub struct SettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<AuditDecisions>")]
     pub audit_decisions: Option<Option<AuditDecisions>>,
+    /// Whether keys that are inactive are switched off. Null: no.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<bool>")]
+    pub disable_inactive_keys: Option<Option<bool>>,
     /// Days that the workspace's audit records are kept; null: changes for ever, decisions 90 days.
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
@@ -60,7 +64,7 @@ pub struct SettingsUpdate {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Settings", example = json!({
     "description": "what runs at night", "rotation_overlap_seconds": 86_400, "key_lifetime_days": null,
-    "audit_decisions": "denials", "audit_retention_days": 400,
+    "audit_decisions": "denials", "disable_inactive_keys": false, "audit_retention_days": 400,
 }))]
 pub struct SettingsView {
     /// For people.
@@ -71,6 +75,8 @@ pub struct SettingsView {
     pub key_lifetime_days: Option<u32>,
     /// Which of the decisions about its keys the audit trail tells of.
     pub audit_decisions: AuditDecisions,
+    /// Whether keys that are inactive are switched off.
+    pub disable_inactive_keys: bool,
     /// Days that its audit records are kept.
     pub audit_retention_days: Option<u32>,
 }
@@ -87,6 +93,10 @@ pub struct OrganizationSettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<bool>")]
     pub mfa_required: Option<Option<bool>>,
+    /// Whether clients that are inactive are switched off. Null: no.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<bool>")]
+    pub disable_inactive_clients: Option<Option<bool>>,
     /// Days that audit records are kept which are of none of its workspaces; null: for ever.
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
@@ -96,13 +106,15 @@ pub struct OrganizationSettingsUpdate {
 /// An organization's settings. Null means none.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationSettings", example = json!({
-    "description": "pays yearly", "mfa_required": true, "audit_retention_days": null,
+    "description": "pays yearly", "mfa_required": true, "disable_inactive_clients": false, "audit_retention_days": null,
 }))]
 pub struct OrganizationSettingsView {
     /// For people.
     pub description: Option<String>,
     /// Whether all members need a second factor.
     pub mfa_required: bool,
+    /// Whether clients that are inactive are switched off.
+    pub disable_inactive_clients: bool,
     /// Days that audit records are kept which are of none of its workspaces.
     pub audit_retention_days: Option<u32>,
 }
@@ -114,16 +126,25 @@ impl From<&Workspace> for SettingsView {
             rotation_overlap_seconds,
             key_lifetime_days,
             audit_decisions,
+            disable_inactive_keys,
             audit_retention_days,
         } = workspace.settings.clone();
-        Self { description, rotation_overlap_seconds, key_lifetime_days, audit_decisions, audit_retention_days }
+        Self {
+            description,
+            rotation_overlap_seconds,
+            key_lifetime_days,
+            audit_decisions,
+            disable_inactive_keys,
+            audit_retention_days,
+        }
     }
 }
 
 impl From<&Organization> for OrganizationSettingsView {
     fn from(organization: &Organization) -> Self {
-        let OrganizationSettings { description, mfa_required, audit_retention_days } = organization.settings.clone();
-        Self { description, mfa_required, audit_retention_days }
+        let OrganizationSettings { description, mfa_required, disable_inactive_clients, audit_retention_days } =
+            organization.settings.clone();
+        Self { description, mfa_required, disable_inactive_clients, audit_retention_days }
     }
 }
 
@@ -164,6 +185,9 @@ impl Authority {
             set(&mut settings.rotation_overlap_seconds, update.rotation_overlap_seconds.as_ref());
             set(&mut settings.key_lifetime_days, update.key_lifetime_days.as_ref());
             set(&mut settings.audit_retention_days, update.audit_retention_days.as_ref());
+            if let Some(stated) = update.disable_inactive_keys {
+                settings.disable_inactive_keys = stated.unwrap_or_default();
+            }
             if let Some(stated) = update.audit_decisions {
                 settings.audit_decisions = stated.unwrap_or_default();
             }
@@ -200,6 +224,9 @@ impl Authority {
             let settings = &mut organization.settings;
             set(&mut settings.description, update.description.as_ref());
             set(&mut settings.audit_retention_days, update.audit_retention_days.as_ref());
+            if let Some(stated) = update.disable_inactive_clients {
+                settings.disable_inactive_clients = stated.unwrap_or_default();
+            }
             if let Some(stated) = update.mfa_required {
                 settings.mfa_required = stated.unwrap_or_default();
             }

@@ -4,6 +4,7 @@
 //! for one another, routes don't clash. Unknown keys are refused.
 
 mod sign_in;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use self::sign_in::SignIn;
+pub use self::upkeep::{RotationReminders, Stage, Stages, Upkeep};
 use crate::text::hex;
 
 /// What principals are that the host knows nothing of, in place of a kind. No kind is named so.
@@ -131,6 +133,8 @@ pub struct Kind {
     pub lifetime: Option<Duration>,
     /// How long after issue or rotation it ought to be rotated.
     pub rotation_due: Option<Duration>,
+    /// When people are reminded of its credentials.
+    pub upkeep: Upkeep,
     /// How long, once the store is out of reach, a host goes on deciding on what it last knew. Zero: it denies.
     pub outage: Duration,
 }
@@ -226,6 +230,11 @@ struct KindFile {
     lifetime_seconds: Option<u32>,
     idle_seconds: Option<u32>,
     rotation_due_days: Option<u32>,
+    #[serde(default)]
+    rotation_reminders: RotationReminders,
+    #[serde(default)]
+    expiry_reminders: Vec<u32>,
+    inactive_days: Option<u32>,
     #[serde(default)]
     outage_seconds: u32,
 }
@@ -355,6 +364,20 @@ fn check_kinds(
         }
         let seconds = file.lifetime_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        let upkeep = Upkeep {
+            rotation: file.rotation_reminders,
+            expiry: file.expiry_reminders,
+            inactive: file.inactive_days.map(days),
+        };
+        if let Err(what) = upkeep.check() {
+            return wrong(what);
+        }
+        if upkeep != Upkeep::default() && file.class != Class::ApiKey && !is_client {
+            return wrong("reminders and inactive_days belong to kinds of class `api_key` or `client`".into());
+        }
+        if is_client && (upkeep.rotation != RotationReminders::default() || !upkeep.expiry.is_empty()) {
+            return wrong("a client has no end and no age of its own: of those, it takes inactive_days alone".into());
+        }
         let kind = Kind {
             name: name.clone(),
             class: file.class,
@@ -368,6 +391,7 @@ fn check_kinds(
             idle: file.idle_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             lifetime: file.lifetime_days.map(days).or(seconds),
             rotation_due: file.rotation_due_days.map(days),
+            upkeep,
             outage: Duration::from_secs(file.outage_seconds.into()),
         };
         kinds.insert(name, Arc::new(kind));
@@ -480,6 +504,13 @@ mod tests {
         refused(|text| text.replace("limit = 10000", "limit = 0"), "limit of at least 1");
         refused(|text| text.replace("allow_list = 256", "allow_list = 2560"), "facts_bytes must be");
         refused(|text| text.replace("lifetime_days = 90", "lifetime_days = 4000000"), "must be 1 to 36500");
+        refused(|text| text.replace("days = [76, 83, 90]", "days = [76, 90, 83]"), "rotation_reminders go up");
+        refused(|text| text.replace("expiry_reminders = [14, 3, 1]", "expiry_reminders = [1, 3]"), "go down");
+        refused(|text| text.replace("inactive_days = 14", "inactive_days = 0"), "inactive_days must be");
+        refused(
+            |text| text.replace("lifetime_seconds = 3600", "lifetime_seconds = 3600\ninactive_days = 1"),
+            "belong to",
+        );
         refused(|text| text.replace("password_characters = 12", "password_characters = 7"), "must be 8 to 64");
         refused(|text| text.replace("account_attempts = 10", "account_attempts = 101"), "must be 1 to 100");
     }

@@ -216,20 +216,26 @@ impl Event {
         })
     }
 
-    /// The event of a stage of something, whose id follows from both: whoever creates it again creates the same.
+    /// An event that happens to `target` once for each `once`, from which its id follows: whoever creates it again creates the
+    /// same.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn of_stage(
+    pub fn once(
         kind: EventKind,
         owners: (Id, Option<Id>),
         target: &str,
-        stage: &str,
+        once: &str,
         at: Timestamp,
     ) -> Result<Self, EntropyError> {
-        let seed = format!("{}/{target}/{stage}", kind.name());
-        let event = Self::new(kind, owners, target, at, &SeededEntropy::new(seed.as_bytes()))?;
-        Ok(Self { stage: Some(stage.to_owned()), ..event })
+        let seed = format!("{}/{target}/{once}", kind.name());
+        Self::new(kind, owners, target, at, &SeededEntropy::new(seed.as_bytes()))
+    }
+
+    /// The same, as a stage of several.
+    #[must_use]
+    pub fn at_stage(self, stage: &str) -> Self {
+        Self { stage: Some(stage.to_owned()), ..self }
     }
 
     /// The same, with what else is worth knowing.
@@ -268,12 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_of_something_is_one_event_whoever_creates_it() {
+    fn what_happens_once_is_one_event_whoever_creates_it() {
         let organization = Id::draw(IdKind::Organization, Shard::PLATFORM, &SeededEntropy::new(b"o")).unwrap();
-        let at = Timestamp::from_millis(1);
-        let event = |stage| Event::of_stage(EventKind::KeyRotationDue, (organization, None), "key", stage, at).unwrap();
-        assert_eq!(event("76"), event("76"));
-        assert_ne!(event("76").id, event("83").id);
-        assert_eq!(event("76").kind(), Some(EventKind::KeyRotationDue));
+        let at = Timestamp::from_millis;
+        let event =
+            |once, now| Event::once(EventKind::KeyRotationDue, (organization, None), "key", once, at(now)).unwrap();
+        assert_eq!(event("76", 1).id, event("76", 2).id);
+        assert_ne!(event("76", 1).id, event("83", 1).id);
+        assert_eq!(event("76", 1).at_stage("76").kind(), Some(EventKind::KeyRotationDue));
     }
 }

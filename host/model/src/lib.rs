@@ -40,7 +40,7 @@ pub mod totp;
 
 pub use attempts::Attempts;
 pub use audit::{Actor, AuditRecord, SealedRecord};
-pub use catalog::{Catalog, Class, Kind, Quota};
+pub use catalog::{Catalog, Class, Kind, Quota, Stages, Upkeep};
 pub use client::{Client, ClientSecret, ClientTerms};
 pub use clock::{Clock, Timestamp};
 pub use credential::{Credential, Gateway, Operator, Profile};

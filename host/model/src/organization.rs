@@ -60,6 +60,9 @@ pub struct OrganizationSettings {
     /// Whether all of its members need a second factor. Those of admin roles do in any case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mfa_required: bool,
+    /// Whether clients that are inactive are switched off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disable_inactive_clients: bool,
     /// Days that its audit records are kept which are of none of its workspaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_retention_days: Option<u32>,
@@ -80,6 +83,9 @@ pub struct WorkspaceSettings {
     /// Which of its customers' decisions its audit trail tells of.
     #[serde(default, skip_serializing_if = "AuditDecisions::is_none")]
     pub audit_decisions: AuditDecisions,
+    /// Whether keys that are inactive are switched off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disable_inactive_keys: bool,
     /// Days that its audit records are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_retention_days: Option<u32>,

@@ -78,14 +78,14 @@ impl Authority {
         let turn = own.pace.turn(own.is_quarantined(entered)).ok_or(Refusal::PolicyOverloaded)?;
         let (answer, answered) = oneshot::channel();
         let (own, rules, facts) = (Arc::clone(own), Arc::clone(rules), facts.to_facts());
-        let (clock, log) = (Arc::clone(&self.clock), Arc::clone(&self.log));
+        let (clock, log, quarantined) = (Arc::clone(&self.clock), Arc::clone(&self.log), Arc::clone(&self.quarantined));
         let work = move || {
             if answer.is_closed() || clock.monotonic().saturating_sub(entered) > PATIENCE {
                 return;
             }
             let began = clock.thread_time();
             let facts = facts.as_ref();
-            let decision = own.decide_in_lane(&rules, facts, clock.as_ref());
+            let decision = own.decide_in_lane(&rules, facts, clock.as_ref(), &quarantined);
             own.monitor(facts, &decision, &log);
             own.pace.took(clock.thread_time().saturating_sub(began), clock.monotonic());
             // INVARIANT: before it is answered, so that whoever asks one after the other has a turn each time.

@@ -1,9 +1,9 @@
-//! A key ends: the audit trail says so. That it is denied from that instant on needs no work; validity is checked against
+//! A key ends: the audit trail says so, and people are told. That it is denied from that instant on needs no work; validity is checked against
 //! `now`.
 
 use access_model::audit::AuditRecord;
-use access_model::{ApiKey, Credential, Id, IdKind};
-use access_store::{Commit, IndexEntry};
+use access_model::{ApiKey, Credential, Event, EventKind, Id, IdKind};
+use access_store::Commit;
 use serde_json::json;
 
 use super::Due;
@@ -17,13 +17,10 @@ use crate::records::{self, Versioned};
 const ACTION: &str = "keys.expire";
 
 /// Keeps the index in step with a key that `commit` puts.
-pub(crate) fn schedule(commit: &mut Commit, key: &ApiKey) {
+pub(super) fn schedule(commit: &mut Commit, key: &ApiKey) {
     let due = Due::KeyExpiry(key.id);
     match key.expires_at.filter(|_| !key.is_revoked()) {
-        Some(at) => {
-            let entry = IndexEntry { score: at.as_millis(), member: due.member() };
-            commit.index_puts.push((records::DUE.to_owned(), entry));
-        }
+        Some(at) => due.put(commit, at),
         None => due.take_out(commit),
     }
 }
@@ -56,6 +53,15 @@ impl Authority {
                 after: Some(json!({ "state": key.state_at(now), "expires_at": expires_at })),
             };
             append(&mut commit, &record)?;
+            // A rotation brought it about, or nobody did.
+            let happened = if key.successor.is_some() { EventKind::KeyOverlapEnded } else { EventKind::KeyExpired };
+            let owners = (key.organization, Some(key.workspace));
+            let event = Event::once(happened, owners, &id.to_string(), "end", now)?;
+            let told = json!({
+                "name": key.name, "kind": key.kind, "expires_at": expires_at, "successor": key.successor,
+            });
+            Due::Inactivity(*id).take_out(&mut commit);
+            return self.announce(commit, &event.with(told)).await;
         }
         self.commit_due(commit).await
     }

@@ -12,7 +12,7 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
-use crate::due::schedule_key_expiry;
+use crate::due::schedule_key;
 use crate::error::Error;
 use crate::events::{key_event, record};
 use crate::records::{CommitExt as _, TRIES, Versioned};
@@ -104,7 +104,7 @@ impl Authority {
         let shown = |key| serde_json::to_value(self.view(key)).map_err(Error::internal);
         commit.checks.push(check);
         commit.put_credential(&Credential::ApiKey(after.clone()))?;
-        schedule_key_expiry(commit, after);
+        schedule_key(commit, after, &self.upkeep(&after.kind), self.clock.now());
         let happened = match after.state {
             _ if after.successor != before.successor => EventKind::KeyRotated,
             KeyState::Active => EventKind::KeyEnabled,

@@ -17,7 +17,7 @@ use super::view::KeyView;
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
-use crate::due::schedule_key_expiry;
+use crate::due::schedule_key;
 use crate::error::Error;
 use crate::events::{key_event, record};
 use crate::idempotency::{Done, Idempotency, Recalled};
@@ -87,7 +87,7 @@ impl Authority {
             let permit = self.permit_grant(permit, &key, kind, None).await?;
             let mut commit = Commit::new(home);
             let decision = Some(permit.decision_id().to_string());
-            put_new_key(&mut commit, &key, &kind.prefix, permit.actor(), decision, now, entropy)?;
+            put_new_key(&mut commit, &key, kind, permit.actor(), decision, now, entropy)?;
             let shown = KeyView::new(&key, &kind.prefix, now);
             slot.remember(&mut commit, &shown, Some(HINT))?;
             match self.store.commit(commit).await {
@@ -192,7 +192,7 @@ pub(crate) fn distinct(mut names: Vec<String>) -> Vec<String> {
 pub(crate) fn put_new_key(
     commit: &mut Commit,
     key: &ApiKey,
-    prefix: &str,
+    kind: &Kind,
     actor: Actor,
     decision_id: Option<String>,
     now: Timestamp,
@@ -202,13 +202,13 @@ pub(crate) fn put_new_key(
     commit.index_puts.push((records::keys_of(&key.workspace), entry.clone()));
     commit.index_puts.extend(key.issued_by.map(|member| (records::issued_by(&member), entry)));
     commit.put_new(records::credential(&key.id), &Credential::ApiKey(key.clone()))?;
-    schedule_key_expiry(commit, key);
+    schedule_key(commit, key, &kind.upkeep, now);
     // That it succeeds another, the other's event says.
     if key.predecessor.is_none() {
         let told = json!({ "name": key.name, "kind": key.kind, "scopes": key.scopes, "by": actor });
         record(commit, &key_event(EventKind::KeyIssued, key, now, entropy)?.with(told))?;
     }
-    let after = serde_json::to_value(KeyView::new(key, prefix, now)).map_err(Error::internal)?;
+    let after = serde_json::to_value(KeyView::new(key, &kind.prefix, now)).map_err(Error::internal)?;
     append(
         commit,
         &AuditRecord {

@@ -8,6 +8,7 @@ use super::view::KeyView;
 use crate::authority::Authority;
 use crate::current::Current;
 use crate::decide::Permit;
+use crate::due::inactive_since;
 use crate::error::Error;
 use crate::page::{Page, PageRequest};
 use crate::records::{self, Versioned};
@@ -21,9 +22,12 @@ impl Authority {
     pub async fn get_key(&self, permit: &Permit, id: &Id) -> Result<Current<KeyView>, Error> {
         permit.covers(actions::GET)?;
         let found = self.read_key(permit, id).await?;
-        let used = self.store.read(id.home(), &[records::last_used(id)]).await?;
-        let last_used_at = used.iter().flatten().next().and_then(last_used);
-        Ok(Current { shown: KeyView { last_used_at, ..self.view(&found.value) }, version: found.version() })
+        let told = self.store.read(id.home(), &[records::last_used(id), records::inactive(id)]).await?;
+        let mut told = told.iter().map(Option::as_ref);
+        let last_used_at = told.next().flatten().and_then(last_used);
+        let inactive_since = told.next().flatten().and_then(inactive_since);
+        let shown = KeyView { last_used_at, inactive_since, ..self.view(&found.value) };
+        Ok(Current { shown, version: found.version() })
     }
 
     /// The keys of the permit's workspace, newest first.
@@ -36,14 +40,18 @@ impl Authority {
         let (ids, next_cursor) = self.newest(workspace.home(), &records::keys_of(&workspace), page).await?;
         let mut keys: Vec<String> = ids.iter().map(|id| format!("credential/{id}")).collect();
         keys.extend(ids.iter().map(|id| format!("last-used/{id}")));
+        keys.extend(ids.iter().map(|id| format!("inactive/{id}")));
         let found = self.store.read(workspace.home(), &keys).await?;
-        let (credentials, used) = found.split_at(ids.len().min(found.len()));
+        let (credentials, rest) = found.split_at(ids.len().min(found.len()));
+        let (used, inactive) = rest.split_at(ids.len().min(rest.len()));
         let mut items = Vec::with_capacity(ids.len());
-        for (key, (record, used)) in keys.iter().zip(credentials.iter().zip(used)) {
+        for ((key, record), (used, inactive)) in keys.iter().zip(credentials).zip(used.iter().zip(inactive)) {
             if let Some(record) = record
                 && let Credential::ApiKey(key) = records::decode(key, record)?
             {
-                items.push(KeyView { last_used_at: used.as_ref().and_then(last_used), ..self.view(&key) });
+                let last_used_at = used.as_ref().and_then(last_used);
+                let inactive_since = inactive.as_ref().and_then(inactive_since);
+                items.push(KeyView { last_used_at, inactive_since, ..self.view(&key) });
             }
         }
         Ok(Page { items, next_cursor })
@@ -64,7 +72,7 @@ impl Authority {
         }
     }
 
-    pub(super) fn view(&self, key: &ApiKey) -> KeyView {
+    pub(crate) fn view(&self, key: &ApiKey) -> KeyView {
         let prefix = self.catalog.kinds.get(&key.kind).map_or("", |kind| kind.prefix.as_str());
         KeyView::new(key, prefix, self.clock.now())
     }

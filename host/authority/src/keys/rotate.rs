@@ -63,7 +63,7 @@ impl Authority {
             let mut commit = Commit::new(id.home());
             self.put_changed_key(&mut commit, &permit, &before, &after, check)?;
             let decision = Some(permit.decision_id().to_string());
-            put_new_key(&mut commit, &successor, &kind.prefix, permit.actor(), decision, now, entropy)?;
+            put_new_key(&mut commit, &successor, &kind, permit.actor(), decision, now, entropy)?;
             let shown = self.view(&successor);
             slot.remember(&mut commit, &shown, Some(HINT))?;
             match self.store.commit(commit).await {

@@ -41,6 +41,10 @@ pub struct KeyView {
     /// When it last identified somebody, to about a minute; absent where it never did, and where a key is changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Timestamp>,
+    /// Since when it is inactive: no request came with it for as long as its kind allows. Absent where it is not, and where a key
+    /// is changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inactive_since: Option<Timestamp>,
     /// The key that it replaced.
     pub predecessor: Option<Id>,
     /// The key that replaced it.
@@ -69,6 +73,7 @@ impl KeyView {
             expires_at: key.expires_at,
             rotation_due_at: key.rotation_due_at,
             last_used_at: None,
+            inactive_since: None,
             predecessor: key.predecessor,
             successor: key.successor,
             issued_by: key.issued_by,

@@ -219,7 +219,7 @@ async fn seed_customer(
         };
         let key = access_model::ApiKey::issue(new, kind, now).map_err(crate::Error::from)?;
         let mut commit = Commit::new(home);
-        put_new_key(&mut commit, &key, &kind.prefix, system(), None, now, entropy)?;
+        put_new_key(&mut commit, &key, kind, system(), None, now, entropy)?;
         unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))?;
     }
     let Some(kind) = catalog.kind_of_class(Class::Client) else { return Ok(()) };
@@ -234,7 +234,7 @@ async fn seed_customer(
     let issuer = Issuer::default();
     let client = Client::register(plan.client, plan.organization, terms, pepper.digest(&secret), issuer, kind, now);
     let mut commit = Commit::new(home);
-    put_new_client(&mut commit, &client.map_err(crate::Error::from)?, system(), None, now, entropy)?;
+    put_new_client(&mut commit, &client.map_err(crate::Error::from)?, kind, system(), None, now, entropy)?;
     unless_there(store.commit(commit).await.map(drop).map_err(LifecycleError::from))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use access_model::audit::AuditRecord;
-use access_model::{Id, IdKind, Member, Timestamp};
+use access_model::{Event, EventKind, Id, IdKind, Member, Timestamp};
 use access_store::{Commit, CommitError, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use crate::authority::Authority;
 use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::events::record;
 use crate::keys::{NAME_LENGTH, check_name};
 use crate::records::{self, CommitExt as _, TRIES};
 
@@ -185,6 +186,13 @@ impl Authority {
                 commit.put(records::member(id), &after)?;
                 count_owners(self.store.as_ref(), &mut commit, Some(&before), &after).await?;
                 append(&mut commit, &self.member_record(&permit, &was, &member)?)?;
+                if was.roles != member.roles || was.workspaces != member.workspaces {
+                    let (owners, entropy) = ((after.organization, None), self.entropy.as_ref());
+                    let event = Event::new(EventKind::MemberRoleChanged, owners, &id.to_string(), now, entropy)?;
+                    let roles = |of: &MemberView| json!({ "roles": of.roles, "workspaces": of.workspaces });
+                    let told = json!({ "before": roles(&was), "after": roles(&member), "by": permit.actor() });
+                    record(&mut commit, &event.with(told))?;
+                }
                 match self.store.commit(commit).await {
                     Ok(committed) => committed.sequence,
                     Err(CommitError::Conflict { .. }) => continue,

@@ -2,10 +2,11 @@
 
 use access_model::audit::AuditRecord;
 use access_model::client::ClientError;
-use access_model::{AllowList, Client, Credential, Id, IdKind, Timestamp};
+use access_model::{AllowList, Client, Credential, EventKind, Id, IdKind, KeyState, Timestamp};
 use access_store::{Check, Commit, CommitError, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+use serde_json::json;
 
 use super::actions;
 use super::register::ClientRequest;
@@ -14,7 +15,9 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
+use crate::due::schedule_client;
 use crate::error::Error;
+use crate::events::{client_event, record};
 use crate::records::{CommitExt as _, TRIES, Versioned};
 
 /// A change of a client's state.
@@ -181,6 +184,21 @@ impl Authority {
         let shown = |client| serde_json::to_value(ClientView::new(client, now)).map_err(Error::internal);
         commit.checks.push(check);
         commit.put_credential(&Credential::Client(after.clone()))?;
+        let happened = match after.state {
+            _ if newest(after) != newest(before) => Some(EventKind::ClientSecretRotated),
+            state if state == before.state => None,
+            KeyState::Active => Some(EventKind::ClientEnabled),
+            KeyState::Disabled { .. } => Some(EventKind::ClientDisabled),
+            KeyState::Revoked { .. } => Some(EventKind::ClientRevoked),
+        };
+        // Other terms are no reason to look at anything: what is flagged stays flagged.
+        if after.state != before.state {
+            schedule_client(commit, after, &self.upkeep(&after.kind), now);
+        }
+        if let Some(happened) = happened {
+            let told = json!({ "name": after.terms.name, "by": permit.actor() });
+            record(commit, &client_event(happened, after, now, self.entropy.as_ref())?.with(told))?;
+        }
         append(
             commit,
             &AuditRecord {
@@ -197,4 +215,9 @@ impl Authority {
             },
         )
     }
+}
+
+/// Number of a client's newest secret.
+fn newest(client: &Client) -> Option<u32> {
+    client.secrets.last().map(|secret| secret.number)
 }

@@ -8,6 +8,7 @@ use super::view::ClientView;
 use crate::authority::Authority;
 use crate::current::Current;
 use crate::decide::Permit;
+use crate::due::inactive_since;
 use crate::error::Error;
 use crate::page::{Page, PageRequest};
 use crate::records::{self, Versioned};
@@ -22,8 +23,11 @@ impl Authority {
         permit.covers(actions::GET)?;
         let found = self.read_client(permit, id).await?;
         let mut shown = ClientView::new(&found.value, self.clock.now());
-        let keys: Vec<_> = shown.secrets.iter().map(|of| records::secret_last_used(id, of.number)).collect();
-        for (secret, used) in shown.secrets.iter_mut().zip(self.store.read(id.home(), &keys).await?) {
+        let of_secrets = shown.secrets.iter().map(|of| records::secret_last_used(id, of.number));
+        let keys: Vec<_> = std::iter::once(records::inactive(id)).chain(of_secrets).collect();
+        let mut told = self.store.read(id.home(), &keys).await?.into_iter();
+        shown.inactive_since = told.next().flatten().as_ref().and_then(inactive_since);
+        for (secret, used) in shown.secrets.iter_mut().zip(told) {
             secret.last_used_at = used.as_ref().and_then(last_used);
         }
         Ok(Current { shown, version: found.version() })
@@ -38,13 +42,17 @@ impl Authority {
         let organization = permit.organization()?.record.id;
         let (home, now) = (organization.home(), self.clock.now());
         let (ids, next_cursor) = self.newest(home, &records::clients_of(&organization), page).await?;
-        let keys: Vec<String> = ids.iter().map(|id| format!("credential/{id}")).collect();
-        let mut items = Vec::with_capacity(keys.len());
-        for (key, record) in keys.iter().zip(self.store.read(home, &keys).await?) {
+        let mut keys: Vec<String> = ids.iter().map(|id| format!("credential/{id}")).collect();
+        keys.extend(ids.iter().map(|id| format!("inactive/{id}")));
+        let found = self.store.read(home, &keys).await?;
+        let (credentials, inactive) = found.split_at(ids.len().min(found.len()));
+        let mut items = Vec::with_capacity(ids.len());
+        for (key, (record, inactive)) in keys.iter().zip(credentials.iter().zip(inactive)) {
             if let Some(record) = record
-                && let Credential::Client(client) = records::decode(key, &record)?
+                && let Credential::Client(client) = records::decode(key, record)?
             {
-                items.push(ClientView::new(&client, now));
+                let inactive_since = inactive.as_ref().and_then(inactive_since);
+                items.push(ClientView { inactive_since, ..ClientView::new(&client, now) });
             }
         }
         Ok(Page { items, next_cursor })

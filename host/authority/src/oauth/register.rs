@@ -4,18 +4,22 @@ use access_model::audit::{Actor, AuditRecord};
 use access_model::organization::check_name as check_slug;
 use access_model::text::quotable;
 use access_model::{
-    AllowList, Class, Client, ClientTerms, Credential, Entropy, Id, IdKind, Kind, OwnerState, PlainSecret, Timestamp,
+    AllowList, Class, Client, ClientTerms, Credential, Entropy, EventKind, Id, IdKind, Kind, OwnerState, PlainSecret,
+    Timestamp,
 };
 use access_store::{Commit, CommitError, Committed, IndexEntry, Store};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::actions;
 use super::view::{ClientIssued, ClientView};
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
+use crate::due::schedule_client;
 use crate::error::Error;
+use crate::events::{client_event, record};
 use crate::idempotency::{Done, Idempotency, Recalled};
 use crate::keys::{NAME_LENGTH, check_name, distinct};
 use crate::records::{self, CommitExt as _, TRIES};
@@ -86,7 +90,7 @@ impl Authority {
             let permit = self.permit_client(permit, &client, None).await?;
             let mut commit = Commit::new(home);
             let decision = Some(permit.decision_id().to_string());
-            put_new_client(&mut commit, &client, permit.actor(), decision, now, entropy)?;
+            put_new_client(&mut commit, &client, kind, permit.actor(), decision, now, entropy)?;
             let shown = ClientView::new(&client, now);
             slot.remember(&mut commit, &shown, Some(HINT))?;
             match self.store.commit(commit).await {
@@ -145,6 +149,7 @@ impl Authority {
 pub(crate) fn put_new_client(
     commit: &mut Commit,
     client: &Client,
+    kind: &Kind,
     actor: Actor,
     decision_id: Option<String>,
     now: Timestamp,
@@ -154,6 +159,9 @@ pub(crate) fn put_new_client(
     commit.index_puts.push((records::clients_of(&client.organization), entry.clone()));
     commit.index_puts.extend(client.issued_by.map(|member| (records::issued_by(&member), entry)));
     commit.put_new(records::credential(&client.id), &Credential::Client(client.clone()))?;
+    schedule_client(commit, client, &kind.upkeep, now);
+    let told = json!({ "name": client.terms.name, "scopes": client.terms.scopes, "by": actor });
+    record(commit, &client_event(EventKind::ClientRegistered, client, now, entropy)?.with(told))?;
     let after = serde_json::to_value(ClientView::new(client, now)).map_err(Error::internal)?;
     append(
         commit,

@@ -28,6 +28,10 @@ pub struct ClientView {
     pub environments: Vec<String>,
     /// Networks that it and its tokens may be used from; null means no restriction.
     pub ip_allow: Option<Vec<String>>,
+    /// Since when it is inactive: neither it nor a token of it was used for as long as its kind allows. Absent where it is not,
+    /// and where a client is changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inactive_since: Option<Timestamp>,
     /// Its secrets that are not ended, oldest first.
     pub secrets: Vec<SecretView>,
     /// The member that registered it or rotated its secret last; null: it was no member.
@@ -68,6 +72,7 @@ impl ClientView {
             workspaces: client.terms.workspaces.clone(),
             environments: client.terms.environments.clone(),
             ip_allow: client.terms.ip_allow.as_ref().map(AllowList::to_strings),
+            inactive_since: None,
             secrets: client.secrets.iter().filter(|secret| secret.is_live_at(now)).map(shown).collect(),
             issued_by: client.issued_by,
             created_at: client.created_at,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access_engine::PolicyPackage;
 use access_model::audit::AuditRecord;
 use access_model::policy::is_policy_name;
-use access_model::{Id, IdKind, Policy, RevisionRef, Workspace};
+use access_model::{Event, EventKind, Id, IdKind, Policy, RevisionRef, Workspace};
 use access_store::{Check, Commit, CommitError, Store};
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::authority::Authority;
 use crate::current::IfMatch;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::events::record;
 use crate::records::{self, CommitExt as _, Versioned};
 
 /// A policy's books, as they were read in one go.
@@ -83,6 +84,21 @@ impl Authority {
             totals: Versioned::of(totals_key, of_totals.as_ref())?.unwrap_or(none),
             policy: Versioned::of(policy_key, of_policy.as_ref())?,
         })
+    }
+
+    /// Creates in `commit` the event of another revision of the policy `name` being in force; none: it is out of force.
+    pub(super) fn tell_of_policy(
+        &self,
+        commit: &mut Commit,
+        permit: &Permit,
+        kind: EventKind,
+        name: &str,
+        revision: Option<u64>,
+    ) -> Result<(), Error> {
+        let workspace = &permit.workspace()?.record;
+        let owners = (workspace.organization, Some(workspace.id));
+        let event = Event::new(kind, owners, name, self.clock.now(), self.entropy.as_ref())?;
+        record(commit, &event.with(json!({ "revision": revision, "by": permit.actor() })))
     }
 
     /// Puts into `commit` who did what to the policy `name`.

@@ -1,6 +1,6 @@
 //! Publish: put a kept revision in force.
 
-use access_model::{PolicyBinding, Timestamp};
+use access_model::{EventKind, PolicyBinding, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -77,6 +77,7 @@ impl Authority {
         let before = told(policy.published.as_ref())?;
         policy.publish(revision.reference(), workspace, now);
         let name = policy.name.clone();
+        self.tell_of_policy(commit, permit, EventKind::PolicyPublished, &name, Some(revision.reference().revision))?;
         self.record_policy_change(commit, permit, &name, before, told(policy.published.as_ref())?)
     }
 }

@@ -9,7 +9,7 @@ const EXCESS: u32 = 16;
 /// So much is too much: five in a row, or as many of a few dozen.
 const TOO_MUCH: u32 = 5 * EXCESS;
 /// The first pause. Each that follows without an end to it is twice as long.
-const PAUSE: Duration = Duration::from_secs(10);
+pub(super) const PAUSE: Duration = Duration::from_secs(10);
 /// Pauses don't get longer than PAUSE times two to the power of this.
 const DOUBLINGS: u32 = 5;
 

@@ -1,5 +1,7 @@
 //! Roll back: put in force what was before, in one call. With nothing before, the policy goes out of force.
 
+use access_model::EventKind;
+
 use super::change::told;
 use super::{PolicyView, actions};
 use crate::authority::Authority;
@@ -28,6 +30,8 @@ impl Authority {
             let mut changed = books.unchanged(policy.clone());
             changed.policy.roll_back(&mut changed.workspace, self.clock.now())?;
             let (before, after) = (told(policy.published.as_ref())?, told(changed.policy.published.as_ref())?);
+            let revision = changed.policy.published.as_ref().map(|published| published.revision);
+            self.tell_of_policy(&mut changed.commit, permit, EventKind::PolicyRolledBack, name, revision)?;
             self.record_policy_change(&mut changed.commit, permit, name, before, after)?;
             let shown = PolicyView::from(&changed.policy);
             if let Some(version) = self.land_policy(&books, changed, None).await? {

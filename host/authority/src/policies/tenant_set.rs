@@ -20,6 +20,8 @@ use tokio::sync::Semaphore;
 
 use super::pace::Pace;
 use super::platform::Rules;
+use super::quarantine::PAUSE;
+use super::quarantined::Quarantined;
 use super::status::Waiting;
 use super::tally::Tally;
 use crate::authority::Authority;
@@ -199,11 +201,17 @@ impl TenantSet {
     }
 
     /// The same, on all the fuel that a decision may burn. It may take long.
-    pub(crate) fn decide_in_lane(&self, rules: &Rules, facts: FactsRef<'_>, clock: &dyn Clock) -> Decision {
+    pub(crate) fn decide_in_lane(
+        &self,
+        rules: &Rules,
+        facts: FactsRef<'_>,
+        clock: &dyn Clock,
+        quarantined: &Quarantined,
+    ) -> Decision {
         let mut heard = Vec::with_capacity(self.bound.len());
         let decision = rules.set.decide_heard(Some(&self.set), facts, &mut heard);
         self.count(&heard);
-        self.watch(&heard, facts, clock);
+        self.watch(&heard, facts, clock, quarantined);
         decision
     }
 
@@ -222,7 +230,7 @@ impl TenantSet {
     }
 
     /// Notes which policies exceeded their fuel.
-    fn watch(&self, heard: &[Heard], facts: FactsRef<'_>, clock: &dyn Clock) {
+    fn watch(&self, heard: &[Heard], facts: FactsRef<'_>, clock: &dyn Clock, quarantined: &Quarantined) {
         let mut exceeding = exceeding(heard);
         let Some(first) = exceeding.next() else { return };
         // A policy is not at fault for what it is handed.
@@ -236,6 +244,10 @@ impl TenantSet {
                 tracing::warn!(workspace = %self.workspace, policy, revision, seconds = pause.as_secs(),
                     "a policy exceeds its budget again and again; it is in quarantine, and is asked by one request at a time");
                 metrics::counter!("access_policy_quarantines_total").increment(1);
+                // Longer pauses are more of the same quarantine.
+                if pause == PAUSE {
+                    quarantined.begins(self.workspace, policy, revision);
+                }
             }
         }
     }

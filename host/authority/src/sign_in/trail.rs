@@ -2,7 +2,7 @@
 
 use access_model::audit::{Actor, AuditRecord};
 use access_model::invitation::InvitationError;
-use access_model::{Id, IdKind, Invitation, Member, Shard, Timestamp};
+use access_model::{Event, EventKind, Id, IdKind, Invitation, Member, Shard, Timestamp};
 use access_store::{Commit, Store as _};
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::events::record;
 
 /// Who was refused: a member, or whoever stands at an address that nobody has.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +72,11 @@ impl Authority {
             let locked = json!({ "until": until, "reason": reason });
             let lock = self.record_of(member, actions::LOCK, &target, locked)?;
             append(&mut commit, &AuditRecord { actor: crate::lifecycle::system(), ..lock })?;
+            if let Some(member) = member {
+                let (owners, now) = ((member.organization, None), self.clock.now());
+                let locked = Event::new(EventKind::MemberLockedOut, owners, &target, now, self.entropy.as_ref())?;
+                record(&mut commit, &locked.with(json!({ "until": until, "reason": reason })))?;
+            }
         }
         self.store.commit(commit).await?;
         Ok(())

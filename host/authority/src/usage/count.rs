@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use access_model::{Credential, Id, Shard, Timestamp};
+use access_model::{Class, Credential, Id, Shard, Timestamp};
 use access_store::{Commit, Count, Put, Survives};
 
 use super::show::day_of;
 use crate::authority::{Authority, lock};
 use crate::decide::cache::CredentialEntry;
+use crate::due;
 use crate::records;
 use crate::traffic::{Heard, Taken};
 
@@ -48,7 +49,8 @@ pub(crate) struct Usage {
 impl Usage {
     /// Counts a request that identified `entry`, by the status of its answer.
     pub(crate) fn count(&self, entry: &Arc<CredentialEntry>, status: u16) {
-        if counted_as(entry).is_none() {
+        // Whom an answer calls unauthenticated, it has identified nobody.
+        if status == 401 || counted_as(entry).is_none() {
             return;
         }
         let uses = &entry.uses;
@@ -158,6 +160,10 @@ impl Authority {
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(first.home()) };
         for ((client, number), at) in used {
             put_last_used(&mut commit, records::secret_last_used(client, *number), *at);
+            put_last_used(&mut commit, records::last_used(client), *at);
+            if let Some(kind) = self.catalog.kind_of_class(Class::Client) {
+                due::used(&mut commit, client, &kind.upkeep);
+            }
         }
         if let Err(error) = self.store.unmetered().commit(commit).await {
             tracing::debug!(%error, "the use of clients' secrets waits to be told of");
@@ -179,6 +185,8 @@ impl Authority {
         let told = Timestamp::from_millis(entry.uses.told.load(Ordering::Relaxed));
         if told.plus(LAST_USED_EVERY) <= now {
             put_last_used(&mut telling.commit, records::last_used(&id), now);
+            let kind = entry.client.as_ref().map_or(&entry.kind, |client| &client.kind);
+            due::used(&mut telling.commit, &id, &kind.upkeep);
         }
         telling.workspaces.insert(workspace);
         telling.taken.push((entry, counted, heard));

@@ -68,6 +68,8 @@ pub(crate) struct Failing {
     clock: Arc<ManualClock>,
     /// Milliseconds that a commit takes.
     pub(crate) commit_takes: AtomicU64,
+    reads: AtomicU64,
+    commits: AtomicU64,
 }
 
 pub(crate) struct Bench {
@@ -214,12 +216,26 @@ impl Bench {
 impl Failing {
     pub(crate) fn new(freshness: Option<Arc<Freshness>>, clock: Arc<ManualClock>) -> Self {
         let (fails, commits_left) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX));
-        Self { inner: Memory::new(16), fails, commits_left, freshness, clock, commit_takes: AtomicU64::new(0) }
+        Self {
+            inner: Memory::new(16),
+            fails,
+            commits_left,
+            freshness,
+            clock,
+            commit_takes: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+        }
     }
 
     /// Takes so many commits more, and no others until it is told to.
     pub(crate) fn take(&self, commits: usize) {
         self.commits_left.store(commits, Ordering::SeqCst);
+    }
+
+    /// Reads and commits that reached it, those of what runs in the background included.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        (self.reads.load(Ordering::SeqCst), self.commits.load(Ordering::SeqCst))
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -235,11 +251,13 @@ impl Store for Failing {
 
     async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
         self.check()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.read(shard, keys).await
     }
 
     async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
         self.check()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.range(shard, range).await
     }
 
@@ -265,6 +283,7 @@ impl Store for Failing {
         if self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_err() {
             return Err(StoreError::Unavailable("told to fail".into()).into());
         }
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.clock.advance(Duration::from_millis(self.commit_takes.load(Ordering::SeqCst)));
         self.inner.commit(commit).await
     }

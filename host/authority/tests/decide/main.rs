@@ -4,6 +4,7 @@
 mod accept;
 mod bench;
 mod due;
+mod events;
 mod grants;
 mod hosts;
 mod idempotency;

@@ -37,24 +37,24 @@ async fn what_is_left_out_stays_and_null_takes_back() {
     let shown = async |update| serde_json::to_value(bench.set(update, any).await.unwrap().shown).unwrap();
     let none = json!({
         "description": null, "rotation_overlap_seconds": null, "key_lifetime_days": null,
-        "audit_decisions": "none", "audit_retention_days": null,
+        "audit_decisions": "none", "disable_inactive_keys": false, "audit_retention_days": null,
     });
     assert_eq!(shown(json!({})).await, none);
     let all = json!({
         "description": "nightly", "rotation_overlap_seconds": 3600, "key_lifetime_days": 30,
-        "audit_decisions": "denials", "audit_retention_days": 90,
+        "audit_decisions": "denials", "disable_inactive_keys": true, "audit_retention_days": 90,
     });
     assert_eq!(shown(all.clone()).await, all);
     let kept = json!({
         "description": null, "rotation_overlap_seconds": 0, "key_lifetime_days": 30,
-        "audit_decisions": "denials", "audit_retention_days": 90,
+        "audit_decisions": "denials", "disable_inactive_keys": true, "audit_retention_days": 90,
     });
     assert_eq!(shown(json!({ "description": null, "rotation_overlap_seconds": 0 })).await, kept);
     let read = bench.authority.get_settings(&bench.permit(ACTION_GET).await).await.unwrap();
     assert_eq!(serde_json::to_value(read.shown).unwrap(), kept);
     let nothing = json!({
         "key_lifetime_days": null, "rotation_overlap_seconds": null,
-        "audit_decisions": null, "audit_retention_days": null,
+        "audit_decisions": null, "disable_inactive_keys": null, "audit_retention_days": null,
     });
     assert_eq!(shown(nothing).await, none);
 

@@ -1,0 +1,296 @@
+//! Events: what people are told of, once each, and in which stages.
+
+use std::time::Duration;
+
+use access_authority::events::{ACTION_LIST, ACTION_LIST_ORGANIZATION, EventFilter, EventView};
+use access_authority::keys::{Change, KeyView, SnoozeRequest, actions};
+use access_authority::settings::{ACTION_UPDATE, SettingsUpdate};
+use access_authority::{Authority, IfMatch, PageRequest, Target};
+use access_model::{Clock as _, EventKind, Id, PlainSecret};
+
+use crate::bench::{Ask, Bench};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A tick for every shard's turn, and for what those leave to the next.
+async fn work(hosts: &[&Authority]) {
+    for _ in 0..8 {
+        for host in hosts {
+            host.tick().await;
+        }
+    }
+}
+
+async fn issue(bench: &Bench, kind: &str) -> (Id, PlainSecret) {
+    let scopes = r#"["jobs:read"]"#;
+    let request = serde_json::from_str(&format!(r#"{{"kind":"{kind}","name":"ci","scopes":{scopes}}}"#)).unwrap();
+    let issued = bench.issue(request).await;
+    (issued.shown.id, issued.secret)
+}
+
+async fn listed(bench: &Bench, event: Option<&str>) -> Vec<EventView> {
+    let filter = EventFilter { event: event.map(str::to_owned), severity: None };
+    let (mut events, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = PageRequest { limit: Some(3), cursor };
+        let page = bench.authority.list_events(&bench.permit(ACTION_LIST).await, &filter, &page).await.unwrap();
+        assert!(page.items.len() <= 3);
+        events.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return events;
+        }
+    }
+}
+
+/// What was told of something, oldest first: the event, and its stage.
+async fn told(bench: &Bench, target: &Id) -> Vec<String> {
+    let events = listed(bench, None).await;
+    let of_target = events.iter().rev().filter(|event| event.target == target.to_string());
+    of_target
+        .map(|event| format!("{} {}", event.event, event.stage.as_deref().unwrap_or("")).trim().to_owned())
+        .collect()
+}
+
+async fn key(bench: &Bench, id: &Id) -> KeyView {
+    bench.authority.get_key(&bench.permit(actions::GET).await, id).await.unwrap().shown
+}
+
+async fn change(bench: &Bench, id: &Id, change: Change) {
+    let permit = bench.permit(change.action()).await;
+    bench.authority.change_key(&permit, id, change, &IfMatch::Any).await.unwrap();
+}
+
+/// A request with the key that a secret is of.
+async fn ask(bench: &Bench, secret: &PlainSecret, environment: &str) -> u16 {
+    let ask = Ask { credential: Some(secret.expose()), environment: Some(environment), ..Ask::default() };
+    bench.ask(ask).await.status
+}
+
+async fn snooze(bench: &Bench, id: &Id, event: &str, days: u32) {
+    let request = SnoozeRequest { event: event.to_owned(), days, reason: "moves away in March".to_owned() };
+    bench.authority.snooze_key(&bench.permit(actions::SNOOZE).await, id, &request).await.unwrap();
+}
+
+#[tokio::test]
+async fn rotation_is_reminded_of_in_stages_each_once_whoever_looks() {
+    let bench = Bench::new().await;
+    let other = bench.second_host().await;
+    let (id, secret) = issue(&bench, "production").await;
+    let mut expected = vec!["key.issued".to_owned()];
+    for day in 1..=105 {
+        bench.clock.advance(DAY);
+        // Used, so that nothing is said of inactivity.
+        assert_eq!(ask(&bench, &secret, "production").await, 200);
+        work(&[&bench.authority, &other]).await;
+        if [76, 83, 90, 97, 104].contains(&day) {
+            expected.push(format!("key.rotation_due {day}"));
+        }
+        // What is older than ninety days is not told any more.
+        if day == 90 {
+            expected.remove(0);
+        }
+        assert_eq!(told(&bench, &id).await, expected, "on day {day}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_reminded_of_and_told() {
+    let bench = Bench::new().await;
+    let (id, secret) = issue(&bench, "staging").await;
+    let mut expected = vec!["key.issued".to_owned()];
+    for day in 1..=89 {
+        bench.clock.advance(DAY);
+        assert_eq!(ask(&bench, &secret, "staging").await, 200);
+        work(&[&bench.authority]).await;
+        expected.extend([76, 87, 89].contains(&day).then(|| format!("key.expiring {}", 90 - day)));
+        assert_eq!(told(&bench, &id).await, expected, "on day {day}");
+    }
+    bench.clock.advance(DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &id).await[1..], ["key.expiring 3", "key.expiring 1", "key.expired"]);
+    bench.clock.advance(30 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &id).await.last().unwrap(), "key.expired", "and nothing is said of what has ended");
+}
+
+#[tokio::test]
+async fn of_several_stages_that_are_due_the_latest_is_told() {
+    let bench = Bench::new().await;
+    let (id, secret) = issue(&bench, "production").await;
+    bench.clock.advance(84 * DAY);
+    ask(&bench, &secret, "production").await;
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &id).await, ["key.issued", "key.rotation_due 83"]);
+    bench.clock.advance(50 * DAY);
+    ask(&bench, &secret, "production").await;
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &id).await, ["key.rotation_due 83", "key.rotation_due 132"]);
+}
+
+#[tokio::test]
+async fn what_was_rotated_revoked_or_switched_off_is_not_reminded_of() {
+    let bench = Bench::new().await;
+    let [(rotated, _), (revoked, _), (disabled, _)] =
+        [issue(&bench, "production").await, issue(&bench, "production").await, issue(&bench, "production").await];
+    bench.clock.advance(DAY);
+    let successor = bench.rotate(&rotated, Some(3_600)).await.shown.id;
+    change(&bench, &revoked, Change::Revoke).await;
+    change(&bench, &disabled, Change::Disable).await;
+    bench.clock.advance(76 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &rotated).await, ["key.issued", "key.rotated", "key.overlap_ended"]);
+    assert_eq!(told(&bench, &revoked).await, ["key.issued", "key.revoked"]);
+    assert_eq!(told(&bench, &disabled).await, ["key.issued", "key.disabled"]);
+    assert!(told(&bench, &successor).await.contains(&"key.rotation_due 76".to_owned()));
+    change(&bench, &disabled, Change::Enable).await;
+    bench.clock.advance(6 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &disabled).await[2..], ["key.enabled", "key.rotation_due 83"]);
+}
+
+#[tokio::test]
+async fn nobody_comes_with_a_key_for_two_weeks_and_it_is_inactive_until_somebody_does() {
+    let bench = Bench::new().await;
+    let other = bench.second_host().await;
+    let (id, secret) = issue(&bench, "production").await;
+    bench.clock.advance(13 * DAY);
+    assert_eq!(ask(&bench, &secret, "production").await, 200);
+    work(&[&bench.authority, &other]).await;
+    let used = bench.clock.now();
+    bench.clock.advance(14 * DAY - Duration::from_secs(1));
+    work(&[&bench.authority, &other]).await;
+    assert_eq!(key(&bench, &id).await.inactive_since, None);
+    bench.clock.advance(Duration::from_secs(1));
+    work(&[&bench.authority, &other]).await;
+    work(&[&other, &bench.authority]).await;
+    assert_eq!(key(&bench, &id).await.inactive_since, Some(used.plus(14 * DAY)));
+    assert_eq!(told(&bench, &id).await, ["key.issued", "key.inactive"]);
+    let events = listed(&bench, Some("key.inactive")).await;
+    let event = events.iter().find(|event| event.target == id.to_string()).unwrap();
+    assert_eq!(event.data["last_used_at"], used.to_string());
+    // A wrong secret with its id is no use of it; a denied request is.
+    let wrong = PlainSecret::new(format!("{}x", secret.expose()));
+    assert_eq!(ask(&bench, &wrong, "production").await, 401);
+    work(&[&bench.authority]).await;
+    assert!(key(&bench, &id).await.inactive_since.is_some());
+    let denied = Ask { credential: Some(secret.expose()), method: Some("POST"), ..Ask::default() };
+    assert_eq!(bench.ask(denied).await.status, 403);
+    bench.authority.tick().await;
+    let shown = key(&bench, &id).await;
+    assert_eq!((shown.inactive_since, shown.last_used_at), (None, Some(bench.clock.now())));
+    bench.clock.advance(14 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &id).await, ["key.issued", "key.inactive", "key.inactive"]);
+}
+
+#[tokio::test]
+async fn a_secret_of_a_key_that_has_ended_is_no_use() {
+    let bench = Bench::new().await;
+    let (id, secret) = issue(&bench, "production").await;
+    assert_eq!(ask(&bench, &secret, "production").await, 200);
+    work(&[&bench.authority]).await;
+    let before = key(&bench, &id).await.last_used_at;
+    bench.clock.advance(DAY);
+    change(&bench, &id, Change::Disable).await;
+    assert_eq!(ask(&bench, &secret, "production").await, 401);
+    work(&[&bench.authority]).await;
+    assert_eq!(key(&bench, &id).await.last_used_at, before);
+}
+
+#[tokio::test]
+async fn a_client_is_inactive_likewise() {
+    let bench = Bench::new().await;
+    let organization = bench.demo.organization;
+    let told = async || {
+        let caller = bench.operator().await;
+        let target = Target::organization(organization);
+        let permit = bench.authority.require(&caller, ACTION_LIST_ORGANIZATION, target, None).await.unwrap();
+        let filter = EventFilter { event: Some("client.*".to_owned()), severity: None };
+        let page = bench.authority.list_organization_events(&permit, &filter, &PageRequest::default()).await.unwrap();
+        page.items.into_iter().map(|event| event.event).collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, ["client.registered"]);
+    bench.clock.advance(14 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told().await, ["client.inactive", "client.registered"]);
+}
+
+#[tokio::test]
+async fn where_a_workspace_wants_it_what_is_inactive_is_switched_off() {
+    let bench = Bench::new().await;
+    let (id, secret) = issue(&bench, "production").await;
+    let update = SettingsUpdate { disable_inactive_keys: Some(Some(true)), ..SettingsUpdate::default() };
+    bench.authority.update_settings(&bench.permit(ACTION_UPDATE).await, &update, &IfMatch::Any).await.unwrap();
+    bench.clock.advance(14 * DAY);
+    work(&[&bench.authority]).await;
+    let shown = key(&bench, &id).await;
+    assert_eq!((shown.state, shown.inactive_since.is_some()), ("disabled", true));
+    assert_eq!(ask(&bench, &secret, "production").await, 401);
+    let mut events = told(&bench, &id).await;
+    events.sort();
+    assert_eq!(events, ["key.disabled", "key.inactive", "key.issued"]);
+    change(&bench, &id, Change::Enable).await;
+    assert_eq!(key(&bench, &id).await.inactive_since, None);
+    bench.clock.advance(13 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(key(&bench, &id).await.state, "active", "it has its whole time again");
+}
+
+#[tokio::test]
+async fn a_reminder_that_is_snoozed_is_not_created() {
+    let bench = Bench::new().await;
+    let (id, secret) = issue(&bench, "production").await;
+    bench.clock.advance(70 * DAY);
+    ask(&bench, &secret, "production").await;
+    work(&[&bench.authority]).await;
+    snooze(&bench, &id, "key.rotation_due", 14).await;
+    snooze(&bench, &id, "key.inactive", 20).await;
+    for days in [6, 7, 6] {
+        bench.clock.advance(days * DAY);
+        work(&[&bench.authority]).await;
+    }
+    assert_eq!(told(&bench, &id).await, ["key.issued"], "on day 89, after 19 without use");
+    bench.clock.advance(DAY);
+    work(&[&bench.authority]).await;
+    let mut events = told(&bench, &id).await;
+    events.sort();
+    assert_eq!(events, ["key.inactive", "key.rotation_due 90"]);
+}
+
+#[tokio::test]
+async fn what_is_told_is_in_the_catalogue_and_leaves_the_outbox() {
+    let bench = Bench::new().await;
+    issue(&bench, "production").await;
+    work(&[&bench.authority]).await;
+    let events = listed(&bench, None).await;
+    assert!(events.iter().all(|event| EventKind::named(&event.event).is_some()) && !events.is_empty());
+    // Nothing is due any more: a turn of every shard is a read each, and no commit.
+    let before = bench.failing.calls();
+    for _ in 0..4 {
+        bench.authority.tick().await;
+    }
+    let after = bench.failing.calls();
+    assert_eq!((after.0 - before.0, after.1 - before.1), (16, 0));
+}
+
+#[tokio::test]
+async fn a_turn_costs_what_is_due_and_not_what_there_is() {
+    let mut costs = Vec::new();
+    for keys in [10, 1_000] {
+        let bench = Bench::new().await;
+        for _ in 0..keys {
+            issue(&bench, "production").await;
+        }
+        for _ in 0..12 {
+            work(&[&bench.authority]).await;
+        }
+        let before = bench.failing.calls();
+        for _ in 0..4 {
+            bench.authority.tick().await;
+        }
+        let after = bench.failing.calls();
+        costs.push((after.0 - before.0, after.1 - before.1));
+    }
+    assert_eq!(costs, [(16, 0), (16, 0)]);
+}
