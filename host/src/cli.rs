@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, authorize, backup, client, config, doctor, gateway, init, key, member, org, policy, restore, role, serve,
-    workspace,
+    audit, authorize, backup, client, config, doctor, event, gateway, init, key, member, org, policy, restore, role,
+    serve, workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Show the roles of an organization, and make its own.
     #[command(subcommand)]
     Role(role::Role),
+    /// Read what people are told of.
+    #[command(subcommand)]
+    Event(event::Event),
     /// Read, follow and export audit trails.
     #[command(subcommand)]
     Audit(audit::Audit),

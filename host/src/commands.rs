@@ -6,6 +6,7 @@ pub(crate) mod backup;
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod event;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Workspace(workspace) => workspace.run(cli.output),
         Command::Member(member) => member.run(cli.output),
         Command::Role(role) => role.run(cli.output),
+        Command::Event(event) => event.run(cli.output),
         Command::Audit(audit) => audit.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),

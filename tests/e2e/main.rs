@@ -12,6 +12,7 @@ mod console;
 mod contract;
 mod credentials;
 mod doctor;
+mod events;
 mod example;
 mod forward_auth;
 mod gateways;

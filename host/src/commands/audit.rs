@@ -111,12 +111,19 @@ impl Audit {
     }
 }
 
-impl Trail {
-    fn path<const N: usize>(&self, below: &str, more: [(&str, Option<String>); N]) -> anyhow::Result<String> {
-        let owner = match (&self.of.workspace, &self.of.organization) {
+impl Owner {
+    /// Its part of a path.
+    pub(crate) fn path(&self) -> anyhow::Result<String> {
+        Ok(match (&self.workspace, &self.organization) {
             (Some(id), _) => format!("workspaces/{}", segment("the workspace", id)?),
             (None, id) => format!("organizations/{}", segment("the organization", id.as_deref().unwrap_or_default())?),
-        };
+        })
+    }
+}
+
+impl Trail {
+    fn path<const N: usize>(&self, below: &str, more: [(&str, Option<String>); N]) -> anyhow::Result<String> {
+        let owner = self.of.path()?;
         let own = [
             ("action", &self.action),
             ("actor", &self.actor),
@@ -166,7 +173,7 @@ impl Export {
 }
 
 /// A value as it stands in a query.
-fn escaped(value: &str) -> String {
+pub(crate) fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {

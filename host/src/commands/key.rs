@@ -1,4 +1,4 @@
-//! `key issue | list | show | rotate | disable | enable | revoke`.
+//! `key issue | list | show | rotate | disable | enable | revoke | snooze`.
 
 use std::process::ExitCode;
 
@@ -27,6 +27,8 @@ pub(crate) enum Key {
     Enable(One),
     /// End a key for good.
     Revoke(One),
+    /// Have no reminder created of an event about a key, for some days.
+    Snooze(Snooze),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +96,21 @@ pub(crate) struct Rotate {
     overlap_seconds: u64,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Snooze {
+    #[command(flatten)]
+    one: One,
+    /// The event: key.rotation_due, key.expiring or key.inactive.
+    #[arg(long)]
+    event: String,
+    /// For so many days, 1 to 90.
+    #[arg(long)]
+    days: u32,
+    /// Why, for whoever asks later.
+    #[arg(long)]
+    reason: String,
+}
+
 impl Key {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         let answer = match self {
@@ -106,6 +123,9 @@ impl Key {
             Self::Disable(one) => one.post("/disable", &json!({}))?,
             Self::Enable(one) => one.post("/enable", &json!({}))?,
             Self::Revoke(one) => one.post("/revoke", &json!({}))?,
+            Self::Snooze(Snooze { one, event, days, reason }) => {
+                one.post("/snooze", &json!({ "event": event, "days": days, "reason": reason }))?
+            }
         };
         output::show(format, &answer);
         if answer.get("secret").is_some() {

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 pub(crate) mod clients;
 pub(crate) mod dev_clock;
 pub(crate) mod documents;
+pub(crate) mod events;
 pub(crate) mod forward_auth;
 pub(crate) mod gateways;
 pub(crate) mod health;

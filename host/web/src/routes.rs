@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use access_authority as authority;
 use access_authority::audit::AuditPage;
+use access_authority::events::EventView;
 use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::invitations::{InvitationRequest, InvitationView};
-use access_authority::keys::{KeyRequest, KeyView, actions};
+use access_authority::keys::{KeyRequest, KeyView, SnoozeRequest, SnoozeView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::members::{MemberChanged, MemberUpdate, MemberView};
 use access_authority::network::{NetworkUpdate, NetworkView};
@@ -40,9 +41,9 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    acceptance, audit, audit_export, authorize, authzen, batch, clients, dev_clock, documents, forward_auth, gateways,
-    health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies, profile, roles,
-    sessions, settings, traffic, usage, workspaces,
+    acceptance, audit, audit_export, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
+    gateways, health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies,
+    profile, roles, sessions, settings, traffic, usage, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -335,6 +336,11 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("End a key for good")
                     .answers::<KeyView>(200)
                     .versioned(),
+                post("/v1/workspaces/{workspace}/keys/{key}/snooze", keys::snooze)
+                    .action(actions::SNOOZE)
+                    .says("Have no reminder created of an event about a key, for some days")
+                    .takes::<SnoozeRequest>()
+                    .answers::<SnoozeView>(200),
             ],
         },
         Group {
@@ -588,6 +594,22 @@ pub(crate) fn table() -> Vec<Group> {
                     .named("policies.status")
                     .says("Show how a policy fares on every host")
                     .answers::<StatusView>(200),
+            ],
+        },
+        Group {
+            name: "Events",
+            about: "What people and their other systems are told of: what was done, what is to be done, what is wrong. Each happens once, and can be read for 90 days.",
+            endpoints: vec![
+                get("/v1/workspaces/{workspace}/events", events::list)
+                    .action(authority::events::ACTION_LIST)
+                    .says("List what happened in a workspace, newest first")
+                    .query::<events::EventQuery>()
+                    .answers::<authority::Page<EventView>>(200),
+                get("/v1/organizations/{organization}/events", events::list_organization)
+                    .action(authority::events::ACTION_LIST_ORGANIZATION)
+                    .says("List what happened in an organization, its workspaces included, newest first")
+                    .query::<events::EventQuery>()
+                    .answers::<authority::Page<EventView>>(200),
             ],
         },
         Group {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 /// What was done, by its code in `?done=`.
-const SAID: [(&str, &str, &str); 34] = [
+const SAID: [(&str, &str, &str); 35] = [
     ("signed-out", "good", "You are signed out."),
     ("session-ended", "info", "Your session has ended. Sign in again."),
+    ("key-snoozed", "good", "No such reminder comes until then."),
     ("key-disabled", "good", "The key is disabled. Whoever uses it is denied from now on."),
     ("key-enabled", "good", "The key works again."),
     ("key-revoked", "good", "The key is revoked for good."),

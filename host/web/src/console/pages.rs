@@ -14,6 +14,7 @@ pub(crate) mod join;
 pub(crate) mod key;
 pub(crate) mod key_issue;
 pub(crate) mod key_rotate;
+pub(crate) mod key_snooze;
 pub(crate) mod keys;
 pub(crate) mod member;
 pub(crate) mod members;

@@ -10,8 +10,8 @@ use axum::middleware::from_fn;
 use axum::routing::{self, MethodRouter};
 
 use super::pages::{
-    audit, client, client_register, clients, enrol, factor, home, join, key, key_issue, key_rotate, keys, member,
-    members, network, organization, overview, permissions, policies, policy, policy_diff, policy_editor,
+    audit, client, client_register, clients, enrol, factor, home, join, key, key_issue, key_rotate, key_snooze, keys,
+    member, members, network, organization, overview, permissions, policies, policy, policy_diff, policy_editor,
     policy_revision, profile, settings, sign_in, try_request, workspace_state, workspaces,
 };
 use super::{asset, trouble};
@@ -91,6 +91,7 @@ fn of_workspace() -> Vec<Page> {
         page("/keys/issue", on_keys::ISSUE, key_issue::ask).takes(on_keys::ISSUE, key_issue::issue),
         page("/keys/{key}", on_keys::GET, key::show),
         page("/keys/{key}/rotate", on_keys::GET, key_rotate::ask).takes(on_keys::ROTATE, key_rotate::rotate),
+        page("/keys/{key}/snooze", on_keys::GET, key_snooze::ask).takes(on_keys::SNOOZE, key_snooze::snooze),
         page("/keys/{key}/{change}", on_keys::GET, key::ask).takes_each(
             &[("disable", on_keys::DISABLE), ("enable", on_keys::ENABLE), ("revoke", on_keys::REVOKE)],
             key::change,

@@ -65,6 +65,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("key-issue", html(FormPage::sample_of_key())),
         ("key-issued", html(IssuedPage::sample())),
         ("key-rotate", html(FormPage::sample_of_rotation())),
+        ("key-snooze", html(FormPage::sample_of_snooze())),
         ("key-revoke", html(Confirm::sample())),
         ("clients", html(ClientsPage::sample())),
         ("clients-empty", html(ClientsPage::empty())),

@@ -34,7 +34,7 @@ const SWITCHED: usize = 12;
 const OFFERED: usize = 200;
 
 /// Actions that pages have links and buttons for.
-pub(crate) const ACTIONS: [&str; 46] = [
+pub(crate) const ACTIONS: [&str; 47] = [
     "overview.get",
     "usage.get",
     "keys.list",
@@ -43,6 +43,7 @@ pub(crate) const ACTIONS: [&str; 46] = [
     "keys.disable",
     "keys.enable",
     "keys.revoke",
+    "keys.snooze",
     "network.get",
     "network.update",
     "policies.list",

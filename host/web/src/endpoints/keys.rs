@@ -1,8 +1,8 @@
-//! `/v1/workspaces/{workspace}/keys`: issue, list, show, rotate, disable, enable, revoke.
+//! `/v1/workspaces/{workspace}/keys`: issue, list, show, rotate, disable, enable, revoke, snooze.
 
 use std::sync::Arc;
 
-use access_authority::keys::{Change, KeyRequest, KeyView, actions};
+use access_authority::keys::{Change, KeyRequest, KeyView, SnoozeRequest, actions};
 use access_authority::{Issued, Permit, Target};
 use access_model::{Id, IdKind};
 use axum::extract::State;
@@ -101,6 +101,17 @@ pub(crate) async fn revoke(
     condition: Condition,
 ) -> Result<Response, Problem> {
     change(&app, &asker, path, Change::Revoke, condition).await
+}
+
+pub(crate) async fn snooze(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (permit, key) = permit(&app, &asker, actions::SNOOZE, path).await?;
+    let request: SnoozeRequest = body.json(&permit).await?;
+    Ok(json(StatusCode::OK, &app.authority.snooze_key(&permit, &key, &request).await?))
 }
 
 async fn change(

@@ -46,6 +46,7 @@ pub(crate) struct KeyPage {
     can_disable: bool,
     can_enable: bool,
     can_revoke: bool,
+    can_snooze: bool,
 }
 
 /// The other key of a rotation.
@@ -124,6 +125,9 @@ impl KeyPage {
         if key.not_before.is_some() {
             moments.push(("Valid from", when(key.not_before), ""));
         }
+        if key.inactive_since.is_some() {
+            moments.push(("Inactive since", when(key.inactive_since), ""));
+        }
         if key.rotation_due_at.is_some() {
             moments.push(("Rotation due", when(key.rotation_due_at), ""));
         }
@@ -154,6 +158,7 @@ impl KeyPage {
             can_disable: !is_over && key.state != "disabled",
             can_enable: key.state == "disabled",
             can_revoke: key.state != "revoked",
+            can_snooze: !is_over && key.successor.is_none() && key.state != "disabled",
         }
     }
 }
@@ -288,6 +293,7 @@ impl KeyPage {
             can_disable: true,
             can_enable: false,
             can_revoke: true,
+            can_snooze: true,
             frame,
         }
     }

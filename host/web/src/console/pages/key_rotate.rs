@@ -114,31 +114,37 @@ fn form(frame: Frame, key: &KeyView, sent: &Form, most: u64, detail: Option<&str
 impl FormPage {
     /// Rotating a key that is in use.
     pub(crate) fn sample_of_rotation() -> Self {
-        use access_model::{Id, IdKind};
+        let now = crate::console::samples::NOW;
+        form(Frame::sample(Section::Keys), &sample_key(), &Form::default(), 604_800, None, now)
+    }
+}
 
-        use crate::console::samples::{NOW, at};
+#[cfg(test)]
+pub(super) fn sample_key() -> KeyView {
+    use access_model::{Id, IdKind};
 
-        let id = |kind| Id::example(kind).parse::<Id>().unwrap();
-        let key = KeyView {
-            id: id(IdKind::Key),
-            kind: "production".to_owned(),
-            name: "ci-deploy".to_owned(),
-            state: "active",
-            scopes: Vec::new(),
-            prefix: "cf_prod_".to_owned(),
-            workspace: id(IdKind::Workspace),
-            lineage: id(IdKind::Lineage),
-            ip_allow: None,
-            created_at: NOW,
-            not_before: None,
-            expires_at: None,
-            rotation_due_at: None,
-            last_used_at: Some(at(-720)),
-            predecessor: None,
-            successor: None,
-            issued_by: None,
-            metadata: std::collections::BTreeMap::new(),
-        };
-        form(Frame::sample(Section::Keys), &key, &Form::default(), 604_800, None, NOW)
+    use crate::console::samples::{NOW, at};
+
+    let id = |kind| Id::example(kind).parse::<Id>().unwrap();
+    KeyView {
+        id: id(IdKind::Key),
+        kind: "production".to_owned(),
+        name: "ci-deploy".to_owned(),
+        state: "active",
+        scopes: Vec::new(),
+        prefix: "cf_prod_".to_owned(),
+        workspace: id(IdKind::Workspace),
+        lineage: id(IdKind::Lineage),
+        ip_allow: None,
+        created_at: NOW,
+        not_before: None,
+        expires_at: None,
+        rotation_due_at: None,
+        last_used_at: Some(at(-720)),
+        inactive_since: None,
+        predecessor: None,
+        successor: None,
+        issued_by: None,
+        metadata: std::collections::BTreeMap::new(),
     }
 }

@@ -33,6 +33,7 @@ pub(crate) async fn show(
     let fields = form_urlencoded::Serializer::new(String::new())
         .append_pair("description", &shown_now.description.unwrap_or_default())
         .append_pair("mfa_required", if shown_now.mfa_required { "yes" } else { "" })
+        .append_pair("disable_inactive_clients", if shown_now.disable_inactive_clients { "yes" } else { "" })
         .append_pair("audit_retention_days", &days.unwrap_or_default())
         .finish();
     let as_it_is = Form::parse(fields.as_bytes());
@@ -56,6 +57,7 @@ pub(crate) async fn save(
             let update = OrganizationSettingsUpdate {
                 description: Some(sent.stated("description")),
                 mfa_required: Some(Some(sent.is_on("mfa_required"))),
+                disable_inactive_clients: Some(Some(sent.is_on("disable_inactive_clients"))),
                 audit_retention_days: Some(days),
             };
             let saved = app.authority.update_organization_settings(&permit, &update, &made_from).await;
@@ -93,6 +95,18 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
             fields: vec![
                 Field::check("mfa_required", "Every member needs a second factor", sent.is_on("mfa_required"))
                     .hint("Whoever has none may do nothing but set one up, from their next request on."),
+            ],
+        },
+        Part {
+            heading: "Clients",
+            about: "OAuth2 clients that neither came for a token nor were seen with one.",
+            fields: vec![
+                Field::check(
+                    "disable_inactive_clients",
+                    "Switch off clients that are inactive",
+                    sent.is_on("disable_inactive_clients"),
+                )
+                .hint("Whoever needs one switches it on again."),
             ],
         },
         Part {

@@ -1,12 +1,14 @@
-//! `/console/workspaces/{workspace}`: what goes on there: requests, denials by reason, keys that are due, alerts.
+//! `/console/workspaces/{workspace}`: what goes on there: requests, denials by reason, keys that are due, alerts, and what
+//! people were told of.
 
 use std::sync::Arc;
 
+use access_authority::events::{self, EventFilter, EventView};
 use access_authority::overview::{ACTION_GET, DueKey, OverviewView};
 use access_authority::traffic::{self, TrafficRequest, TrafficView};
 use access_authority::usage::{self, UsageRequest, UsageView};
 use access_authority::{PageRequest, policies};
-use access_model::Timestamp;
+use access_model::{EventKind, Severity, Timestamp};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -42,6 +44,7 @@ pub(crate) struct OverviewPage {
     columns: Columns,
     reasons: Bars,
     due: Vec<Due>,
+    told: Vec<Told>,
 }
 
 /// Something that somebody should look at.
@@ -60,6 +63,14 @@ struct Due {
     at: When,
 }
 
+/// Something that people were told of.
+struct Told {
+    what: String,
+    name: String,
+    href: Option<String>,
+    at: When,
+}
+
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
@@ -72,6 +83,14 @@ pub(crate) async fn show(
     let of_traffic = visitor.permit(&app, traffic::ACTION_GET, workspace(path.clone())).await?;
     let traffic = app.authority.get_traffic(&of_traffic, &TrafficRequest { days: Some(DAYS) }).await?;
     let page = PageRequest { limit: Some(POLICIES), cursor: None };
+    let told = match visitor.permit(&app, events::ACTION_LIST, workspace(path.clone())).await {
+        Ok(permit) => {
+            let filter = EventFilter { event: None, severity: Some(Severity::Warning) };
+            let page = PageRequest { limit: Some(SHOWN), cursor: None };
+            app.authority.list_events(&permit, &filter, &page).await?.items
+        }
+        Err(_) => Vec::new(),
+    };
     let monitored = match visitor.permit(&app, policies::actions::LIST, workspace(path)).await {
         Ok(permit) => app.authority.list_policies(&permit, &page).await?.items,
         Err(_) => Vec::new(),
@@ -81,7 +100,9 @@ pub(crate) async fn show(
     });
     let monitored: Vec<_> = monitored.map(|policy| policy.name.clone()).collect();
     let frame = visitor.frame(&app, Section::Overview, Some(&permit)).await;
-    Ok(shown(&OverviewPage::new(frame, &overview, &usage, &traffic, &monitored, app.authority.now())))
+    let now = app.authority.now();
+    let told = told.iter().map(|event| Told::new(&frame, event, now)).collect();
+    Ok(shown(&OverviewPage { told, ..OverviewPage::new(frame, &overview, &usage, &traffic, &monitored, now) }))
 }
 
 impl OverviewPage {
@@ -139,8 +160,21 @@ impl OverviewPage {
             columns: Columns(columns(usage)),
             reasons: Bars(reasons(traffic)),
             due: due(overview, now),
+            told: Vec::new(),
             frame,
         }
+    }
+}
+
+impl Told {
+    fn new(frame: &Frame, event: &EventView, now: Timestamp) -> Self {
+        let means = EventKind::named(&event.event).map_or("", |kind| kind.row().means);
+        let stage = event.stage.as_ref().map(|days| format!(" ({days} days)")).unwrap_or_default();
+        let name = event.data.get("name").and_then(serde_json::Value::as_str).unwrap_or(&event.target);
+        let of_key = event.target.starts_with("key_").then(|| frame.at(&format!("/keys/{}", event.target)));
+        let of_policy = event.event.starts_with("policy.").then(|| frame.at(&format!("/policies/{}", event.target)));
+        let what = format!("{}{stage}: {}", event.event, means.split(';').next().unwrap_or_default());
+        Self { what, name: name.to_owned(), href: of_key.or(of_policy), at: When::new(event.at, now) }
     }
 }
 
@@ -252,6 +286,12 @@ impl OverviewPage {
                 due("ci-deploy", "rotation due", 4 * 86_400),
                 due("load-test", "ends", 20 * 86_400),
             ],
+            told: vec![Told {
+                what: "key.rotation_due (83 days): a key is as old as its kind reminds of".to_owned(),
+                name: "billing-export".to_owned(),
+                href: Some(frame.at("/keys/key_07billing-export")),
+                at: When::new(at(-7_200), NOW),
+            }],
             frame,
         }
     }
@@ -263,6 +303,7 @@ impl OverviewPage {
             columns: Columns(Vec::new()),
             reasons: Bars(Vec::new()),
             due: Vec::new(),
+            told: Vec::new(),
             stats: vec![Stat::new("overview", "Requests", "0", "in 30 days")],
             ..Self::sample()
         }

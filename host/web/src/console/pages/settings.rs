@@ -99,6 +99,7 @@ fn read(form: &Form) -> Result<SettingsUpdate, Problem> {
         rotation_overlap_seconds: Some(number(form, "rotation_overlap_seconds")?),
         key_lifetime_days: Some(number(form, "key_lifetime_days")?),
         audit_decisions: Some(Some(decisions(form)?)),
+        disable_inactive_keys: Some(Some(form.is_on("disable_inactive_keys"))),
         audit_retention_days: Some(number(form, "audit_retention_days")?),
     })
 }
@@ -144,6 +145,7 @@ fn as_form(found: &Current<SettingsView>) -> Form {
         rotation_overlap_seconds,
         key_lifetime_days,
         audit_decisions,
+        disable_inactive_keys,
         audit_retention_days,
     } = &found.shown;
     let told = DECISIONS.iter().find(|(_, decisions, ..)| decisions == audit_decisions);
@@ -152,6 +154,7 @@ fn as_form(found: &Current<SettingsView>) -> Form {
         ("rotation_overlap_seconds", text(*rotation_overlap_seconds)),
         ("key_lifetime_days", text(key_lifetime_days.map(u64::from))),
         ("audit_decisions", told.map(|(value, ..)| (*value).to_owned()).unwrap_or_default()),
+        ("disable_inactive_keys", if *disable_inactive_keys { "yes".to_owned() } else { String::new() }),
         ("audit_retention_days", text(audit_retention_days.map(u64::from))),
     ];
     Form::parse(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().as_bytes())
@@ -187,6 +190,8 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
                     .hint("After so many days a key ends at the latest. Empty: as long as its kind says.")
                     .optional()
                     .error(error("key_lifetime_days")),
+                Field::check("disable_inactive_keys", "Switch off keys that are inactive", sent.is_on("disable_inactive_keys"))
+                    .hint("Whichever no request came with for as long as its kind allows; whoever needs it switches it on again."),
             ],
         },
         Part {
