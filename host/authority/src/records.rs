@@ -108,6 +108,11 @@ pub(crate) fn usage(workspace: &Id, day: &str) -> String {
     format!("usage/{workspace}/{day}")
 }
 
+/// Counters of the scopes that a key needed on a day.
+pub(crate) fn scopes_needed(key: &Id, day: &str) -> String {
+    format!("scopes-needed/{key}/{day}")
+}
+
 /// Counters of what was asked about a workspace's keys on a day, by hour and what came of it.
 pub(crate) fn traffic(workspace: &Id, day: &str) -> String {
     format!("traffic/{workspace}/{day}")

@@ -15,6 +15,7 @@ mod show;
 
 pub(crate) use days::Days;
 pub(crate) use heard::{Heard, Taken};
+pub(crate) use origin::Origin;
 pub use preview::{ACTION_PREVIEW, AskerPreview, ClientPreview, KeyPreview, PreviewRequest, PreviewView};
 pub use show::{ClientTraffic, Counts, HourTraffic, TrafficRequest, TrafficView};
 

@@ -5,11 +5,14 @@
 //! sums by workspace and day. A host that is killed takes its last second along, and no decision ever waits for any of it.
 
 mod count;
+mod needed;
 mod show;
+mod suggestions;
 
 pub(crate) use count::{Usage, Uses};
 pub use show::{Asked, DayUsage, KeyUsage, UsageRequest, UsageView};
 pub(crate) use show::{day_of, last_used};
+pub use suggestions::SuggestionsView;
 
 /// The action of showing it.
 pub const ACTION_GET: &str = "usage.get";

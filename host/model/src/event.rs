@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_the_catalogue() {
+        let readme = include_str!("../../../README.md");
+        for Row { name, severity, means, arises } in EventKind::ALL.map(EventKind::row) {
+            let severity = serde_json::to_value(severity).unwrap();
+            let arises = if arises.contains('.') { format!("`{arises}`") } else { arises.to_owned() };
+            let line = format!("| `{name}` | {} | {arises} | {means} |", severity.as_str().unwrap());
+            assert!(readme.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn what_happens_once_is_one_event_whoever_creates_it() {
         let organization = Id::draw(IdKind::Organization, Shard::PLATFORM, &SeededEntropy::new(b"o")).unwrap();
         let at = Timestamp::from_millis;

@@ -1,4 +1,4 @@
-//! `key issue | list | show | rotate | disable | enable | revoke | snooze`.
+//! `key issue | list | show | rotate | disable | enable | revoke | suggestions | snooze`.
 
 use std::process::ExitCode;
 
@@ -27,6 +27,8 @@ pub(crate) enum Key {
     Enable(One),
     /// End a key for good.
     Revoke(One),
+    /// Show what a key holds and did not need.
+    Suggestions(One),
     /// Have no reminder created of an event about a key, for some days.
     Snooze(Snooze),
 }
@@ -123,6 +125,7 @@ impl Key {
             Self::Disable(one) => one.post("/disable", &json!({}))?,
             Self::Enable(one) => one.post("/enable", &json!({}))?,
             Self::Revoke(one) => one.post("/revoke", &json!({}))?,
+            Self::Suggestions(one) => Api::new(&one.connection)?.get(&one.path("/suggestions")?)?,
             Self::Snooze(Snooze { one, event, days, reason }) => {
                 one.post("/snooze", &json!({ "event": event, "days": days, "reason": reason }))?
             }

@@ -31,7 +31,7 @@ use access_authority::sign_in::{
     RecoveryCodesView, SessionOpened, SessionView, SignInRequest,
 };
 use access_authority::traffic::{PreviewRequest, PreviewView, TrafficRequest, TrafficView};
-use access_authority::usage::{UsageRequest, UsageView};
+use access_authority::usage::{SuggestionsView, UsageRequest, UsageView};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
 use access_authority::{Answer, Issued};
 use axum::Router;
@@ -336,6 +336,11 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("End a key for good")
                     .answers::<KeyView>(200)
                     .versioned(),
+                get("/v1/workspaces/{workspace}/keys/{key}/suggestions", keys::suggestions)
+                    .action(actions::GET)
+                    .named("keys.suggestions")
+                    .says("Show what a key holds and did not need")
+                    .answers::<SuggestionsView>(200),
                 post("/v1/workspaces/{workspace}/keys/{key}/snooze", keys::snooze)
                     .action(actions::SNOOZE)
                     .says("Have no reminder created of an event about a key, for some days")

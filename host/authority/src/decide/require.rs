@@ -216,6 +216,7 @@ impl Authority {
                 Counted::StoreUnavailable => return Err(Error::StoreUnavailable),
             }
         }
+        caller.entry.uses.need(&caller.entry.principal.scopes, &action.scopes);
         self.usage.count(&caller.entry, 200);
         let missing = |what, id: &Id| Error::NotFound { what, id: id.to_string() };
         if target.workspace.is_some() && workspace.is_none() {

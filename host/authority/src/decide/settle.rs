@@ -179,6 +179,9 @@ impl Authority {
                 let code = reasons.first().map(|reason| reason.code.as_str());
                 view.entry.uses.hear(client, code.filter(|_| decision == Outcome::Deny));
             }
+            if let (Outcome::Allow, Some(action)) = (decision, &subject.action) {
+                view.entry.uses.need(&view.entry.principal.scopes, &action.scopes);
+            }
             self.usage.count(&view.entry, status);
         }
         let decision_id = self.decision_ids.next();

@@ -58,7 +58,7 @@ impl Authority {
     }
 
     /// Reads a key for changing.
-    pub(super) async fn read_key(&self, permit: &Permit, id: &Id) -> Result<Versioned<ApiKey>, Error> {
+    pub(crate) async fn read_key(&self, permit: &Permit, id: &Id) -> Result<Versioned<ApiKey>, Error> {
         let workspace = permit.workspace_id()?;
         let missing = || Error::NotFound { what: "key", id: id.to_string() };
         if id.kind() != IdKind::Key || id.home() != workspace.home() {

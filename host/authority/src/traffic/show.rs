@@ -118,11 +118,11 @@ fn example() -> Value {
 }
 
 /// A counter of what came from one origin by one key.
-pub(super) struct Came {
-    pub(super) id: String,
-    pub(super) origin: Origin,
-    pub(super) is_allow: bool,
-    pub(super) sum: u64,
+pub(crate) struct Came {
+    pub(crate) id: String,
+    pub(crate) origin: Origin,
+    pub(crate) is_allow: bool,
+    pub(crate) sum: u64,
 }
 
 #[derive(Debug, Default)]
@@ -222,7 +222,7 @@ impl Authority {
     }
 
     /// What came on a day, by key and origin.
-    pub(super) async fn traffic_of(&self, workspace: &Id, day: i64) -> Result<Vec<Came>, Error> {
+    pub(crate) async fn traffic_of(&self, workspace: &Id, day: i64) -> Result<Vec<Came>, Error> {
         let group = records::traffic_clients(workspace, &text(day));
         let counters = self.store.counters(workspace.home(), &group).await?;
         let came = counters.into_iter().filter_map(|(name, sum)| {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use access_model::{Class, Credential, Id, Shard, Timestamp};
 use access_store::{Commit, Count, Put, Survives};
 
+use super::needed::{self, Needed};
 use super::show::day_of;
 use crate::authority::{Authority, lock};
 use crate::decide::cache::CredentialEntry;
@@ -18,6 +19,9 @@ use crate::traffic::{Heard, Taken};
 
 /// Days that are kept: a year and the one before it to compare with the month.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
+/// What was needed is kept for as long as where it came from.
+const NEEDED_KEPT: Duration = Duration::from_secs(31 * 86_400);
+const DAY_MILLIS: i64 = 86_400_000;
 /// `last_used_at` is told to the store again after so long.
 const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 /// Credentials of one commit, and counters that it may have before the next is begun.
@@ -33,6 +37,7 @@ pub(crate) struct Uses {
     denied: AtomicU32,
     rate_limited: AtomicU32,
     heard: Heard,
+    needed: Needed,
     is_waiting: AtomicBool,
     // When the store was last told of its last use.
     told: AtomicI64,
@@ -89,7 +94,7 @@ type Counted = [(&'static str, u32); 3];
 /// A commit that tells of uses, and what it tells of.
 struct Telling {
     commit: Commit,
-    taken: Vec<(Arc<CredentialEntry>, Counted, Taken)>,
+    taken: Vec<(Arc<CredentialEntry>, Counted, Taken, u64)>,
     workspaces: BTreeSet<Id>,
 }
 
@@ -109,6 +114,11 @@ impl Uses {
     /// [`Usage::count`], which has it told.
     pub(crate) fn hear(&self, client: Option<IpAddr>, code: Option<&str>) {
         self.heard.count(client, code);
+    }
+
+    /// Notes which of the scopes `held` an allowed request needed. To be followed by [`Usage::count`].
+    pub(crate) fn need(&self, held: &[String], asked: &[String]) {
+        self.needed.note(held, asked);
     }
 
     /// What is to be told. Uses that come from here on wait for the next time.
@@ -180,6 +190,8 @@ impl Authority {
         // INVARIANT: the counts come first, since taking them ends the waiting.
         let counted = entry.uses.take();
         let heard = entry.uses.heard.take();
+        let needed = entry.uses.needed.take(now.as_millis().div_euclid(DAY_MILLIS));
+        put_needed(&mut telling.commit, &entry, needed, now);
         put(&mut telling.commit, &workspace, &id, &counted, now);
         self.traffic.put(&mut telling.commit, &workspace, &id, &heard, now);
         let told = Timestamp::from_millis(entry.uses.told.load(Ordering::Relaxed));
@@ -189,7 +201,7 @@ impl Authority {
             due::used(&mut telling.commit, &id, &kind.upkeep);
         }
         telling.workspaces.insert(workspace);
-        telling.taken.push((entry, counted, heard));
+        telling.taken.push((entry, counted, heard, needed));
     }
 
     async fn tell_taken(&self, telling: Telling) {
@@ -203,12 +215,16 @@ impl Authority {
             tracing::debug!(%error, "usage waits to be told of");
             self.traffic.forget_hours(&workspaces);
         }
-        for (entry, counted, heard) in taken {
+        for (entry, counted, heard, needed) in taken {
             match &told {
-                Ok(_) => self.told_of(&entry, now),
+                Ok(_) => {
+                    entry.uses.needed.told(needed);
+                    self.told_of(&entry, now);
+                }
                 Err(_) => {
                     entry.uses.give_back(counted);
                     entry.uses.heard.give_back(heard);
+                    entry.uses.needed.give_back(needed);
                     if !entry.uses.is_waiting.swap(true, Ordering::AcqRel) {
                         self.usage.wait(entry);
                     }
@@ -242,6 +258,19 @@ fn put(commit: &mut Commit, workspace: &Id, id: &Id, counted: &[(&'static str, u
             name: format!("{id}/{what}"),
             amount: i64::from(*amount),
             forget_after: Some(now.plus(KEPT)),
+        });
+    }
+}
+
+/// Which scopes a key needed today; a client's are its tokens', which come and go.
+fn put_needed(commit: &mut Commit, entry: &CredentialEntry, needed: u64, now: Timestamp) {
+    let Credential::ApiKey(key) = &entry.credential else { return };
+    for scope in needed::scopes(&entry.principal.scopes, needed) {
+        commit.counters.push(Count {
+            group: records::scopes_needed(&key.id, &day_of(now)),
+            name: scope.clone(),
+            amount: 1,
+            forget_after: Some(now.plus(NEEDED_KEPT)),
         });
     }
 }

@@ -259,6 +259,34 @@ async fn a_reminder_that_is_snoozed_is_not_created() {
 }
 
 #[tokio::test]
+async fn what_a_key_did_not_need_is_suggested() {
+    let bench = Bench::new().await;
+    let request = serde_json::json!({
+        "kind": "production", "name": "ci", "scopes": ["jobs:read", "jobs:write", "keys:read"],
+        "ip_allow": ["203.0.113.0/24", "198.51.100.0/24"],
+    });
+    let issued = bench.issue(serde_json::from_value(request).unwrap()).await;
+    let (id, secret) = (issued.shown.id, issued.secret);
+    let suggested = async || {
+        bench.authority.tick().await;
+        let view = bench.authority.suggest_for_key(&bench.permit(actions::GET).await, &id).await.unwrap();
+        (view.unused_scopes, view.unused_networks)
+    };
+    assert_eq!(ask(&bench, &secret, "production").await, 200);
+    // Denied: what it asks for was not needed.
+    let denied =
+        Ask { credential: Some(secret.expose()), method: Some("POST"), ip: Some("192.0.2.1"), ..Ask::default() };
+    assert_eq!(bench.ask(denied).await.status, 403);
+    let expected = || (vec!["jobs:write".to_owned(), "keys:read".to_owned()], vec!["198.51.100.0/24".to_owned()]);
+    assert_eq!(suggested().await, expected());
+    // Managing with it is use as well.
+    bench.permit_of(&secret, actions::LIST, Target::workspace(bench.demo.workspace)).await.unwrap();
+    assert_eq!(suggested().await.0, ["jobs:write"]);
+    bench.clock.advance(31 * DAY);
+    assert_eq!(suggested().await.0.len(), 3, "it is long ago");
+}
+
+#[tokio::test]
 async fn what_is_told_is_in_the_catalogue_and_leaves_the_outbox() {
     let bench = Bench::new().await;
     issue(&bench, "production").await;

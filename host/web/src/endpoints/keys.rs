@@ -103,6 +103,15 @@ pub(crate) async fn revoke(
     change(&app, &asker, path, Change::Revoke, condition).await
 }
 
+pub(crate) async fn suggestions(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<(String, String)>,
+) -> Result<Response, Problem> {
+    let (permit, key) = permit(&app, &asker, actions::GET, path).await?;
+    Ok(json(StatusCode::OK, &app.authority.suggest_for_key(&permit, &key).await?))
+}
+
 pub(crate) async fn snooze(
     State(app): State<Arc<App>>,
     asker: Asker,
