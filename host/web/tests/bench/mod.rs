@@ -74,7 +74,8 @@ impl Bench {
     }
 
     pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Told {
-        let path = path.replace("WS", &self.demo.workspace.to_string());
+        // A segment by itself: an id may hold any letters.
+        let path = path.replace("/WS", &format!("/{}", self.demo.workspace));
         self.send(method, &path, Some(self.demo.operator_token.expose()), body).await
     }
 }
