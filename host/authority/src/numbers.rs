@@ -26,6 +26,7 @@ impl Numbers {
         describe_counter!("access_decisions_total", "Decisions, by decision and code of the first reason");
         describe_counter!("access_identifications_total", "Presented secrets, by how they were looked up");
         describe_counter!("access_records_forgotten_total", "Records past their time that were deleted from the store");
+        describe_counter!("access_events_total", "Events that left the outbox, by kind");
         let identified = |by: &'static str| counter!("access_identifications_total", "by" => by);
         Self {
             allowed: counter!("access_decisions_total", "decision" => "allow", "code" => ""),

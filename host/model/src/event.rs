@@ -37,10 +37,11 @@ pub struct Event {
 }
 
 /// How much an event asks for attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Something was done.
+    #[default]
     Info,
     /// Something ought to be done.
     Warning,

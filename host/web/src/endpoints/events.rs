@@ -31,7 +31,8 @@ pub(crate) struct EventQuery {
     /// Of this kind; `key.*`: of every kind that begins so.
     event: Option<String>,
     /// Of this severity or above.
-    severity: Option<Severity>,
+    #[serde(default)]
+    severity: Severity,
 }
 
 type EventQueried = Result<Query<EventQuery>, QueryRejection>;
@@ -63,5 +64,5 @@ fn read(query: EventQueried) -> Result<(EventFilter, PageRequest), Problem> {
         let takes = "the query takes `limit`, `cursor`, `event`, and `severity`, which is `info`, `warning` or `alert`";
         Problem::new(400, "invalid_request", takes)
     })?;
-    Ok((EventFilter { event, severity }, PageRequest { limit, cursor }))
+    Ok((EventFilter { event, severity: Some(severity) }, PageRequest { limit, cursor }))
 }
