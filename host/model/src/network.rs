@@ -57,6 +57,11 @@ impl AllowList {
         Ok(Self(networks))
     }
 
+    /// Whether the address is in one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
     /// The networks, written out.
     pub fn to_strings(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
