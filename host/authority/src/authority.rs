@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, PlainSecret, Timestamp};
+use access_outbound::Egress;
 use access_store::{Change, Freshness, Metered, Store, StoreError};
 use tokio::sync::{Notify, Semaphore};
 
@@ -29,6 +30,7 @@ use crate::sign_in::Door;
 use crate::traffic::Days;
 use crate::trouble;
 use crate::usage::Usage;
+use crate::webhooks::Outgoing;
 
 /// Between two sweeps of the store.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -80,6 +82,8 @@ pub struct Authority {
     /// Places of exports that are written.
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) due_turn: due::Turn,
+    pub(crate) egress: Egress,
+    pub(crate) outgoing: Outgoing,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
     next_sweep: Mutex<Duration>,
@@ -139,6 +143,8 @@ impl Authority {
             decisions: Decisions::default(),
             exports: Arc::new(Semaphore::new(EXPORTS)),
             due_turn: due::Turn::default(),
+            egress: Egress::default(),
+            outgoing: Outgoing::default(),
             clock_moved,
         })
     }
@@ -146,6 +152,12 @@ impl Authority {
     /// The same, that dies at one of [`crate::FAILPOINTS`]; nothing, when it is none of them.
     pub fn dying_at(self, point: &str) -> Option<Self> {
         Some(Self { failpoints: Failpoints::at(point)?, ..self })
+    }
+
+    /// The same, that goes out by rules of the operator's; without any, `https` to the public internet alone.
+    #[must_use]
+    pub fn with_egress(self, egress: Egress) -> Self {
+        Self { egress, ..self }
     }
 
     /// The catalog.

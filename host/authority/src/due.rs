@@ -47,6 +47,8 @@ pub(crate) enum Due {
     Dispatch(Id),
     /// Events of this workspace or organization, up to this day since 1970, were kept long enough.
     ForgetEvents(Id, i64),
+    /// Deliveries to webhooks may be due in this shard.
+    Deliveries,
 }
 
 /// Whose turn it is.
@@ -66,6 +68,7 @@ impl Due {
             }
             ("audit-retention", id) => id.parse().ok().map(Self::AuditRetention),
             ("event", id) => id.parse().ok().map(Self::Dispatch),
+            ("deliveries", _) => Some(Self::Deliveries),
             _ => None,
         }
     }
@@ -79,6 +82,7 @@ impl Due {
             Self::ForgetEvents(id, day) => format!("forget-events/{id}/{day}"),
             Self::AuditRetention(id) => format!("audit-retention/{id}"),
             Self::Dispatch(id) => format!("event/{id}"),
+            Self::Deliveries => "deliveries/due".to_owned(),
         }
     }
 
@@ -129,7 +133,7 @@ impl Authority {
                 return Ok(());
             }
             for entry in &due {
-                match self.do_one(entry).await {
+                match self.do_one(shard, entry).await {
                     // Somebody changed what it is about, and its time perhaps: it is looked at again.
                     Ok(()) | Err(Error::Contended) => {}
                     Err(error @ (Error::StoreUnavailable | Error::Unconfirmed)) => return Err(error),
@@ -162,7 +166,7 @@ impl Authority {
         Ok(())
     }
 
-    async fn do_one(&self, entry: &IndexEntry) -> Result<(), Error> {
+    async fn do_one(&self, shard: Shard, entry: &IndexEntry) -> Result<(), Error> {
         match Due::parse(&entry.member) {
             Some(Due::KeyExpiry(id)) => self.expire_key(&id).await,
             Some(Due::KeyRotation(id)) => self.remind(&id, Reminder::Rotation).await,
@@ -171,6 +175,10 @@ impl Authority {
             Some(Due::ForgetEvents(id, day)) => self.forget_events(&id, day).await,
             Some(Due::AuditRetention(id)) => self.forget_audit(&id).await,
             Some(Due::Dispatch(id)) => self.dispatch(&id).await,
+            Some(Due::Deliveries) => {
+                self.outgoing.wake(shard);
+                Ok(())
+            }
             // A newer host's.
             None => Ok(()),
         }

@@ -1,8 +1,16 @@
 //! Points at which a dev host can be told to die, so that what it leaves behind can be looked at.
 
-/// The points, in the order in which a publish comes by, and then due work that tells people of something.
-pub const FAILPOINTS: [&str; 6] =
-    ["publish.examined", "publish.loaded", "publish.committed", "publish.answering", "due.announcing", "due.announced"];
+/// The points, in the order in which a publish comes by; then due work that tells people of something; and where a webhook was
+/// told, before that is recorded.
+pub const FAILPOINTS: [&str; 7] = [
+    "publish.examined",
+    "publish.loaded",
+    "publish.committed",
+    "publish.answering",
+    "due.announcing",
+    "due.announced",
+    "webhooks.sent",
+];
 
 /// Where to die; nowhere, unless a dev host was told.
 #[derive(Debug, Default)]

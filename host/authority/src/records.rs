@@ -163,6 +163,46 @@ pub(crate) fn events_of(owner: &Id) -> String {
     format!("events/{owner}")
 }
 
+/// Key of a webhook endpoint's record.
+pub(crate) fn webhook(id: &Id) -> String {
+    format!("webhook/{id}")
+}
+
+/// Key of how a webhook endpoint fares.
+pub(crate) fn webhook_health(id: &Id) -> String {
+    format!("webhook-health/{id}")
+}
+
+/// Index of a workspace's webhook endpoints, by time of creation; and key of the record that changes with each.
+pub(crate) fn webhooks_of(workspace: &Id) -> String {
+    format!("webhooks/{workspace}")
+}
+
+/// Index of the webhook endpoints that are told of an organization's own events.
+pub(crate) fn organization_webhooks(organization: &Id) -> String {
+    format!("organization-webhooks/{organization}")
+}
+
+/// Key of what webhook endpoints are told.
+pub(crate) fn message(id: &Id) -> String {
+    format!("message/{id}")
+}
+
+/// Key of a message's delivery to an endpoint.
+pub(crate) fn delivery(id: &Id) -> String {
+    format!("delivery/{id}")
+}
+
+/// Index of an endpoint's deliveries, by when they came to be.
+pub(crate) fn deliveries_of(webhook: &Id) -> String {
+    format!("deliveries/{webhook}")
+}
+
+/// Index of a shard's deliveries, by when something is to be done about them.
+pub(crate) const DELIVERIES_DUE: &str = "deliveries-due";
+/// Key of the record that changes whenever something is put there.
+pub(crate) const DELIVERIES_WAKE: &str = "deliveries-wake";
+
 /// Index of a shard's due work, by when it is due. What waits in the outbox is a part of it.
 pub(crate) const DUE: &str = "due";
 /// Key of the lease of whoever does it.

@@ -24,6 +24,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads a date as HTTP writes it (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(instant.as_millisecond()))
+    }
+
     /// This instant moved forward, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

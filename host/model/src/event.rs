@@ -75,6 +75,7 @@ pub enum EventKind {
     NetworkChanged,
     MemberRoleChanged,
     MemberLockedOut,
+    WebhookDisabled,
 }
 
 /// What there is to say of a kind.
@@ -92,7 +93,7 @@ pub struct Row {
 
 impl EventKind {
     /// All of them, in the order in which documents show them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::KeyIssued,
         Self::KeyRotated,
         Self::KeyDisabled,
@@ -115,6 +116,7 @@ impl EventKind {
         Self::NetworkChanged,
         Self::MemberRoleChanged,
         Self::MemberLockedOut,
+        Self::WebhookDisabled,
     ];
 
     /// The kind of this name.
@@ -187,6 +189,12 @@ impl EventKind {
             Self::MemberLockedOut => {
                 ("member.locked_out", Alert, "sign-in", "too many wrong passwords or codes were tried for a member")
             }
+            Self::WebhookDisabled => (
+                "webhook.disabled",
+                Alert,
+                "due work",
+                "a webhook's receiver is gone, or failed for as long as a message is tried; it is told nothing any more",
+            ),
         };
         Row { name, severity, means, arises }
     }

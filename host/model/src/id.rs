@@ -80,10 +80,16 @@ pub enum IdKind {
     Session,
     /// An event.
     Event,
+    /// A webhook endpoint.
+    Webhook,
+    /// A message to webhook endpoints.
+    Message,
+    /// A message's delivery to one of them.
+    Delivery,
 }
 
 impl IdKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 16] = [
         Self::Organization,
         Self::Workspace,
         Self::Key,
@@ -97,6 +103,9 @@ impl IdKind {
         Self::Invitation,
         Self::Session,
         Self::Event,
+        Self::Webhook,
+        Self::Message,
+        Self::Delivery,
     ];
 
     /// The text before the underscore.
@@ -115,6 +124,9 @@ impl IdKind {
             Self::Invitation => "inv",
             Self::Session => "ses",
             Self::Event => "evt",
+            Self::Webhook => "wh",
+            Self::Message => "msg",
+            Self::Delivery => "del",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`], [`session`] and [`credential`] (what a
 //! secret resolves to), [`password`], [`totp`], [`recovery`] and [`attempts`] (how people show who they are), [`organization`] (who owns it), [`member`], [`invitation`] and [`role`] (its people), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
-//! [`audit`], [`event`] (what people are told of), [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
+//! [`audit`], [`event`] (what people are told of), [`webhook`] and [`delivery`] (who else is told, and how often that is tried), [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
 //!
@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod client;
 pub mod clock;
 pub mod credential;
+pub mod delivery;
 pub mod entropy;
 pub mod event;
 pub mod id;
@@ -37,6 +38,7 @@ pub mod session;
 pub mod text;
 pub mod token;
 pub mod totp;
+pub mod webhook;
 
 pub use attempts::Attempts;
 pub use audit::{Actor, AuditRecord, SealedRecord};
@@ -44,6 +46,7 @@ pub use catalog::{Catalog, Class, Kind, Quota, Stages, Upkeep};
 pub use client::{Client, ClientSecret, ClientTerms};
 pub use clock::{Clock, Timestamp};
 pub use credential::{Credential, Gateway, Operator, Profile};
+pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryState, Message};
 pub use entropy::Entropy;
 pub use event::{Event, EventKind, Severity};
 pub use id::{Id, IdKind, Shard};
@@ -61,3 +64,4 @@ pub use role::Role;
 pub use secret::{Pepper, PlainSecret, SecretDigest};
 pub use session::Session;
 pub use token::AccessToken;
+pub use webhook::{DisabledBecause, Webhook, WebhookSecret, WebhookState, WebhookTerms};

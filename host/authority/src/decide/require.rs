@@ -64,6 +64,11 @@ impl Target {
         Self { kind: Some("key"), id: Some(key.to_string()), ..Self::workspace(workspace) }
     }
 
+    /// A webhook endpoint of a workspace.
+    pub fn webhook(workspace: impl Into<Place>, webhook: &Id) -> Self {
+        Self { kind: Some("webhook"), id: Some(webhook.to_string()), ..Self::workspace(workspace) }
+    }
+
     /// A policy of a workspace.
     pub fn policy(workspace: impl Into<Place>, name: &str) -> Self {
         Self { kind: Some("policy"), id: Some(name.chars().take(63).collect()), ..Self::workspace(workspace) }

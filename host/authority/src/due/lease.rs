@@ -21,7 +21,7 @@ struct Lease {
 
 impl Authority {
     /// Takes the lease, or prolongs it. False: another host holds it.
-    pub(super) async fn take_due_lease(&self, shard: Shard) -> Result<bool, Error> {
+    pub(crate) async fn take_due_lease(&self, shard: Shard) -> Result<bool, Error> {
         let key = records::DUE_LEASE.to_owned();
         let found = records::read::<Lease>(self.store.unmetered(), shard, key.clone()).await?;
         let now = self.clock.now();

@@ -15,9 +15,16 @@ impl Authority {
         let found = records::read::<Event>(self.store.unmetered(), id.home(), records::event(id)).await?;
         let mut commit = Commit::new(id.home());
         Due::Dispatch(*id).take_out(&mut commit);
+        let told = match &found {
+            Some(event) => self.tell_webhooks(&mut commit, &event.value).await?,
+            None => 0,
+        };
         self.commit_due(commit).await?;
         if let Some(event) = found {
             counter!("access_events_total", "event" => event.value.event).increment(1);
+        }
+        if told > 0 {
+            self.outgoing.wake(id.home());
         }
         Ok(())
     }

@@ -65,6 +65,7 @@ impl Authority {
             if let Err(error) = restore(self.store.as_ref(), self.clock.as_ref()).await {
                 tracing::warn!(%error, "the dev clock could not be read");
             }
+            self.wake_deliveries();
         }
     }
 
@@ -110,6 +111,7 @@ impl Authority {
             match self.store.commit(commit).await {
                 Ok(_) => {
                     self.clock.set_offset(Duration::from_secs(after));
+                    self.wake_deliveries();
                     return Ok(DevClock { now: self.clock.now(), offset_seconds: after });
                 }
                 Err(CommitError::Conflict { .. }) => {}
