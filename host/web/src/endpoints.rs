@@ -29,6 +29,7 @@ pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod traffic;
 pub(crate) mod usage;
+pub(crate) mod webhooks;
 pub(crate) mod workspaces;
 
 use std::convert::Infallible;

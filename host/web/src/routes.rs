@@ -32,6 +32,9 @@ use access_authority::sign_in::{
 };
 use access_authority::traffic::{PreviewRequest, PreviewView, TrafficRequest, TrafficView};
 use access_authority::usage::{SuggestionsView, UsageRequest, UsageView};
+use access_authority::webhooks::{
+    DeliveryView, MessageRequest, MessageView, RecoverRequest, RecoverView, WebhookRequest, WebhookUpdate, WebhookView,
+};
 use access_authority::workspaces::{WorkspaceRequest, WorkspaceView};
 use access_authority::{Answer, Issued};
 use axum::Router;
@@ -43,7 +46,7 @@ use crate::app::App;
 use crate::endpoints::{
     acceptance, audit, audit_export, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
     gateways, health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies,
-    profile, roles, sessions, settings, traffic, usage, workspaces,
+    profile, roles, sessions, settings, traffic, usage, webhooks, workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -648,6 +651,71 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("Read the platform's own audit trail, newest first")
                     .query::<audit::AuditQuery>()
                     .answers::<AuditPage>(200),
+            ],
+        },
+        Group {
+            name: "Webhooks",
+            about: "Who is told of what happens in a workspace, and what became of it.",
+            endpoints: vec![
+                post("/v1/workspaces/{workspace}/webhooks", webhooks::create)
+                    .action(authority::webhooks::actions::CREATE)
+                    .says("Create a webhook endpoint")
+                    .notes(webhooks::NOTES)
+                    .takes::<WebhookRequest>()
+                    .answers::<Issued<WebhookView>>(201)
+                    .idempotent(),
+                get("/v1/workspaces/{workspace}/webhooks", webhooks::list)
+                    .action(authority::webhooks::actions::LIST)
+                    .says("List webhook endpoints, newest first")
+                    .pages::<WebhookView>(),
+                get("/v1/workspaces/{workspace}/webhooks/{webhook}", webhooks::show)
+                    .action(authority::webhooks::actions::GET)
+                    .says("Show a webhook endpoint")
+                    .answers::<WebhookView>(200)
+                    .versioned(),
+                put("/v1/workspaces/{workspace}/webhooks/{webhook}", webhooks::update)
+                    .action(authority::webhooks::actions::UPDATE)
+                    .says("Change, disable or enable a webhook endpoint")
+                    .takes::<WebhookUpdate>()
+                    .answers::<WebhookView>(200)
+                    .versioned(),
+                delete("/v1/workspaces/{workspace}/webhooks/{webhook}", webhooks::delete)
+                    .action(authority::webhooks::actions::UPDATE)
+                    .named("webhook_endpoints.delete")
+                    .says("Take a webhook endpoint away, and what is on its way to it")
+                    .answers_nothing(204)
+                    .conditional(),
+                post("/v1/workspaces/{workspace}/webhooks/{webhook}/rotate-secret", webhooks::rotate)
+                    .action(authority::webhooks::actions::UPDATE)
+                    .named("webhook_endpoints.rotate")
+                    .says("Give a webhook endpoint another secret; old and new sign during the overlap")
+                    .may_take::<webhooks::RotateBody>()
+                    .answers::<Issued<WebhookView>>(201)
+                    .idempotent()
+                    .versioned(),
+                post("/v1/workspaces/{workspace}/webhooks/{webhook}/test", webhooks::test)
+                    .action(authority::webhooks::actions::TEST)
+                    .says("Send a webhook endpoint a message for trying out")
+                    .answers::<DeliveryView>(200),
+                get("/v1/workspaces/{workspace}/webhooks/{webhook}/deliveries", webhooks::deliveries)
+                    .action(authority::webhooks::actions::LIST_DELIVERIES)
+                    .says("List what became of messages to a webhook endpoint, newest first")
+                    .pages::<DeliveryView>(),
+                post("/v1/workspaces/{workspace}/webhooks/{webhook}/deliveries/{delivery}/replay", webhooks::replay)
+                    .action(authority::webhooks::actions::REPLAY)
+                    .says("Try a delivery again, at once, with the message's id as it was")
+                    .answers::<DeliveryView>(200),
+                post("/v1/workspaces/{workspace}/webhooks/{webhook}/recover", webhooks::recover)
+                    .action(authority::webhooks::actions::RECOVER)
+                    .says("Try all again that did not come through since a time")
+                    .takes::<RecoverRequest>()
+                    .answers::<RecoverView>(200),
+                post("/v1/workspaces/{workspace}/webhooks/messages", webhooks::send)
+                    .action(authority::webhooks::actions::SEND)
+                    .says("Tell a workspace's webhook endpoints something")
+                    .takes::<MessageRequest>()
+                    .answers::<MessageView>(201)
+                    .idempotent(),
             ],
         },
         Group {

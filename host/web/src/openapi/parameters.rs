@@ -57,6 +57,8 @@ fn in_path(segment: &str) -> Value {
         "member" => Some(IdKind::Member),
         "invitation" => Some(IdKind::Invitation),
         "session" => Some(IdKind::Session),
+        "webhook" => Some(IdKind::Webhook),
+        "delivery" => Some(IdKind::Delivery),
         _ => None,
     };
     let schema = match kind {

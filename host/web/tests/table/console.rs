@@ -65,6 +65,8 @@ fn path(route: &ConsoleRoute, segments: &[(&str, &str)]) -> String {
         ("member", IdKind::Member),
         ("invitation", IdKind::Invitation),
         ("session", IdKind::Session),
+        ("webhook", IdKind::Webhook),
+        ("delivery", IdKind::Delivery),
     ] {
         path = path.replace(&format!("{{{name}}}"), &Id::example(kind));
     }
