@@ -21,7 +21,8 @@
 //! In front of a whole axum router, [`AccessLayer`] does it for each request and answers denials by itself.
 //!
 //! Reading order: [`secret`](Secret) (what must not be seen), [`question`](Question), [`decision`](Decision), `transport` (one
-//! exchange with the host), [`client`](Client), [`cache`](MaxAge) (off unless asked for), [`layer`].
+//! exchange with the host), [`client`](Client), [`cache`](MaxAge) (off unless asked for), [`layer`];
+//! [`webhook`](WebhookVerifier) (the other way: what CronFlow tells a service) stands by itself.
 //!
 //! # What it holds
 //!
@@ -45,6 +46,7 @@ pub mod layer;
 mod question;
 mod secret;
 mod transport;
+mod webhook;
 
 pub use cache::{MaxAge, MaxAgeError};
 pub use client::{Builder, Client};
@@ -53,3 +55,4 @@ pub use error::{BuildError, Cause};
 pub use layer::{AccessLayer, TrustedProxies};
 pub use question::{Attribute, Question, Resource};
 pub use secret::Secret;
+pub use webhook::{Received, WebhookError, WebhookVerifier};
