@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     audit, authorize, backup, client, config, doctor, event, gateway, init, key, member, org, policy, restore, role,
-    serve, workspace,
+    serve, webhook, workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Read what people are told of.
     #[command(subcommand)]
     Event(event::Event),
+    /// Tell other systems of what happens, and see what became of it.
+    #[command(subcommand)]
+    Webhook(Box<webhook::Webhook>),
     /// Read, follow and export audit trails.
     #[command(subcommand)]
     Audit(audit::Audit),

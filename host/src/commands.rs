@@ -16,6 +16,7 @@ pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod role;
 pub(crate) mod serve;
+pub(crate) mod webhook;
 pub(crate) mod workspace;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Member(member) => member.run(cli.output),
         Command::Role(role) => role.run(cli.output),
         Command::Event(event) => event.run(cli.output),
+        Command::Webhook(webhook) => webhook.run(cli.output),
         Command::Audit(audit) => audit.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),

@@ -1,11 +1,13 @@
 //! The configuration: command line, then environment, then one TOML file, then defaults. Unknown keys are errors
 //! everywhere. The one place that reads the environment.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use access_model::PlainSecret;
+use access_outbound::{Private, Rules};
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
@@ -73,6 +75,20 @@ pub(crate) struct Settings {
     #[arg(long, env = "CRONFLOW_ACCESS_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     #[schemars(with = "Option<Vec<String>>")]
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// Networks beyond the public internet that webhooks may be sent to, such as those of receivers on the premises. Metadata
+    /// services stay closed [default: none; with --dev: loopback].
+    #[arg(long, env = "CRONFLOW_ACCESS_EGRESS_ALLOW_PRIVATE", value_name = "CIDR", value_delimiter = ',')]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) egress_allow_private: Option<Vec<IpNet>>,
+    /// Whether webhooks may be sent in plain HTTP, too [default: false; with --dev: true].
+    #[arg(long, env = "CRONFLOW_ACCESS_EGRESS_ALLOW_HTTP", value_name = "BOOL")]
+    pub(crate) egress_allow_http: Option<bool>,
+    /// Addresses of names that no resolver is asked about when something is sent out, as in /etc/hosts.
+    #[arg(long, env = "CRONFLOW_ACCESS_EGRESS_HOSTS", value_name = "NAME=ADDR", value_delimiter = ',')]
+    pub(crate) egress_hosts: Option<Vec<NamedHost>>,
+    /// File of certificates (PEM) that are trusted beside the machine's when something is sent out.
+    #[arg(long, env = "CRONFLOW_ACCESS_EGRESS_CA_FILE", value_name = "FILE")]
+    pub(crate) egress_ca_file: Option<PathBuf>,
     /// Which log lines to write: a level, or directives such as `info,access::decisions=off` [default: info].
     #[arg(long, env = "CRONFLOW_ACCESS_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -82,6 +98,40 @@ pub(crate) struct Settings {
     /// Seconds that requests in flight have to end at shutdown [default: 10].
     #[arg(long, env = "CRONFLOW_ACCESS_SHUTDOWN_SECONDS", value_name = "N")]
     pub(crate) shutdown_seconds: Option<u64>,
+}
+
+/// A name and an address of it, as `name=address`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub(crate) struct NamedHost {
+    pub(crate) name: String,
+    pub(crate) address: IpAddr,
+}
+
+impl FromStr for NamedHost {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let malformed = || format!("`{text}` is not a name and an address, as in `hooks.internal=10.0.0.7`");
+        let (name, address) = text.split_once('=').ok_or_else(malformed)?;
+        let (name, address) = (name.trim().to_ascii_lowercase(), address.trim().parse().map_err(|_| malformed())?);
+        if name.is_empty() { Err(malformed()) } else { Ok(Self { name, address }) }
+    }
+}
+
+impl TryFrom<String> for NamedHost {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<NamedHost> for String {
+    fn from(host: NamedHost) -> Self {
+        format!("{}={}", host.name, host.address)
+    }
 }
 
 /// How to write log lines.
@@ -117,6 +167,10 @@ impl Settings {
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
             metrics_token_file: self.metrics_token_file.or(below.metrics_token_file),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            egress_allow_private: self.egress_allow_private.or(below.egress_allow_private),
+            egress_allow_http: self.egress_allow_http.or(below.egress_allow_http),
+            egress_hosts: self.egress_hosts.or(below.egress_hosts),
+            egress_ca_file: self.egress_ca_file.or(below.egress_ca_file),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
             shutdown_seconds: self.shutdown_seconds.or(below.shutdown_seconds),
@@ -136,6 +190,24 @@ impl Settings {
     /// The folder of the store.
     pub(crate) fn data_dir(&self, dev: bool) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(|| if dev { "data-dev" } else { "data" }.into())
+    }
+
+    /// What may be sent out, and where to.
+    pub(crate) fn egress(&self, dev: bool) -> anyhow::Result<Rules> {
+        let loopback =
+            || vec![IpAddr::from(Ipv6Addr::LOCALHOST).into(), IpNet::new_assert(Ipv4Addr::LOCALHOST.into(), 8).trunc()];
+        let private = self.egress_allow_private.clone();
+        let private = private.unwrap_or_else(|| if dev { loopback() } else { Vec::new() });
+        let mut hosts = BTreeMap::<String, Vec<IpAddr>>::new();
+        for NamedHost { name, address } in self.egress_hosts.iter().flatten().cloned() {
+            hosts.entry(name).or_default().push(address);
+        }
+        Ok(Rules {
+            is_http_open: self.egress_allow_http.unwrap_or(dev),
+            private: Private::new(private).context("egress_allow_private")?,
+            hosts,
+            ca_file: self.egress_ca_file.clone(),
+        })
     }
 
     /// The file of the root key.

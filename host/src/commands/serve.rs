@@ -20,6 +20,7 @@ use access_engine::CompiledCache;
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
 use access_model::{Clock, Entropy};
+use access_outbound::Egress;
 use access_store::{Metered, Store};
 use access_web::{App, PublicUrl};
 use anyhow::{Context, bail};
@@ -59,8 +60,10 @@ impl Serve {
         let settings = self.settings.clone().completed_from(self.config.as_deref())?;
         logging::start(&settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.serve(settings))?;
-        Ok(ExitCode::SUCCESS)
+        let served = runtime.block_on(self.serve(settings));
+        // The books are in order. A resolver that was asked for a webhook's name may take its time; nobody waits for it.
+        runtime.shutdown_background();
+        served.map(|()| ExitCode::SUCCESS)
     }
 
     async fn serve(self, settings: Settings) -> anyhow::Result<()> {
@@ -71,6 +74,7 @@ impl Serve {
         // The recorder comes first: whatever counts must find it.
         let recorder = metrics::recorder()?;
         let catalog = catalog(settings.catalog.as_deref())?;
+        let egress = Egress::new(settings.egress(self.dev)?);
         let listener = bind(listen).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 
@@ -93,7 +97,7 @@ impl Serve {
         };
         let keyring = Installation::open(store.as_ref(), &root, self.dev).await?;
         let world = World { store, clock, entropy };
-        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?;
+        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?.with_egress(egress);
         let authority = Arc::new(self.dying(authority)?);
         let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
         let public_url = match &settings.public_url {
@@ -110,6 +114,7 @@ impl Serve {
         let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;
         let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
         let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
+        let delivering = tokio::spawn(Arc::clone(&authority).deliver());
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
 
         authority.check_store().await?;
@@ -126,7 +131,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking, following] {
+        for task in [metrics, looking, ticking, delivering, following] {
             task.abort();
         }
         authority.shut_down().await;

@@ -22,8 +22,8 @@ use crate::store::bound;
 const WIDE: (u8, u8) = (8, 32);
 
 /// Those of settings that speak for themselves, in the order of their lines.
-pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 8] =
-    [paths, listen, metrics_listen, data_dir, redis, catalog_file, log, shutdown_seconds];
+pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 9] =
+    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, log, shutdown_seconds];
 /// Those that `doctor` says more about.
 pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, trusted_proxies, policies];
 
@@ -34,6 +34,7 @@ fn paths(settings: &Settings) -> Vec<Finding> {
         ("policies", &settings.policies),
         ("catalog", &settings.catalog),
         ("metrics_token_file", &settings.metrics_token_file),
+        ("egress_ca_file", &settings.egress_ca_file),
     ];
     let relative = stated
         .into_iter()
@@ -211,6 +212,27 @@ fn doubtful(name: &str, network: &IpNet) -> Option<Finding> {
         let what = format!("`{network}` is wide, and whoever sends from it may claim any address");
         Finding::warn(name, what, "name the networks of your proxies alone")
     })
+}
+
+fn egress(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(error) = settings.egress(false) {
+        let todo = "name the networks of your own receivers alone";
+        findings.push(Finding::fail("egress_allow_private", format!("{error:#}"), todo));
+    }
+    if settings.egress_allow_http == Some(true) {
+        let what = "webhooks may be sent in plain HTTP, readable on the way";
+        findings.push(Finding::warn(
+            "egress_allow_http",
+            what,
+            "leave it out, unless all receivers are on a network of yours",
+        ));
+    }
+    if let Some(Err(error)) = settings.egress_ca_file.as_ref().map(fs::read) {
+        let what = format!("the file can't be read: {error}");
+        findings.push(Finding::fail("egress_ca_file", what, "name a file of certificates in PEM"));
+    }
+    findings
 }
 
 fn log(settings: &Settings) -> Vec<Finding> {
