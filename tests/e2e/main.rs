@@ -41,3 +41,4 @@ mod tour;
 mod two_hosts;
 #[path = "../../host/engine/tests/wasm/wat.rs"]
 mod wat;
+mod webhooks;

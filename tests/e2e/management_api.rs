@@ -74,6 +74,17 @@ fn endpoints() -> Vec<Endpoint> {
         get("/v1/workspaces/WS/policies/e2e", Some("policies:read")),
         get("/v1/workspaces/WS/policies/e2e/revisions", Some("policies:read")),
         get("/v1/workspaces/WS/policies/e2e/revisions/1", Some("policies:read")),
+        post(
+            "/v1/workspaces/WS/webhooks",
+            json!({ "url": "https://example.com/hooks", "events": ["*"] }),
+            Some("webhooks:write"),
+        ),
+        get("/v1/workspaces/WS/webhooks", Some("webhooks:read")),
+        post(
+            "/v1/workspaces/WS/webhooks/messages",
+            json!({ "type": "job.done", "payload": {} }),
+            Some("webhooks:send"),
+        ),
         post("/v1/workspaces/WS/suspend", json!({}), None),
         post("/v1/workspaces/WS/resume", json!({}), None),
         post("/v1/workspaces/WS/archive", json!({}), None),

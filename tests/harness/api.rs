@@ -107,7 +107,8 @@ impl Shared {
     }
 }
 
-fn read(client: &mut BufReader<TcpStream>) -> io::Result<Received> {
+/// The next request of a connection.
+pub(crate) fn read(client: &mut BufReader<TcpStream>) -> io::Result<Received> {
     let mut line = || -> io::Result<String> {
         let mut line = String::new();
         if client.read_line(&mut line)? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(line) }

@@ -113,6 +113,9 @@ impl<'s> World<'s> {
                 owner if operation.changes(owner) => self.make(owner, draw),
                 "organization" => self.host.identity().organization.clone(),
                 "workspace" => self.host.identity().workspace.clone(),
+                "webhook" => self.make_webhook(),
+                // Of the webhook that stands before it.
+                "delivery" => self.test_webhook(ids.get("webhook").map_or("", String::as_str)),
                 other => self.make(other, draw),
             };
             ids.insert(segment.to_owned(), id);
@@ -153,6 +156,24 @@ impl<'s> World<'s> {
         let path = self.host.workspace(&format!("/policies/{name}?publish=true"));
         self.host.operator().put(&path, &json!({ "engine": "cel", "source": "no_match()" })).check_json(200);
         name
+    }
+
+    /// A webhook; a workspace has no room for many, so those before it go.
+    fn make_webhook(&self) -> String {
+        let (operator, webhooks) = (self.host.operator(), self.host.workspace("/webhooks"));
+        let listed = operator.get(&webhooks).check_json(200);
+        for old in listed["items"].as_array().expect("items").iter().skip(10) {
+            let path = format!("{webhooks}/{}", old["id"].as_str().expect("an id"));
+            operator.send(&Request::new("DELETE", &path));
+        }
+        let body = json!({ "url": "https://receiver.invalid/hooks", "events": ["*"] });
+        operator.post(&webhooks, &body).check_json(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A delivery to a webhook.
+    fn test_webhook(&self, webhook: &str) -> String {
+        let path = self.host.workspace(&format!("/webhooks/{webhook}/test"));
+        self.host.operator().post(&path, &json!({})).check_json(200)["id"].as_str().expect("an id").to_owned()
     }
 
     /// A role of the organization's own, of a few.

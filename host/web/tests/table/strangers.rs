@@ -39,6 +39,8 @@ pub(crate) async fn everything(town: &Town, organization: &str, workspace: &str)
     let key = town.operate("POST", &format!("/v1/workspaces/{workspace}/keys"), &key).await;
     let client = json!({ "name": "theirs", "scopes": [], "workspaces": [workspace] }).to_string();
     let client = town.operate("POST", &format!("/v1/organizations/{organization}/clients"), &client).await;
+    let webhook = json!({ "url": "https://receiver.invalid/", "events": ["*"] }).to_string();
+    let webhook = town.operate("POST", &format!("/v1/workspaces/{workspace}/webhooks"), &webhook).await;
     let invitation =
         json!({ "email": format!("{}@theirs.example", town.next_name()), "roles": ["viewer"] }).to_string();
     let invitation = town.operate("POST", &format!("/v1/organizations/{organization}/invitations"), &invitation).await;
@@ -49,6 +51,7 @@ pub(crate) async fn everything(town: &Town, organization: &str, workspace: &str)
         Pair::new("workspace", workspace.to_owned()),
         Pair::new("key", text(&key, 201, "id")),
         Pair::new("client", text(&client, 201, "client_id")),
+        Pair::new("webhook", text(&webhook, 201, "id")),
         Pair::new("invitation", text(&invitation, 201, "id")),
         Pair::new("member", member.id),
         Pair::new("session", text(&session, 200, "id")),
@@ -67,7 +70,7 @@ async fn every_id_of_another_in_every_route_is_answered_as_if_it_did_not_exist()
     let beside = town.workspace(&ours).await;
     let next_door: Vec<Pair> = everything(&town, &ours, &beside).await;
     let next_door: Vec<Pair> =
-        next_door.into_iter().filter(|pair| ["workspace", "key"].contains(&pair.segment)).collect();
+        next_door.into_iter().filter(|pair| ["workspace", "key", "webhook"].contains(&pair.segment)).collect();
 
     let owner = town.person(&ours, &json!({ "roles": ["owner"] }), Factor::Fresh).await;
     let local = town.person(&ours, &json!({ "workspaces": { &our_workspace: ["admin"] } }), Factor::Fresh).await;
