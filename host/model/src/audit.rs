@@ -1,4 +1,12 @@
-//! Audit records: who changed what, before and after.
+//! Audit records: who changed what, before and after; and how it is shown that they are as they were written.
+//!
+//! Reading order: the records below, [`chain`] (what links a log's records, and checkpoints), [`key`] (what signs those), [`lines`] (an
+//! export), [`verify`] (checking one, anywhere).
+
+pub mod chain;
+pub mod key;
+pub mod lines;
+pub mod verify;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,14 +78,22 @@ impl SealedRecord {
         Ok(Self { sha256: sha256_hex(record.get().as_bytes()), record })
     }
 
+    /// Whether the record's bytes are those that were hashed.
+    pub fn is_intact(&self) -> bool {
+        self.sha256 == sha256_hex(self.record.get().as_bytes())
+    }
+
     /// Reads the record back, or nothing when its bytes are not those that were hashed.
     pub fn open(&self) -> Option<AuditRecord> {
-        let intact = self.sha256 == sha256_hex(self.record.get().as_bytes());
-        if intact { serde_json::from_str(self.record.get()).ok() } else { None }
+        if self.is_intact() { serde_json::from_str(self.record.get()).ok() } else { None }
     }
 }
 
 /// SHA-256 in hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex(&sha256(bytes))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
