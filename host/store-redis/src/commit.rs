@@ -15,7 +15,7 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     let mut call = Call::new(Script::Commit, home, epoch);
     call.key(home.log_numbers.as_str()).key(home.channel.as_str());
     call.shown(announced_keys(commit));
-    let Commit { checks, puts, deletes, index_puts, index_deletes, appends, log_trims, counters, .. } = commit;
+    let Commit { checks, log_ends, puts, deletes, index_puts, index_deletes, appends, log_trims, counters, .. } = commit;
     let counts = [
         checks.len(),
         puts.len(),
@@ -25,12 +25,16 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
         appends.len(),
         log_trims.len(),
         counters.len(),
+        log_ends.len(),
     ];
     for count in counts {
         call.shown(Some(count));
     }
     for Check { key, version } in checks {
         call.key(home.record(key)).shown(*version);
+    }
+    for (log, last) in log_ends {
+        call.text(log).shown(Some(*last));
     }
     for Put { key, value, forget_after } in puts {
         call.key(home.record(key)).bytes(value).shown(expiry(*forget_after));
@@ -59,9 +63,10 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
 /// What came of `commit`.
 pub(crate) fn answer(commit: &Commit, value: Value) -> Result<Committed, CommitError> {
     if let Value::Int(place) = value {
-        let failed = usize::try_from(place - 1).ok().and_then(|place| commit.checks.get(place));
+        let checked = commit.checks.iter().map(|check| &check.key).chain(commit.log_ends.iter().map(|(log, _)| log));
+        let failed = usize::try_from(place - 1).ok().and_then(|place| checked.skip(place).next());
         let failed = failed.ok_or_else(|| StoreError::Corrupt(format!("a commit failed its check number {place}")))?;
-        return Err(CommitError::Conflict { key: failed.key.clone() });
+        return Err(CommitError::Conflict { key: failed.clone() });
     }
     let numbers: Vec<u64> = redis::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let mut numbers = numbers.into_iter();

@@ -53,7 +53,7 @@ where
         indexes: pages_forwards_and_backwards_with_ties, up_to_limits_both_directions, a_member_put_again_moves,
             deleted_members_are_gone, scores_keep_their_order_at_the_extremes;
         commits: a_failing_check_writes_nothing, changes_happen_in_order, logs_have_no_gaps_under_parallel_appends,
-            logs_page_newest_first, logs_lose_their_beginning_and_nothing_else, counters_add_up, groups_of_counters_are_apart, shards_are_apart, an_unknown_shard_is_empty_and_refused,
+            logs_page_newest_first, logs_lose_their_beginning_and_nothing_else, a_log_that_has_gone_on_is_a_conflict, counters_add_up, groups_of_counters_are_apart, shards_are_apart, an_unknown_shard_is_empty_and_refused,
             sequences_grow_by_one_per_commit, a_conflict_leaves_its_neighbours_alone;
         watching: watchers_hear_before_the_answer, watchers_hear_every_key_and_no_conflict, what_is_not_announced_is_not_heard;
         forgetting: a_sweep_leaves_what_is_needed, a_later_put_replaces_the_time, a_put_wins_against_a_sweep_at_the_same_time,

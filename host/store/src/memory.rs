@@ -135,6 +135,9 @@ impl Store for Memory {
         if let Some(check) = commit.checks.iter().find(|check| !home.holds(check)) {
             return Err(CommitError::Conflict { key: check.key.clone() });
         }
+        if let Some((log, _)) = commit.log_ends.iter().find(|(log, last)| home.last_of(log) != *last) {
+            return Err(CommitError::Conflict { key: log.clone() });
+        }
         let committed = home.apply(&commit);
         if commit.announce {
             let change = Change::of(&commit);
@@ -168,6 +171,10 @@ impl Store for Memory {
 impl Home {
     fn holds(&self, check: &Check) -> bool {
         self.records.get(&check.key).map(|kept| kept.record.version) == check.version
+    }
+
+    fn last_of(&self, log: &str) -> u64 {
+        self.logs.get(log).map_or(0, |log| (log.trimmed + log.entries.len()) as u64)
     }
 
     fn apply(&mut self, commit: &Commit) -> Committed {

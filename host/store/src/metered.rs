@@ -1,8 +1,9 @@
-//! A store that counts its round trips: what a request cost the store, zero included, can be shown.
+//! A store that counts its round trips: what a request cost the store, zero included, can be shown. It also remembers which logs
+//! were appended to, so that nobody has to look for them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access_model::{Shard, Timestamp};
 
@@ -16,6 +17,7 @@ pub struct Metered {
     inner: Arc<dyn Store>,
     reads: AtomicU64,
     commits: AtomicU64,
+    appended: Mutex<BTreeSet<(Shard, String)>>,
 }
 
 /// Round trips so far, whatever came of them.
@@ -30,7 +32,7 @@ pub struct StoreStats {
 impl Metered {
     /// Counts the round trips to `inner` from now on.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, reads: AtomicU64::new(0), commits: AtomicU64::new(0) }
+        Self { inner, reads: AtomicU64::new(0), commits: AtomicU64::new(0), appended: Mutex::default() }
     }
 
     /// Round trips so far.
@@ -41,6 +43,29 @@ impl Metered {
     /// The store within, for what runs by itself in the background: the numbers say what requests cost.
     pub fn unmetered(&self) -> &dyn Store {
         self.inner.as_ref()
+    }
+
+    /// Commits without counting, for the same.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`].
+    pub async fn commit_unmetered(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let (shard, logs) = (commit.shard, commit.appends.iter().map(|(log, _)| log));
+        let logs: Vec<_> = logs.map(|log| (shard, log.clone())).collect();
+        let committed = self.inner.commit(commit).await?;
+        if !logs.is_empty() {
+            self.appended().extend(logs);
+        }
+        Ok(committed)
+    }
+
+    /// The logs that this process appended to since it was last asked.
+    pub fn take_appended(&self) -> BTreeSet<(Shard, String)> {
+        std::mem::take(&mut *self.appended())
+    }
+
+    fn appended(&self) -> MutexGuard<'_, BTreeSet<(Shard, String)>> {
+        self.appended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The store, with one more read on its count.
@@ -80,7 +105,7 @@ impl Store for Metered {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.inner.commit(commit).await
+        self.commit_unmetered(commit).await
     }
 
     async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
@@ -114,6 +139,22 @@ mod tests {
         assert_eq!(store.stats(), StoreStats { reads: 3, commits: 1 });
         store.sweep(Timestamp::from_millis(0), 1).await.unwrap();
         assert_eq!(store.stats(), StoreStats { reads: 3, commits: 2 });
+    }
+
+    #[tokio::test]
+    async fn what_was_appended_to_is_told_once() {
+        let store = Metered::new(Arc::new(Memory::default()));
+        let append = |log: &str| Commit {
+            appends: vec![(log.to_owned(), "entry".into())],
+            ..Commit::new(Shard::PLATFORM)
+        };
+        store.commit(append("a")).await.unwrap();
+        store.commit_unmetered(append("b")).await.unwrap();
+        store.commit(append("a")).await.unwrap();
+        store.commit(Commit { log_ends: vec![("c".to_owned(), 1)], ..append("c") }).await.unwrap_err();
+        let told: Vec<_> = store.take_appended().into_iter().map(|(_, log)| log).collect();
+        assert_eq!(told, ["a", "b"]);
+        assert!(store.take_appended().is_empty());
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -126,6 +126,8 @@ pub struct Commit {
     pub shard: Shard,
     /// Must hold, all of them, or nothing is written.
     pub checks: Vec<Check>,
+    /// Logs that must end so, likewise: (log, number of its newest entry; 0 where it has none).
+    pub log_ends: Vec<(String, u64)>,
     /// Records to put.
     pub puts: Vec<Put>,
     /// Records to delete.
@@ -153,6 +155,7 @@ impl Commit {
         Self {
             shard,
             checks: Vec::new(),
+            log_ends: Vec::new(),
             puts: Vec::new(),
             deletes: Vec::new(),
             index_puts: Vec::new(),
@@ -270,7 +273,7 @@ pub enum CommitError {
     /// A check did not hold.
     #[error("`{key}` is not at the expected version")]
     Conflict {
-        /// The record that had moved on.
+        /// The record, or the log, that had moved on.
         key: String,
     },
     /// The store could not answer.

@@ -2,11 +2,11 @@
 -- Applies one commit, or nothing. Answers the place of the check that does not hold, or the commit's number followed by the
 -- numbers that the appended values got.
 -- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index delete, append, trim and count.
--- ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those eight; then what
--- each of them says.
+-- ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those eight, and of logs that
+-- must end as stated; then what each of them says, those logs after the checks.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return redis.error_reply('EPOCH another') end
 
-local keys, arguments = 3, 10
+local keys, arguments = 3, 11
 local function key()
     keys = keys + 1
     return KEYS[keys]
@@ -21,6 +21,9 @@ end
 
 for check = 1, tonumber(ARGV[3]) do
     if (redis.call('HGET', key(), 'v') or '') ~= argument() then return check end
+end
+for ends = 1, tonumber(ARGV[11]) do
+    if (redis.call('HGET', KEYS[2], argument()) or '0') ~= argument() then return tonumber(ARGV[3]) + ends end
 end
 
 -- INVARIANT: nothing below can fail, since Redis undoes nothing. Lack of memory or of replicas was told before the first line.

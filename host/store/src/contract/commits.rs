@@ -154,6 +154,27 @@ pub(super) async fn logs_lose_their_beginning_and_nothing_else(store: Arc<dyn St
     same("a conflict trims nothing", numbers("other", None, 9).await?, vec![2, 1])
 }
 
+pub(super) async fn a_log_that_has_gone_on_is_a_conflict(store: Arc<dyn Store>) -> Outcome {
+    let ends = |log: &str, last| Commit {
+        log_ends: vec![(log.to_owned(), last)],
+        puts: vec![put("key", log)],
+        ..Commit::new(SHARD)
+    };
+    let first = commit(&store, ends("log", 0)).await?.sequence;
+    commit(&store, Commit { appends: vec![append("log", "a"), append("log", "b")], ..Commit::new(SHARD) }).await?;
+    for wrong in [0, 1, 3] {
+        same("the log in conflict", conflict(&store, ends("log", wrong)).await?, "log".to_owned())?;
+    }
+    conflict(&store, ends("other", 1)).await?;
+    let late = Commit { checks: vec![at("key", None)], ..ends("log", 1) };
+    same("records are checked first", conflict(&store, late).await?, "key".to_owned())?;
+    same("a conflict writes nothing", read(&store, SHARD, "key").await?.map(|record| record.version), Some(first))?;
+    commit(&store, Commit { log_trims: vec![("log".to_owned(), 1)], ..ends("log", 2) }).await?;
+    // What it ends with before the commit counts, and it ends so when its beginning is gone.
+    let both = Commit { appends: vec![append("log", "c")], ..ends("log", 2) };
+    same("appended", commit(&store, both).await?.appended, vec![3])
+}
+
 pub(super) async fn counters_add_up(store: Arc<dyn Store>) -> Outcome {
     let mut tasks = JoinSet::new();
     for amount in 1..=50_i64 {

@@ -29,6 +29,11 @@ pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> 
             return Ok(Applied::Conflict(check.key.clone()));
         }
     }
+    for (log, last) in &commit.log_ends {
+        if last_of(connection, shard, log)? != *last {
+            return Ok(Applied::Conflict(log.clone()));
+        }
+    }
     let version = i64::try_from(sequence).unwrap_or(i64::MAX);
     for Put { key, value, forget_after } in &commit.puts {
         let sql = "INSERT INTO records (shard, key, version, value, forget_after) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -52,8 +57,7 @@ pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> 
     let mut appended = Vec::with_capacity(commit.appends.len());
     for (log, value) in &commit.appends {
         // Two statements: one that reads what it writes makes a temporary table each time, which costs more than both.
-        let sql = "SELECT coalesce(max(sequence), 0) + 1 FROM log_entries WHERE shard = ?1 AND log = ?2";
-        let sequence: i64 = connection.prepare_cached(sql)?.query_row((shard, log), |row| row.get(0))?;
+        let sequence = i64::try_from(last_of(connection, shard, log)? + 1).unwrap_or(i64::MAX);
         let sql = "INSERT INTO log_entries (shard, log, sequence, value) VALUES (?1, ?2, ?3, ?4)";
         connection.prepare_cached(sql)?.execute((shard, log, sequence, value.as_ref()))?;
         appended.push(sequence.unsigned_abs());
@@ -100,6 +104,13 @@ fn holds(connection: &Connection, shard: u8, check: &Check) -> rusqlite::Result<
     let mut statement = connection.prepare_cached("SELECT version FROM records WHERE shard = ?1 AND key = ?2")?;
     let version: Option<i64> = statement.query_row((shard, &check.key), |row| row.get(0)).optional()?;
     Ok(version.map(i64::unsigned_abs) == check.version)
+}
+
+/// Number of a log's newest entry, 0 where it has none.
+fn last_of(connection: &Connection, shard: u8, log: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce(max(sequence), 0) FROM log_entries WHERE shard = ?1 AND log = ?2";
+    let last: i64 = connection.prepare_cached(sql)?.query_row((shard, log), |row| row.get(0))?;
+    Ok(last.unsigned_abs())
 }
 
 /// Adds here and not in SQL, where a sum beyond 64 bits becomes a floating-point number.
