@@ -3,12 +3,15 @@
 //! Changes lie in one log for each organization; what a workspace wants told of its customers' decisions (`decisions`) in a log
 //! of its own, so that a flood of these buries no change and is forgotten by itself. A workspace's trail shows both.
 //! `retention` says how long: older records are not shown, and deleted where nothing before them in the log is kept.
+//! `sealer` links each log into a chain and signs where it ends, so that an export (`lines`) can be checked by anybody.
 
 mod decisions;
 mod examine;
 mod export;
+mod forward;
 mod read;
 mod retention;
+mod sealer;
 
 use std::time::Duration;
 
@@ -42,17 +45,19 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
 
 /// Appends a record to the log of its organization, inside `commit`.
 pub(crate) fn append(commit: &mut Commit, record: &AuditRecord) -> Result<(), Error> {
-    let sealed = SealedRecord::seal(record).map_err(Error::internal)?;
-    let json = serde_json::to_vec(&sealed).map_err(Error::internal)?;
-    commit.appends.push((records::audit_of(record.organization.as_ref()), json.into()));
-    Ok(())
+    append_to(commit, record.organization, record)
 }
 
 /// Appends a record to the log of a workspace's decisions, inside `commit`.
 pub(crate) fn append_decision(commit: &mut Commit, workspace: &Id, record: &AuditRecord) -> Result<(), Error> {
+    append_to(commit, Some(*workspace), record)
+}
+
+fn append_to(commit: &mut Commit, owner: Option<Id>, record: &AuditRecord) -> Result<(), Error> {
     let sealed = SealedRecord::seal(record).map_err(Error::internal)?;
     let json = serde_json::to_vec(&sealed).map_err(Error::internal)?;
-    commit.appends.push((records::decisions_of(workspace), json.into()));
+    commit.appends.push((records::log_of(owner.as_ref()), json.into()));
+    sealer::schedule(commit, owner, record.at);
     Ok(())
 }
 

@@ -202,6 +202,7 @@ impl Authority {
         trouble::flush();
         self.tell_usage().await;
         self.record_decisions(false).await;
+        self.seal_appended().await;
         self.tell_policies().await;
         self.tell_quarantines().await;
         self.greet_hosts().await;
@@ -238,6 +239,7 @@ impl Authority {
         self.meters.settle_all().await;
         self.tell_usage().await;
         self.record_decisions(true).await;
+        self.seal_appended().await;
         self.log.flush();
         self.leave_hosts().await;
         trouble::flush();

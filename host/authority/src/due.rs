@@ -49,6 +49,8 @@ pub(crate) enum Due {
     ForgetEvents(Id, i64),
     /// Deliveries to webhooks may be due in this shard.
     Deliveries,
+    /// The log of this workspace or organization, or of the platform, was appended to and may not be sealed yet.
+    AuditSeal(Option<Id>),
 }
 
 /// Whose turn it is.
@@ -69,6 +71,8 @@ impl Due {
             ("audit-retention", id) => id.parse().ok().map(Self::AuditRetention),
             ("event", id) => id.parse().ok().map(Self::Dispatch),
             ("deliveries", _) => Some(Self::Deliveries),
+            ("audit-seal", "platform") => Some(Self::AuditSeal(None)),
+            ("audit-seal", id) => id.parse().ok().map(|id| Self::AuditSeal(Some(id))),
             _ => None,
         }
     }
@@ -83,6 +87,8 @@ impl Due {
             Self::AuditRetention(id) => format!("audit-retention/{id}"),
             Self::Dispatch(id) => format!("event/{id}"),
             Self::Deliveries => "deliveries/due".to_owned(),
+            Self::AuditSeal(None) => "audit-seal/platform".to_owned(),
+            Self::AuditSeal(Some(id)) => format!("audit-seal/{id}"),
         }
     }
 
@@ -179,13 +185,14 @@ impl Authority {
                 self.outgoing.wake(shard);
                 Ok(())
             }
+            Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
             // A newer host's.
             None => Ok(()),
         }
     }
 
     pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
-        match self.store.unmetered().commit(commit).await {
+        match self.store.commit_unmetered(commit).await {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),
             Err(error) => Err(error.into()),

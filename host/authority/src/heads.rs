@@ -22,8 +22,8 @@ pub(crate) trait Head: Serialize + DeserializeOwned + Clone + Send + Sync {
 
     fn key(id: &Id) -> String;
     fn state(&mut self) -> &mut OwnerState;
-    /// Whether its audit records may have to be forgotten some day.
-    fn forgets_audit(&self) -> bool;
+    /// What is kept of its audit trail: for how many days, and which decisions.
+    fn audit_kept(&self) -> (Option<u32>, AuditDecisions);
     /// Whose books it is in: an organization's, and a workspace's where it is one.
     fn owners(&self) -> (Id, Option<Id>);
 }
@@ -39,8 +39,8 @@ impl Head for Organization {
         &mut self.state
     }
 
-    fn forgets_audit(&self) -> bool {
-        self.settings.audit_retention_days.is_some()
+    fn audit_kept(&self) -> (Option<u32>, AuditDecisions) {
+        (self.settings.audit_retention_days, AuditDecisions::None)
     }
 
     fn owners(&self) -> (Id, Option<Id>) {
@@ -59,9 +59,8 @@ impl Head for Workspace {
         &mut self.state
     }
 
-    fn forgets_audit(&self) -> bool {
-        let settings = &self.settings;
-        settings.audit_retention_days.is_some() || settings.audit_decisions != AuditDecisions::None
+    fn audit_kept(&self) -> (Option<u32>, AuditDecisions) {
+        (self.settings.audit_retention_days, self.settings.audit_decisions)
     }
 
     fn owners(&self) -> (Id, Option<Id>) {
@@ -119,7 +118,7 @@ impl Authority {
                 let told = json!({ "before": before, "after": after_shown, "by": permit.actor() });
                 events::record(&mut commit, &event.with(told))?;
             }
-            if after.forgets_audit() {
+            if after.audit_kept() != found.value.audit_kept() {
                 schedule_retention(&mut commit, id, self.clock.now());
             }
             match self.store.commit(commit).await {

@@ -1,6 +1,6 @@
 //! Names of records, indexes and logs, and how they are read and written. The one place that knows both.
 
-use access_model::{Credential, Id, Shard};
+use access_model::{Credential, Id, IdKind, Shard};
 use access_store::{Check, Commit, Put, Record, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -271,6 +271,26 @@ pub(crate) fn roles_of(organization: &Id) -> String {
 /// Log of what a workspace's audit trail tells of decisions.
 pub(crate) fn decisions_of(workspace: &Id) -> String {
     format!("decisions/{workspace}")
+}
+
+/// Log of an organization's changes, of what a workspace's trail tells of decisions, or of the platform's changes.
+pub(crate) fn log_of(owner: Option<&Id>) -> String {
+    match owner.filter(|owner| owner.kind() == IdKind::Workspace) {
+        Some(workspace) => decisions_of(workspace),
+        None => audit_of(owner),
+    }
+}
+
+/// Whose log it is. The outer nothing: it is none of those.
+pub(crate) fn owner_of_log(log: &str) -> Option<Option<Id>> {
+    let (_, owner) = log.split_once('/')?;
+    let owner = if owner == "platform" { None } else { Some(owner.parse().ok()?) };
+    (log_of(owner.as_ref()) == log).then_some(owner)
+}
+
+/// Key of a log's chain.
+pub(crate) fn chain_of(log: &str) -> String {
+    format!("audit-chain/{log}")
 }
 
 /// Key of the number of the first record that a log keeps.

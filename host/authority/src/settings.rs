@@ -26,7 +26,7 @@ const DESCRIPTION_LENGTH: usize = 500;
 /// The longest life time of keys, in days: a century.
 const MOST_DAYS: u32 = 36_500;
 
-/// Days that audit records may be kept, at least and at most. Null keeps them for ever.
+/// Days that audit records may be kept, at least and at most.
 const LEAST_RETENTION: u32 = 30;
 const MOST_RETENTION: u32 = 3_650;
 
@@ -54,7 +54,7 @@ pub struct SettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<bool>")]
     pub disable_inactive_keys: Option<Option<bool>>,
-    /// Days that the workspace's audit records are kept; null: changes for ever, decisions 90 days.
+    /// Days that the workspace's audit records are kept; null: changes 365 days, decisions 90.
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
     pub audit_retention_days: Option<Option<u32>>,
@@ -97,7 +97,7 @@ pub struct OrganizationSettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<bool>")]
     pub disable_inactive_clients: Option<Option<bool>>,
-    /// Days that audit records are kept which are of none of its workspaces; null: for ever.
+    /// Days that audit records are kept which are of none of its workspaces; null: 365.
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
     pub audit_retention_days: Option<Option<u32>>,

@@ -240,7 +240,7 @@ impl Authority {
             };
             append_decision(&mut commit, workspace, &record)?;
         }
-        self.store.unmetered().commit(commit).await?;
+        self.store.commit_unmetered(commit).await?;
         Ok(())
     }
 }

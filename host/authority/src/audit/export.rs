@@ -1,12 +1,17 @@
-//! The trail as a file: one JSON object a line (NDJSON), or CSV (RFC 4180), newest first.
+//! The trail as a file: one JSON object a line, oldest first, which can be checked ([`access_model::audit::lines`]), or CSV (RFC 4180),
+//! newest first, for spreadsheets, which can't.
 //!
-//! An export is recorded before its first line is written. What it reads it reads in pages, as slowly as it is taken, and
-//! whoever takes it must be somebody still at each of them.
+//! An export is recorded before its first line is written, and its logs are sealed with that. What it reads it reads in pages, as
+//! slowly as it is taken, and whoever takes it must be somebody still at each of them. Of a chain nothing can be missing, so that
+//! what is not asked for, not the workspace's, or not kept any more stands there as its hash alone.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use access_model::audit::chain::{Chain, Checkpoint};
+use access_model::audit::lines::{self, Span, Trailer};
 use access_model::audit::AuditRecord;
-use access_model::{Id, IdKind};
+use access_model::{Id, IdKind, Timestamp};
 use access_store::{Commit, Store};
 use bytes::Bytes;
 use schemars::JsonSchema;
@@ -14,11 +19,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::forward::{Forward, Linked};
 use super::read::Trail;
+use super::retention::Kept;
 use super::{AuditFilter, AuditView, append};
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::records::{self, TRIES};
 
 /// The action of exporting a workspace's.
 pub const ACTION_EXPORT: &str = "audit.export";
@@ -34,10 +42,10 @@ const COLUMNS: &str =
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// One JSON object a line.
+    /// One JSON object a line, oldest first; `audit verify` checks it.
     #[default]
     Ndjson,
-    /// Comma-separated values with a line of names. A value that a spreadsheet might take for a formula begins with `'`.
+    /// Comma-separated values with a line of names, newest first, to be read and not checked. A value that a spreadsheet might take for a formula begins with `'`.
     Csv,
 }
 
@@ -47,11 +55,31 @@ pub struct Export {
     permit: Permit,
     trail: Trail,
     filter: AuditFilter,
-    format: ExportFormat,
-    // Where the next page begins; nothing after the last.
-    position: Option<Option<Vec<Option<u64>>>>,
-    heading: Option<&'static str>,
+    part: Part,
     _place: OwnedSemaphorePermit,
+}
+
+/// What comes next.
+#[derive(Debug)]
+enum Part {
+    /// A page of lines of CSV, which begins there; the first with a heading.
+    Table(Option<Vec<Option<u64>>>),
+    /// Lines that can be checked.
+    Chains(Box<Chains>),
+    /// Nothing.
+    End,
+}
+
+/// How far the logs were written, one after the other.
+#[derive(Debug)]
+struct Chains {
+    at: Timestamp,
+    logs: VecDeque<String>,
+    open: Option<(Forward, Checkpoint)>,
+    kept: Kept,
+    records: u64,
+    left_out: u64,
+    ended: Vec<Span>,
 }
 
 /// Exports that are written at a time: each reads a whole trail, however little of it is asked for.
@@ -97,10 +125,10 @@ impl Authority {
     ) -> Result<Export, Error> {
         let place = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::TooManyExports)?;
         let owner = trail.workspace.or(trail.organization).ok_or_else(|| Error::internal("an export of nobody's"))?;
-        let mut commit = Commit::new(owner.home());
+        let (mut commit, at) = (Commit::new(owner.home()), self.clock.now());
         let record = AuditRecord {
             id: Id::draw(IdKind::Audit, owner.home(), self.entropy.as_ref())?,
-            at: self.clock.now(),
+            at,
             organization: trail.organization,
             workspace: trail.workspace,
             actor: permit.actor(),
@@ -111,9 +139,29 @@ impl Authority {
             after: Some(json!({ "format": format, "filter": filter })),
         };
         append(&mut commit, &record)?;
-        self.store.commit(commit).await?;
-        let heading = (format == ExportFormat::Csv).then_some(COLUMNS);
-        Ok(Export { permit, trail, filter, format, position: Some(None), heading, _place: place })
+        let own = self.store.commit(commit).await?.appended.first().copied().unwrap_or_default();
+        let part = match format {
+            ExportFormat::Csv => Part::Table(None),
+            ExportFormat::Ndjson => {
+                self.seal_up_to(&trail, own).await?;
+                Part::Chains(Box::new(Chains::new(&trail, at)))
+            }
+        };
+        Ok(Export { permit, trail, filter, part, _place: place })
+    }
+
+    /// Seals the logs of a trail, the first up to its record numbered `own`.
+    async fn seal_up_to(&self, trail: &Trail, own: u64) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            self.seal(trail.home(), &trail.logs).await?;
+            let Some(log) = trail.logs.first() else { return Ok(()) };
+            let chain = records::read::<Chain>(self.store.as_ref(), trail.home(), records::chain_of(log)).await?;
+            if chain.is_some_and(|chain| chain.value.sealed.sequence >= own) {
+                return Ok(());
+            }
+        }
+        // Another host sealed each time, a moment before it was appended; or it can't be, and the export will break off.
+        Err(Error::Contended)
     }
 }
 
@@ -123,22 +171,90 @@ impl Export {
     /// # Errors
     /// [`Error::Denied`] when whoever exports is nobody any more; those of the store.
     pub async fn next(&mut self, authority: &Authority) -> Result<Option<Bytes>, Error> {
-        let Some(position) = self.position.take() else { return Ok(None) };
-        authority.check_still(&self.permit).await?;
+        let part = std::mem::replace(&mut self.part, Part::End);
+        if !matches!(part, Part::End) {
+            authority.check_still(&self.permit).await?;
+        }
+        let text = match part {
+            Part::End => return Ok(None),
+            Part::Table(position) => self.rows(authority, position).await?,
+            Part::Chains(mut chains) => {
+                let text = chains.next(authority, &self.trail, &self.filter).await?;
+                if !chains.is_over() {
+                    self.part = Part::Chains(chains);
+                    return Ok(Some(text.into()));
+                }
+                text + &chains.trailer(authority, &self.trail, &self.filter)?
+            }
+        };
+        Ok(Some(text.into()))
+    }
+
+    async fn rows(&mut self, authority: &Authority, position: Option<Vec<Option<u64>>>) -> Result<String, Error> {
+        let mut text = if position.is_none() { COLUMNS.to_owned() } else { String::new() };
         let mut reader = authority.read_back(&self.trail, position);
         let (items, has_more) = reader.page(&self.filter, AT_ONCE).await?;
-        self.position = has_more.then(|| Some(reader.position()));
-        let mut text = self.heading.take().unwrap_or_default().as_bytes().to_vec();
-        for view in &items {
-            match self.format {
-                ExportFormat::Ndjson => {
-                    serde_json::to_writer(&mut text, view).map_err(Error::internal)?;
-                    text.push(b'\n');
-                }
-                ExportFormat::Csv => text.extend_from_slice(line(view).as_bytes()),
-            }
+        if has_more {
+            self.part = Part::Table(Some(reader.position()));
         }
-        Ok(Some(text.into()))
+        text.extend(items.iter().map(line));
+        Ok(text)
+    }
+}
+
+impl Chains {
+    fn new(trail: &Trail, at: Timestamp) -> Self {
+        let logs = trail.logs.iter().cloned().collect();
+        Self { at, logs, open: None, kept: Kept::default(), records: 0, left_out: 0, ended: Vec::new() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.open.is_none() && self.logs.is_empty()
+    }
+
+    /// The next lines.
+    async fn next(&mut self, authority: &Authority, trail: &Trail, filter: &AuditFilter) -> Result<String, Error> {
+        let store = authority.store.as_ref();
+        let Some((forward, sealed)) = &mut self.open else {
+            let Some(log) = self.logs.pop_front() else { return Ok(String::new()) };
+            let found = records::read::<Chain>(store, trail.home(), records::chain_of(&log)).await?;
+            // A log without records has none.
+            let Some(Chain { begins, sealed }) = found.map(|found| found.value) else { return Ok(String::new()) };
+            let (sequence, link) = (begins.sequence, begins.link);
+            let forward = Forward { home: trail.home(), log, sequence, link };
+            let opening = lines::opening(&Chain { begins, sealed: sealed.clone() }).map_err(Error::internal)?;
+            self.ended.push(Span { log: sealed.log.clone(), first: sequence + 1, last: sequence, head: link });
+            self.open = Some((forward, sealed));
+            return Ok(opening);
+        };
+        let mut text = String::new();
+        for Linked { sequence, link, sealed } in forward.next(store, sealed.sequence).await? {
+            let record = sealed.open().ok_or_else(|| forward.broken(sequence, "can't be read"))?;
+            let is_told =
+                filter.admits(&record, trail.workspace.as_ref()) && self.kept.has(authority, &record).await?;
+            *(if is_told { &mut self.records } else { &mut self.left_out }) += 1;
+            text += &lines::record(sequence, &sealed.sha256, link, is_told.then_some(&*sealed.record));
+        }
+        if let Some(span) = self.ended.last_mut() {
+            (span.last, span.head) = (forward.sequence, forward.link);
+        }
+        if forward.sequence >= sealed.sequence {
+            self.open = None;
+        }
+        Ok(text)
+    }
+
+    fn trailer(&self, authority: &Authority, trail: &Trail, filter: &AuditFilter) -> Result<String, Error> {
+        let trailer = Trailer {
+            organization: trail.organization.ok_or_else(|| Error::internal("an export of nobody's"))?,
+            workspace: trail.workspace,
+            at: self.at,
+            filter: serde_json::to_value(filter).map_err(Error::internal)?,
+            records: self.records,
+            left_out: self.left_out,
+            chains: self.ended.clone(),
+        };
+        lines::trailer(&trailer, authority.audit_key()?).map_err(Error::internal)
     }
 }
 

@@ -23,7 +23,7 @@ const READ_AT_ONCE: usize = 200;
 pub(super) struct Trail {
     pub(super) organization: Option<Id>,
     pub(super) workspace: Option<Id>,
-    logs: Vec<String>,
+    pub(super) logs: Vec<String>,
 }
 
 impl Trail {
@@ -52,7 +52,7 @@ impl Trail {
         format!("audit/{}/{direction}", of.map_or_else(|| "platform".to_owned(), Id::to_string))
     }
 
-    fn home(&self) -> Shard {
+    pub(super) fn home(&self) -> Shard {
         self.organization.as_ref().map_or(Shard::PLATFORM, Id::home)
     }
 }

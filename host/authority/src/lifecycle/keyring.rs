@@ -1,6 +1,7 @@
-//! Keys that every host of an installation shares: peppers, the key of cursors, and data keys, under which lies what must be read
-//! back. They lie in the store, sealed.
+//! Keys that every host of an installation shares: peppers, the key of cursors, data keys, under which lies what must be read
+//! back, and audit keys, which sign where logs end. They lie in the store, sealed.
 
+use access_model::audit::key::{AuditKey, PublicKey};
 use access_model::{Entropy, Pepper};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,9 @@ pub(crate) struct SealedKeyring {
     /// None in a store from before there were any.
     #[serde(default)]
     data: Vec<SealedKey>,
+    /// Likewise.
+    #[serde(default)]
+    audit: Vec<SealedKey>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +39,8 @@ pub struct Keyring {
     cursors: Hmac<Sha256>,
     // INVARIANT: one at least.
     data: Vec<DataKey>,
+    // INVARIANT: one at least.
+    audit: Vec<AuditKey>,
 }
 
 /// A key that what must be read back is sealed under. Wiped when dropped.
@@ -50,6 +56,7 @@ impl SealedKeyring {
             peppers: vec![SealedKey::create("pepper", 1, root, entropy)?],
             cursors: SealedKey::create("cursors", 1, root, entropy)?,
             data: vec![SealedKey::create("data", 1, root, entropy)?],
+            audit: vec![SealedKey::create("audit", 1, root, entropy)?],
         })
     }
 
@@ -66,7 +73,11 @@ impl SealedKeyring {
         for sealed in &self.data {
             data.push(DataKey { id: sealed.id, key: sealed.open("data", root)? });
         }
-        Ok(Keyring { peppers, cursors, data })
+        let mut audit = vec![AuditKey::from_seed(&Zeroizing::new(root.derive("audit key 0")))];
+        for sealed in &self.audit {
+            audit.push(AuditKey::from_seed(&*sealed.open("audit", root)?));
+        }
+        Ok(Keyring { peppers, cursors, data, audit })
     }
 }
 
@@ -94,6 +105,16 @@ impl Keyring {
     /// The pepper that new digests are made under: the last.
     pub(crate) fn current_pepper(&self) -> Option<&Pepper> {
         self.peppers.last()
+    }
+
+    /// The key that signs from now on: the last.
+    pub(crate) fn audit_key(&self) -> Result<&AuditKey, LifecycleError> {
+        self.audit.last().ok_or(LifecycleError::Sealed)
+    }
+
+    /// What signatures are checked with, the one that signs from now on first.
+    pub fn audit_keys(&self) -> Vec<PublicKey> {
+        self.audit.iter().rev().map(AuditKey::public).collect()
     }
 
     /// A MAC for a cursor.
@@ -133,6 +154,7 @@ mod tests {
         let mut sealed = SealedKeyring::create(&root, &SystemEntropy).unwrap();
         let young = sealed.open(&root).unwrap();
         sealed.data.clear();
+        sealed.audit.clear();
         let old = sealed.open(&root).unwrap();
         for keyring in [&young, &old] {
             let text = keyring.seal("a", b"plain", &SystemEntropy).unwrap();

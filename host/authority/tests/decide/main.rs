@@ -3,6 +3,7 @@
 
 mod accept;
 mod bench;
+mod chain;
 mod due;
 mod events;
 mod grants;

@@ -112,7 +112,7 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
         Part {
             heading: "Audit",
             about: "Records that are of none of the workspaces: members, roles, clients.",
-            fields: vec![retention(sent, "30 to 3650. Empty: for ever.").error(error("audit_retention_days"))],
+            fields: vec![retention(sent, "30 to 3650. Empty: 365.").error(error("audit_retention_days"))],
         },
     ];
     SettingsPage {

@@ -199,7 +199,7 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
             about: "What the trail of this workspace tells, and for how long.",
             fields: vec![
                 Field::radios("audit_decisions", "What it tells", told.collect()).error(error("audit_decisions")),
-                retention(sent, "30 to 3650. Empty: changes are kept for ever, decisions for 90 days.")
+                retention(sent, "30 to 3650. Empty: changes are kept for 365 days, decisions for 90.")
                     .error(error("audit_retention_days")),
             ],
         },

@@ -1,0 +1,214 @@
+//! The chain: what is appended is sealed, whoever does it, and what is exported can be checked.
+
+use std::time::Duration;
+
+use access_authority::Authority;
+use access_authority::audit::{AuditFilter, ExportFormat};
+use access_model::audit::SealedRecord;
+use access_model::audit::chain::{Chain, Link};
+use access_model::audit::verify::{Fault, Verified, Verifier};
+use access_store::{Commit, LogEntry, Put, Store as _};
+use serde_json::json;
+
+use crate::bench::{Ask, Bench};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Bench {
+    fn log(&self) -> String {
+        format!("audit/{}", self.demo.organization)
+    }
+
+    async fn entries(&self, log: &str) -> Vec<LogEntry> {
+        let mut entries = self.store.log(self.demo.organization.home(), log, None, 10_000).await.unwrap();
+        entries.reverse();
+        entries
+    }
+
+    async fn chain(&self, log: &str) -> Option<Chain> {
+        let key = format!("audit-chain/{log}");
+        let found = self.store.read(self.demo.organization.home(), &[key]).await.unwrap();
+        found[0].as_ref().map(|record| serde_json::from_slice(&record.value).unwrap())
+    }
+
+    /// The log's chain is that of its records, up to the last.
+    async fn check_sealed(&self, log: &str) -> Chain {
+        let chain = self.chain(log).await.unwrap();
+        assert!(chain.begins.is_genuine() && chain.sealed.is_genuine());
+        let (mut link, mut sequence) = (chain.begins.link, chain.begins.sequence);
+        for entry in self.entries(log).await {
+            sequence += 1;
+            let sealed: SealedRecord = serde_json::from_slice(&entry.value).unwrap();
+            assert_eq!(entry.sequence, sequence);
+            link = link.next(sequence, &sealed.sha256);
+        }
+        assert_eq!((chain.sealed.sequence, chain.sealed.link), (sequence, link));
+        chain
+    }
+
+    async fn change_something(&self) {
+        let description = format!("at {}", self.entries(&self.log()).await.len());
+        self.set_workspace(json!({ "description": description })).await;
+    }
+
+    async fn export(&self, filter: AuditFilter) -> String {
+        let permit = self.permit("audit.export").await;
+        let mut export = self.authority.export_audit(permit, filter, ExportFormat::Ndjson).await.unwrap();
+        let mut text = Vec::new();
+        while let Some(part) = export.next(&self.authority).await.unwrap() {
+            text.extend_from_slice(&part);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    fn verify(&self, text: &str) -> Result<Verified, Fault> {
+        let mut verifier = Verifier::new(self.authority.audit_keys());
+        for line in text.split_inclusive('\n') {
+            verifier.take(line.as_bytes())?;
+        }
+        verifier.end()
+    }
+}
+
+async fn ticks(hosts: &[&Authority]) {
+    for _ in 0..4 {
+        for host in hosts {
+            host.tick().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_appended_is_sealed_with_the_next_tick_and_only_then_written_of() {
+    let bench = Bench::new().await;
+    let log = bench.log();
+    bench.authority.tick().await;
+    let first = bench.check_sealed(&log).await;
+    assert_eq!((first.begins.sequence, first.begins.link), (0, Link::beginning(&log, 0)));
+    bench.change_something().await;
+    bench.change_something().await;
+    assert_eq!(bench.chain(&log).await.unwrap(), first, "not within the change");
+    bench.authority.tick().await;
+    let second = bench.check_sealed(&log).await;
+    assert_eq!(second.sealed.sequence, first.sealed.sequence + 2);
+    ticks(&[&bench.authority]).await;
+    assert_eq!(bench.chain(&log).await.unwrap(), second, "nothing new, nothing written");
+}
+
+#[tokio::test]
+async fn nothing_to_seal_costs_nothing() {
+    let bench = Bench::new().await;
+    bench.clock.advance(Duration::from_secs(10));
+    ticks(&[&bench.authority]).await;
+    bench.clock.advance(Duration::from_secs(10));
+    let due = access_store::Range {
+        index: "due".to_owned(),
+        after: None,
+        up_to: Some(bench.authority.now().as_millis()),
+        descending: false,
+        limit: 10,
+    };
+    for shard in 0..16 {
+        let shard = access_model::Shard::new(shard).unwrap();
+        assert_eq!(bench.store.range(shard, due.clone()).await.unwrap(), [], "marks are gone");
+    }
+}
+
+#[tokio::test]
+async fn what_a_dead_host_left_is_sealed_by_another() {
+    let bench = Bench::new().await;
+    let other = bench.second_host().await;
+    bench.authority.tick().await;
+    bench.change_something().await;
+    // It dies, and with it what it knew.
+    bench.store.take_appended();
+    other.tick().await;
+    let left = bench.entries(&bench.log()).await.len() as u64;
+    assert_eq!(bench.chain(&bench.log()).await.unwrap().sealed.sequence, left - 1);
+    bench.clock.advance(Duration::from_secs(6));
+    ticks(&[&other]).await;
+    bench.check_sealed(&bench.log()).await;
+}
+
+#[tokio::test]
+async fn two_hosts_that_seal_at_once_make_one_chain() {
+    let bench = Bench::new().await;
+    let other = bench.second_host().await;
+    for _ in 0..20 {
+        bench.change_something().await;
+        bench.clock.advance(Duration::from_secs(6));
+        let (one, two): ([&Authority; 1], [&Authority; 1]) = ([&bench.authority], [&other]);
+        tokio::join!(ticks(&one), ticks(&two));
+        bench.check_sealed(&bench.log()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_from_before_there_were_chains_is_sealed_from_where_it_begins() {
+    let bench = Bench::new().await;
+    let (log, home) = (bench.log(), bench.demo.organization.home());
+    bench.store.take_appended();
+    for _ in 0..1_100 {
+        bench.change_something().await;
+    }
+    bench.store.take_appended();
+    let mut trimmed = Commit::new(home);
+    trimmed.log_trims.push((log.clone(), 3));
+    trimmed.puts.push(Put::new(format!("log-begins/{log}"), "4".into()));
+    bench.store.commit(trimmed).await.unwrap();
+    assert_eq!(bench.chain(&log).await, None);
+    bench.change_something().await;
+    bench.authority.tick().await;
+    let chain = bench.check_sealed(&log).await;
+    assert_eq!((chain.begins.sequence, chain.begins.link), (3, Link::beginning(&log, 3)));
+}
+
+#[tokio::test]
+async fn an_export_is_verified_and_carries_what_it_leaves_out_as_hashes() {
+    let bench = Bench::new().await;
+    bench.set_workspace(json!({ "audit_decisions": "denials" })).await;
+    bench.ask(Ask { method: Some("POST"), credential: Some(bench.key("read_only")), ..Ask::default() }).await;
+    bench.authority.tick().await;
+    let text = bench.export(AuditFilter::default()).await;
+    let verified = bench.verify(&text).unwrap();
+    assert_eq!(verified.trailer.chains.len(), 2, "changes, and decisions");
+    assert_eq!(verified.trailer.workspace, Some(bench.demo.workspace));
+    // The organization's own records and those of the other workspace are nobody's business here.
+    assert!(verified.trailer.left_out > 0);
+    assert!(!text.contains(&bench.demo.other_workspace.to_string()), "{text}");
+    assert!(text.contains("\"action\":\"decisions.deny\"") && text.contains("\"action\":\"audit.export\""));
+    let filtered = bench.export(AuditFilter { action: Some("settings.*".into()), ..AuditFilter::default() }).await;
+    let filtered = bench.verify(&filtered).unwrap().trailer;
+    assert_eq!((filtered.records, filtered.filter), (1, json!({ "action": "settings.*" })));
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    for dropped in 0..lines.len() {
+        let mut fewer = lines.clone();
+        fewer.remove(dropped);
+        assert_eq!(bench.verify(&fewer.concat()).unwrap_err().line, dropped as u64 + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_day_before_its_end_a_record_is_there_and_a_day_after_it_is_gone_and_the_chain_still_verifies() {
+    let bench = Bench::new().await;
+    let log = bench.log();
+    let begun = bench.entries(&log).await.len();
+    bench.authority.tick().await;
+    bench.clock.advance(364 * DAY);
+    ticks(&[&bench.authority]).await;
+    let there = bench.entries(&log).await;
+    assert!(there.len() >= begun && there[0].sequence == 1, "nothing is gone");
+    let text = bench.export(AuditFilter::default()).await;
+    assert!(text.contains("\"action\":\"workspaces.create\"") || text.contains("\"action\":\"keys.issue\""), "{text}");
+    bench.verify(&text).unwrap();
+    bench.clock.advance(2 * DAY);
+    ticks(&[&bench.authority]).await;
+    let left = bench.entries(&log).await;
+    assert!(left[0].sequence as usize > begun, "{}", left[0].sequence);
+    let chain = bench.check_sealed(&log).await;
+    assert_eq!(chain.begins.sequence + 1, left[0].sequence);
+    assert_ne!(chain.begins.link, Link::beginning(&log, chain.begins.sequence), "it goes on from what went");
+    let text = bench.export(AuditFilter::default()).await;
+    assert_eq!(bench.verify(&text).unwrap().trailer.chains[0].first, left[0].sequence);
+    assert!(!text.contains("keys.issue"));
+}
