@@ -1,4 +1,6 @@
-//! `audit list | follow | export`.
+//! `audit list | follow | export | verify`.
+
+mod verify;
 
 use std::fs::File;
 use std::io::{Write as _, stdout};
@@ -25,8 +27,10 @@ pub(crate) enum Audit {
     List(List),
     /// Print what comes from now on, a JSON object a line, until it is interrupted.
     Follow(Trail),
-    /// Write a trail out, newest first. The export is itself recorded.
+    /// Write a trail out. The export is itself recorded.
     Export(Export),
+    /// Check an export, without a host: exits with 0 when it is what was signed, 2 when it is not, 3 when it is cut off.
+    Verify(verify::Verify),
 }
 
 #[derive(Debug, Args)]
@@ -55,9 +59,9 @@ pub(crate) struct Export {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Written {
-    /// A JSON object a line.
+    /// A JSON object a line, oldest first, to be checked with `audit verify`.
     Ndjson,
-    /// Comma-separated values.
+    /// Comma-separated values, newest first, to be read.
     Csv,
 }
 
@@ -106,6 +110,7 @@ impl Audit {
             }
             Self::Follow(trail) => trail.follow()?,
             Self::Export(export) => export.write()?,
+            Self::Verify(verify) => return verify.run(format),
         }
         Ok(ExitCode::SUCCESS)
     }

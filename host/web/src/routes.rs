@@ -44,7 +44,7 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    acceptance, audit, audit_export, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
+    acceptance, audit, audit_export, audit_keys, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
     gateways, health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies,
     profile, roles, sessions, settings, traffic, usage, webhooks, workspaces,
 };
@@ -646,6 +646,10 @@ pub(crate) fn table() -> Vec<Group> {
                     .notes(audit_export::NOTES)
                     .query::<audit_export::ExportQuery>()
                     .answers_text(200, &["application/x-ndjson", "text/csv"]),
+                get("/.well-known/cronflow-access-audit-keys", audit_keys::show)
+                    .named("audit.keys")
+                    .says("What exports of audit trails are signed with")
+                    .answers::<audit_keys::AuditKeys>(200),
                 get("/v1/audit", audit::list_platform)
                     .action(authority::audit::ACTION_LIST_PLATFORM)
                     .says("Read the platform's own audit trail, newest first")

@@ -21,15 +21,17 @@ use crate::problem::Problem;
 use crate::segments::Segments;
 
 /// What else is to be known.
-pub(crate) const NOTES: &str = "Newest first, in parts of two hundred records, as slowly as it is taken. The export is itself \
-    recorded. Where reading fails in the middle, or whoever reads is nobody any more, the connection breaks off: what ended without \
-    an error is whole.";
+pub(crate) const NOTES: &str = "The export is itself recorded, before its first line. As `ndjson`, oldest first: each record with its number, \
+    its SHA-256 and its link in the chain of its log, then the record's own bytes; what is not asked for or another workspace's stands \
+    there as its hash alone; the last line is a signed trailer, without which the file is not whole. `cronflow-access audit verify` checks \
+    it, anywhere. As `csv`, newest first, for reading: nothing in it can be checked. Either is written in parts, as slowly as it is \
+    taken; where reading fails in the middle, or whoever reads is nobody any more, the connection breaks off.";
 
 /// What the query takes: what the list's takes, without its pages, and the form of the file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportQuery {
-    /// `ndjson`, one JSON object a line, or `csv`.
+    /// `ndjson`, one JSON object a line, which can be checked, or `csv`.
     #[serde(default)]
     #[schemars(extend("default" = "ndjson"))]
     format: ExportFormat,
