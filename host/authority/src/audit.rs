@@ -10,6 +10,7 @@ mod examine;
 mod export;
 mod forward;
 mod read;
+mod report;
 mod retention;
 mod sealer;
 
@@ -27,6 +28,7 @@ pub use self::examine::{Examined, LOGS, examine};
 pub(crate) use self::export::EXPORTS;
 pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, Export, ExportFormat};
 use self::read::Trail;
+pub use self::report::{ACTION_REPORT, ReportRequest, ReportView};
 pub(crate) use self::retention::schedule as schedule_retention;
 use crate::authority::Authority;
 use crate::decide::Permit;

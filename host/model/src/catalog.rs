@@ -3,6 +3,7 @@
 //! Reading checks everything that later code relies on: names that refer to each other exist, prefixes can't be mistaken
 //! for one another, routes don't clash. Unknown keys are refused.
 
+mod report;
 mod sign_in;
 mod upkeep;
 
@@ -14,6 +15,7 @@ use cronflow_policy_cases::Action;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use self::report::Report;
 pub use self::sign_in::SignIn;
 pub use self::upkeep::{RotationReminders, Stage, Stages, Upkeep};
 use crate::text::hex;
@@ -32,6 +34,8 @@ pub struct Catalog {
     pub limits: Limits,
     /// How people sign in.
     pub sign_in: SignIn,
+    /// What an auditor's report tells of.
+    pub report: Report,
     /// Scope and what it is for.
     pub scopes: BTreeMap<String, String>,
     /// Kinds of credential by name.
@@ -169,7 +173,7 @@ impl Catalog {
         let kinds = check_kinds(file.kinds, &file.scopes)?;
         let (actions, routes) = check_actions(file.actions, &file.scopes, &kinds)?;
         let digest = hex(&Sha256::digest(text.as_bytes()));
-        Ok(Self { limits: file.limits, sign_in: file.sign_in, scopes: file.scopes, kinds, digest, actions, routes })
+        Ok(Self { limits: file.limits, sign_in: file.sign_in, report: file.report, scopes: file.scopes, kinds, digest, actions, routes })
     }
 
     /// The action of this name.
@@ -209,6 +213,8 @@ struct File {
     limits: Limits,
     #[serde(default)]
     sign_in: SignIn,
+    #[serde(default)]
+    report: Report,
     scopes: BTreeMap<String, String>,
     kinds: BTreeMap<String, KindFile>,
     actions: Vec<ActionFile>,

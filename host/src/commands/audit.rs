@@ -1,4 +1,4 @@
-//! `audit list | follow | export | verify`.
+//! `audit list | follow | export | verify | report`.
 
 mod verify;
 
@@ -31,6 +31,8 @@ pub(crate) enum Audit {
     Export(Export),
     /// Check an export, without a host: exits with 0 when it is what was signed, 2 when it is not, 3 when it is cut off.
     Verify(verify::Verify),
+    /// What an auditor asks first: admins without a second factor, keys to be rotated or unused, changes of permissions.
+    Report(Report),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +45,21 @@ pub(crate) struct List {
     /// Where the page before ended.
     #[arg(long)]
     cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Public id of the organization.
+    #[arg(long, value_name = "ID")]
+    organization: String,
+    /// Changes at this instant or later (RFC 3339); none: of the last 90 days.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Changes before this instant.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +128,7 @@ impl Audit {
             Self::Follow(trail) => trail.follow()?,
             Self::Export(export) => export.write()?,
             Self::Verify(verify) => return verify.run(format),
+            Self::Report(report) => report.show(format)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -158,6 +176,20 @@ impl Trail {
                 std::thread::sleep(LOOK_EVERY);
             }
         }
+    }
+}
+
+impl Report {
+    fn show(&self, format: Format) -> anyhow::Result<()> {
+        let stated = [("since", &self.since), ("until", &self.until)];
+        let query: Vec<_> = stated
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_deref()?))))
+            .collect();
+        let organization = segment("the organization", &self.organization)?;
+        let path = format!("/v1/organizations/{organization}/audit/report?{}", query.join("&"));
+        output::show(format, &Api::new(&self.connection)?.get(&path)?);
+        Ok(())
     }
 }
 

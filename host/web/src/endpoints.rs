@@ -4,6 +4,7 @@ pub(crate) mod acceptance;
 pub(crate) mod audit;
 pub(crate) mod audit_export;
 pub(crate) mod audit_keys;
+pub(crate) mod audit_report;
 pub(crate) mod authorize;
 pub(crate) mod authzen;
 pub(crate) mod batch;

@@ -9,7 +9,7 @@ mod endpoint;
 use std::sync::Arc;
 
 use access_authority as authority;
-use access_authority::audit::AuditPage;
+use access_authority::audit::{AuditPage, ReportRequest, ReportView};
 use access_authority::events::EventView;
 use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::invitations::{InvitationRequest, InvitationView};
@@ -44,7 +44,7 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    acceptance, audit, audit_export, audit_keys, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
+    acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
     gateways, health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies,
     profile, roles, sessions, settings, traffic, usage, webhooks, workspaces,
 };
@@ -646,6 +646,11 @@ pub(crate) fn table() -> Vec<Group> {
                     .notes(audit_export::NOTES)
                     .query::<audit_export::ExportQuery>()
                     .answers_text(200, &["application/x-ndjson", "text/csv"]),
+                get("/v1/organizations/{organization}/audit/report", audit_report::show)
+                    .action(authority::audit::ACTION_REPORT)
+                    .says("What an auditor asks first: admins without a second factor, keys to be rotated or unused, changes of permissions")
+                    .query::<ReportRequest>()
+                    .answers::<ReportView>(200),
                 get("/.well-known/cronflow-access-audit-keys", audit_keys::show)
                     .named("audit.keys")
                     .says("What exports of audit trails are signed with")
