@@ -1,9 +1,12 @@
 //! Going through a whole log: what `doctor` says of the audit trail.
 
 use access_model::audit::SealedRecord;
+use access_model::audit::chain::Chain;
 use access_model::{Shard, Timestamp};
 use access_store::{LogEntry, Store, StoreError};
 
+use super::forward::Forward;
+use crate::error::Error;
 use crate::records;
 
 /// What the names of audit logs begin with.
@@ -24,7 +27,8 @@ pub struct Examined {
     pub first_fault: Option<String>,
 }
 
-/// Goes through the log `log`: each record must be what was hashed, be of this log, and follow its predecessor without a gap.
+/// Goes through the log `log`: each record must be what was hashed, be of this log, and follow its predecessor without a gap;
+/// and together they must be what was sealed.
 /// `last` is the number of the last one, where that is known; without it, what was cut off at the end can't be seen.
 ///
 /// # Errors
@@ -46,7 +50,32 @@ pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u6
         }
         if is_last {
             examined.end(begins, before.or(end));
-            return Ok(examined);
+            break;
+        }
+    }
+    if examined.faults == 0 && !is_as_sealed(store, shard, log).await? {
+        examined.faults = 1;
+        examined.first_fault = Some("the records are not those that were sealed".to_owned());
+    }
+    Ok(examined)
+}
+
+/// Whether a log leads from where its chain begins to where it was sealed. One that has no chain was never sealed.
+async fn is_as_sealed(store: &dyn Store, shard: Shard, log: &str) -> Result<bool, StoreError> {
+    let read = async || records::read::<Chain>(store, shard, records::chain_of(log)).await.ok().flatten();
+    let Some(Chain { begins, sealed }) = read().await.map(|chain| chain.value) else { return Ok(true) };
+    if !begins.is_genuine() || !sealed.is_genuine() || begins.log != log || sealed.log != log {
+        return Ok(false);
+    }
+    let mut forward =
+        Forward { home: shard, log: log.to_owned(), sequence: begins.sequence, link: begins.link };
+    loop {
+        match forward.next(store, sealed.sequence).await {
+            Ok(page) if page.is_empty() => return Ok(forward.link == sealed.link),
+            Ok(_) => {}
+            Err(Error::StoreUnavailable) => return Err(StoreError::Unavailable("while an audit log was read".to_owned())),
+            // Its beginning was forgotten meanwhile, by a host that serves.
+            Err(_) => return Ok(read().await.is_some_and(|now| now.value.begins != begins)),
         }
     }
 }
@@ -85,6 +114,8 @@ impl Examined {
 
 #[cfg(test)]
 mod tests {
+    use access_model::audit::chain::{Checkpoint, Link};
+    use access_model::audit::key::AuditKey;
     use access_model::audit::{Actor, AuditRecord};
     use access_model::entropy::SeededEntropy;
     use access_model::{Id, IdKind};
@@ -159,6 +190,29 @@ mod tests {
         begins.puts.push(access_store::Put::new(records::log_begins(LOG), "4".into()));
         store.commit(begins).await.unwrap();
         check(&examine(&store, Shard::PLATFORM, LOG, Some(5)).await.unwrap(), 2, 0, None);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_was_made_anew_with_its_hash_is_not_what_was_sealed() {
+        let entries = |of: [i64; 3]| of.map(|second| entry(second, None));
+        let sealed = |entry: &String| serde_json::from_str::<SealedRecord>(entry).unwrap().sha256;
+        let (at, key) = (Timestamp::from_millis(0), AuditKey::from_seed(&[1; 32]));
+        let beginning = Link::beginning(LOG, 0);
+        let link = entries([1, 2, 3]).iter().zip(1..).fold(beginning, |link, (entry, at)| link.next(at, &sealed(entry)));
+        let chain = Chain {
+            begins: Checkpoint::sign(LOG, 0, beginning, at, &key),
+            sealed: Checkpoint::sign(LOG, 3, link, at, &key),
+        };
+        for (seconds, faults) in [([1, 2, 3], 0), ([1, 9, 3], 1)] {
+            let store = Memory::new(1);
+            let mut commit = Commit::new(Shard::PLATFORM);
+            commit.appends = entries(seconds).map(|entry| (LOG.to_owned(), entry.into())).to_vec();
+            let value = serde_json::to_vec(&chain).unwrap();
+            commit.puts.push(access_store::Put::new(records::chain_of(LOG), value.into()));
+            store.commit(commit).await.unwrap();
+            let first = (faults == 1).then_some("the records are not those that were sealed");
+            check(&examine(&store, Shard::PLATFORM, LOG, Some(3)).await.unwrap(), 3, faults, first);
+        }
     }
 
     #[test]
