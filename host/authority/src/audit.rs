@@ -58,6 +58,7 @@ pub(crate) fn append_decision(commit: &mut Commit, workspace: &Id, record: &Audi
 fn append_to(commit: &mut Commit, owner: Option<Id>, record: &AuditRecord) -> Result<(), Error> {
     let sealed = SealedRecord::seal(record).map_err(Error::internal)?;
     let json = serde_json::to_vec(&sealed).map_err(Error::internal)?;
+    commit.narrows = (commit.appends.is_empty() || commit.narrows) && access_model::audit::narrows(&record.action);
     commit.appends.push((records::log_of(owner.as_ref()), json.into()));
     sealer::schedule(commit, owner, record.at);
     Ok(())

@@ -103,6 +103,7 @@ impl Authority {
     ) -> Result<Self, EntropyError> {
         let World { store, clock, entropy } = world;
         let host = random_base62(entropy.as_ref(), 12)?;
+        store.bound_unsealed(catalog.limits.unsealed_records);
         let cache = Arc::new(ReadCache::new(store.shards()));
         let watching = Arc::clone(&cache);
         let clock_moved = Arc::new(Notify::new());

@@ -112,6 +112,9 @@ pub enum Error {
     /// Others changed it at the same time, again and again.
     #[error("it was changed by others at the same time; try again")]
     Contended,
+    /// So many audit records wait to be sealed that none is taken.
+    #[error("the audit trail takes no more records at the moment, so nothing is changed; an operator should look at it (`doctor`)")]
+    AuditFull,
     /// The store could not answer.
     #[error("the store is out of reach; try again")]
     StoreUnavailable,
@@ -150,6 +153,10 @@ impl From<StoreError> for Error {
             StoreError::Unconfirmed(cause) => {
                 crate::trouble::store_failed(cause);
                 Self::Unconfirmed
+            }
+            StoreError::LogFull(log) => {
+                crate::trouble::store_failed(format!("log `{log}` is not being sealed"));
+                Self::AuditFull
             }
             StoreError::Corrupt(cause) => Self::internal(cause),
         }

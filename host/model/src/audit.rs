@@ -58,6 +58,12 @@ pub struct AuditRecord {
     pub after: Option<serde_json::Value>,
 }
 
+/// Whether an action does nothing but take something from somebody.
+pub fn narrows(action: &str) -> bool {
+    let verb = action.rsplit_once('.').map_or("", |(_, verb)| verb);
+    ["revoke", "disable", "suspend", "archive", "remove", "end"].contains(&verb)
+}
+
 /// A record as it lies in the log: its bytes, and their SHA-256. The hash leaves the sequence number out, which the commit
 /// gives; the sealer chains both.
 #[derive(Debug, Serialize, Deserialize)]

@@ -88,6 +88,13 @@ pub struct Limits {
     pub attempts_factor: u32,
     /// Failed identifications per gateway and client network in one minute.
     pub failed_identifications: u32,
+    /// Records that a host appends to one audit log without their being sealed.
+    #[serde(default = "unsealed_records")]
+    pub unsealed_records: u64,
+}
+
+const fn unsealed_records() -> u64 {
+    50_000
 }
 
 /// What identification makes of a secret.

@@ -1,5 +1,5 @@
 //! A store that counts its round trips: what a request cost the store, zero included, can be shown. It also remembers which logs
-//! were appended to, so that nobody has to look for them.
+//! were appended to, so that nobody has to look for them, and takes no more than so many entries that wait to be sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +18,8 @@ pub struct Metered {
     reads: AtomicU64,
     commits: AtomicU64,
     appended: Mutex<BTreeSet<(Shard, String)>>,
+    unsealed: Mutex<BTreeMap<(Shard, String), u64>>,
+    most_unsealed: AtomicU64,
 }
 
 /// Round trips so far, whatever came of them.
@@ -32,7 +34,14 @@ pub struct StoreStats {
 impl Metered {
     /// Counts the round trips to `inner` from now on.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, reads: AtomicU64::new(0), commits: AtomicU64::new(0), appended: Mutex::default() }
+        Self {
+            inner,
+            reads: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            appended: Mutex::default(),
+            unsealed: Mutex::default(),
+            most_unsealed: AtomicU64::new(u64::MAX),
+        }
     }
 
     /// Round trips so far.
@@ -54,9 +63,38 @@ impl Metered {
         let logs: Vec<_> = logs.map(|log| (shard, log.clone())).collect();
         let committed = self.inner.commit(commit).await?;
         if !logs.is_empty() {
+            for log in &logs {
+                *self.unsealed().entry(log.clone()).or_default() += 1;
+            }
             self.appended().extend(logs);
         }
         Ok(committed)
+    }
+
+    /// From now on, a log that this process appended so many entries to since it was last sealed takes no more; a tenth more of those
+    /// that narrow.
+    pub fn bound_unsealed(&self, most: u64) {
+        self.most_unsealed.store(most, Ordering::Relaxed);
+    }
+
+    /// What was appended to this log is sealed.
+    pub fn sealed(&self, shard: Shard, log: &str) {
+        self.unsealed().remove(&(shard, log.to_owned()));
+    }
+
+    fn check_room(&self, commit: &Commit) -> Result<(), StoreError> {
+        let most = self.most_unsealed.load(Ordering::Relaxed);
+        let most = if commit.narrows { most.saturating_add(most / 10) } else { most };
+        let unsealed = self.unsealed();
+        let waiting = |log: &String| unsealed.get(&(commit.shard, log.clone())).copied().unwrap_or_default();
+        match commit.appends.iter().find(|(log, _)| waiting(log) >= most) {
+            Some((log, _)) => Err(StoreError::LogFull(log.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn unsealed(&self) -> MutexGuard<'_, BTreeMap<(Shard, String), u64>> {
+        self.unsealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The logs that this process appended to since it was last asked.
@@ -104,6 +142,7 @@ impl Store for Metered {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        self.check_room(&commit)?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.commit_unmetered(commit).await
     }
@@ -155,6 +194,30 @@ mod tests {
         let told: Vec<_> = store.take_appended().into_iter().map(|(_, log)| log).collect();
         assert_eq!(told, ["a", "b"]);
         assert!(store.take_appended().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_not_sealed_takes_so_many_and_a_tenth_more_that_narrow() {
+        let store = Metered::new(Arc::new(Memory::default()));
+        let append = |log: &str, narrows| Commit {
+            appends: vec![(log.to_owned(), "entry".into())],
+            narrows,
+            ..Commit::new(Shard::PLATFORM)
+        };
+        store.bound_unsealed(20);
+        for _ in 0..20 {
+            store.commit(append("a", false)).await.unwrap();
+        }
+        for _ in 0..2 {
+            let refused = store.commit(append("a", false)).await.unwrap_err();
+            assert!(matches!(refused, CommitError::Store(StoreError::LogFull(_))), "{refused}");
+            store.commit(append("a", true)).await.unwrap();
+        }
+        store.commit(append("a", true)).await.unwrap_err();
+        store.commit(append("b", false)).await.unwrap();
+        store.commit(Commit::new(Shard::PLATFORM)).await.unwrap();
+        store.sealed(Shard::PLATFORM, "a");
+        store.commit(append("a", false)).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

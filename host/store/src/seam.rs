@@ -147,6 +147,8 @@ pub struct Commit {
     pub announce: bool,
     /// What an acknowledgement means.
     pub survives: Survives,
+    /// Whether all that it does is take something from somebody, so that it is refused last.
+    pub narrows: bool,
 }
 
 impl Commit {
@@ -165,6 +167,7 @@ impl Commit {
             counters: Vec::new(),
             announce: true,
             survives: Survives::Power,
+            narrows: false,
         }
     }
 }
@@ -262,6 +265,9 @@ pub enum StoreError {
     /// It was told of a change, and did not say what came of it.
     #[error("the store gave no answer, so that the change may or may not have been made: {0}")]
     Unconfirmed(String),
+    /// So many entries of a log wait for what must become of them that no more are taken. Nothing was changed.
+    #[error("log `{0}` has as many entries that are not sealed as it may")]
+    LogFull(String),
     /// It answered with something that can't be.
     #[error("the store holds something that can't be: {0}")]
     Corrupt(String),

@@ -85,20 +85,27 @@ impl Authority {
         let keys: Vec<String> = logs.iter().map(|log| records::chain_of(log)).collect();
         let found = self.store.unmetered().read(home, &keys).await?;
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(home) };
+        let mut done = Vec::new();
         for ((log, key), found) in logs.iter().zip(keys).zip(&found) {
             let found = Versioned::<Chain>::of(key.clone(), found.as_ref())?;
             match self.seal_on(home, log, key, found).await {
-                Ok(Some(sealed)) => sealed.put(&mut commit, take_marks, self.clock.now())?,
+                Ok(Some(sealed)) => {
+                    done.push(log);
+                    sealed.put(&mut commit, take_marks, self.clock.now())?;
+                }
                 Ok(None) => {}
                 // One log that is broken keeps no other from being sealed.
                 Err(Error::Internal) => tracing::error!(%log, "an audit log can't be sealed; `doctor` says what is wrong with it"),
                 Err(error) => return Err(error),
             }
         }
-        if commit.puts.is_empty() && commit.index_deletes.is_empty() {
-            return Ok(());
+        if !commit.puts.is_empty() || !commit.index_deletes.is_empty() {
+            self.commit_due(commit).await?;
         }
-        self.commit_due(commit).await
+        for log in done {
+            self.store.sealed(home, log);
+        }
+        Ok(())
     }
 
     /// Nothing: there is no such log.

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use access_authority::Authority;
 use access_authority::audit::{AuditFilter, ExportFormat};
+use access_authority::keys::{Change, KeyRequest, actions};
+use access_authority::{Authority, Error, IfMatch, Outcome};
 use access_model::audit::SealedRecord;
 use access_model::audit::chain::{Chain, Link};
 use access_model::audit::verify::{Fault, Verified, Verifier};
 use access_store::{Commit, LogEntry, Put, Store as _};
 use serde_json::json;
 
-use crate::bench::{Ask, Bench};
+use crate::bench::{Ask, Bench, CATALOG};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -68,6 +69,10 @@ impl Bench {
         }
         verifier.end()
     }
+}
+
+fn key() -> KeyRequest {
+    serde_json::from_value(json!({ "kind": "read_only", "name": "e2e" })).unwrap()
 }
 
 async fn ticks(hosts: &[&Authority]) {
@@ -161,6 +166,32 @@ async fn a_log_from_before_there_were_chains_is_sealed_from_where_it_begins() {
     bench.authority.tick().await;
     let chain = bench.check_sealed(&log).await;
     assert_eq!((chain.begins.sequence, chain.begins.link), (3, Link::beginning(&log, 3)));
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_sealed_refuses_changes_and_narrowing_ones_last_while_decisions_go_on() {
+    let bench = Bench::with(&CATALOG.replace("unsealed_records = 50000", "unsealed_records = 20")).await;
+    let keys = [bench.issue(key()).await.shown.id, bench.issue(key()).await.shown.id, bench.issue(key()).await.shown.id];
+    bench.authority.tick().await;
+    // Somebody writes to the log past the host.
+    let mut forged = Commit::new(bench.demo.organization.home());
+    forged.appends.push((bench.log(), "no record".into()));
+    bench.store.commit(forged).await.unwrap();
+    for number in 0..19 {
+        bench.set_workspace(json!({ "description": number.to_string() })).await;
+        bench.authority.tick().await;
+    }
+    let permit = bench.permit(actions::ISSUE).await;
+    let refused = bench.authority.issue_key(&permit, key(), None).await;
+    assert!(matches!(refused, Err(Error::AuditFull)), "{refused:?}");
+    let revoke = async |id| {
+        let permit = bench.permit(actions::REVOKE).await;
+        bench.authority.change_key(&permit, id, Change::Revoke, &IfMatch::Any).await
+    };
+    revoke(&keys[0]).await.unwrap();
+    revoke(&keys[1]).await.unwrap();
+    assert!(matches!(revoke(&keys[2]).await, Err(Error::AuditFull)));
+    assert_eq!(bench.ask(Ask::default()).await.decision, Outcome::Allow);
 }
 
 #[tokio::test]
