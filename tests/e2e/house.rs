@@ -12,9 +12,9 @@ use toml::Table;
 /// What stands in ARCHITECTURE.md about the arrows; [`may_import`] is the same, spelled out.
 const ARROWS: &str = "`cases ← model ← store ← store-redis`, `{cases, model} ← engine`, `model ← outbound`, `{model, store, engine, outbound, cases} ← authority ← web`, `{web, store-redis, client} ← host`, `cases ← guest SDK ← policies, examples`, `client ← examples`";
 /// Crates that the binary may be built from, our own included. It was 186 when this was set; Redis took sixteen, wasmtime
-/// with its compiler sixty, policies that tenants upload three: how they differ, and forms; pages four: templates; and signing in
-/// seven; what is sent to others, and TLS towards them, fourteen.
-const MOST_CRATES: usize = 293;
+/// with its compiler sixty, policies that tenants upload three: how they differ, and forms; pages four: templates; signing in
+/// seven; what is sent to others, and TLS towards them, fourteen; and signatures of audit logs six.
+const MOST_CRATES: usize = 299;
 /// Crates that need more than a C compiler, or that we were warned of.
 const BANNED: [&str; 4] = ["openssl-sys", "native-tls", "aws-lc-sys", "cel-interpreter"];
 /// Crates that may bind to code that is not Rust. The first brings it along, and so does the last, whose cryptography TLS is made

@@ -1,6 +1,7 @@
 //! The product as its users meet it: the real binary, over HTTP and the command line.
 #![cfg(test)]
 
+mod audit;
 mod authzen;
 mod backup;
 mod bad_input;

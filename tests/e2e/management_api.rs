@@ -98,6 +98,7 @@ fn endpoints() -> Vec<Endpoint> {
         get("/v1/organizations/ORG/audit/export", None),
         put("/v1/organizations/ORG/settings", json!({ "description": "e2e" }), None),
         get("/v1/organizations/ORG/audit", None),
+        get("/v1/organizations/ORG/audit/report", None),
         post("/v1/organizations/ORG/workspaces", json!({ "name": "e2e" }), None),
         get("/v1/organizations/ORG/workspaces", None),
         get("/v1/audit", None),

@@ -57,7 +57,10 @@ fn an_export_is_a_file_that_no_spreadsheet_runs() {
     assert_eq!((lines.status, lines.header("content-type")), (200, Some("application/x-ndjson")));
     assert_eq!(lines.header("cache-control"), Some("no-store"));
     let lines: Vec<Value> = lines.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&lines[0]["action"], &lines[1]["after"]["description"]), (&json!("audit.export"), &json!("a,\"b\"")));
+    // Oldest first, and the trailer after the last record.
+    let newest = &lines[lines.len() - 3..];
+    assert_eq!((&newest[0]["after"]["description"], &newest[1]["action"]), (&json!("a,\"b\""), &json!("audit.export")));
+    assert!(newest[2]["trailer"].is_object(), "{newest:?}");
     let csv = export("?format=csv&action=settings.*");
     assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
     assert!(csv.header("content-disposition").unwrap().contains("audit.csv"));
