@@ -113,7 +113,9 @@ pub enum Error {
     #[error("it was changed by others at the same time; try again")]
     Contended,
     /// So many audit records wait to be sealed that none is taken.
-    #[error("the audit trail takes no more records at the moment, so nothing is changed; an operator should look at it (`doctor`)")]
+    #[error(
+        "the audit trail takes no more records at the moment, so nothing is changed; an operator should look at it (`doctor`)"
+    )]
     AuditFull,
     /// The store could not answer.
     #[error("the store is out of reach; try again")]

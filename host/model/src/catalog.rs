@@ -180,7 +180,16 @@ impl Catalog {
         let kinds = check_kinds(file.kinds, &file.scopes)?;
         let (actions, routes) = check_actions(file.actions, &file.scopes, &kinds)?;
         let digest = hex(&Sha256::digest(text.as_bytes()));
-        Ok(Self { limits: file.limits, sign_in: file.sign_in, report: file.report, scopes: file.scopes, kinds, digest, actions, routes })
+        Ok(Self {
+            limits: file.limits,
+            sign_in: file.sign_in,
+            report: file.report,
+            scopes: file.scopes,
+            kinds,
+            digest,
+            actions,
+            routes,
+        })
     }
 
     /// The action of this name.

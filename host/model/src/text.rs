@@ -45,7 +45,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// What [`hex`] wrote, and nothing else.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     let is_lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() % 2 != 0 || !text.bytes().all(is_lower) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(is_lower) {
         return None;
     }
     text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()

@@ -15,7 +15,8 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     let mut call = Call::new(Script::Commit, home, epoch);
     call.key(home.log_numbers.as_str()).key(home.channel.as_str());
     call.shown(announced_keys(commit));
-    let Commit { checks, log_ends, puts, deletes, index_puts, index_deletes, appends, log_trims, counters, .. } = commit;
+    let Commit { checks, log_ends, puts, deletes, index_puts, index_deletes, appends, log_trims, counters, .. } =
+        commit;
     let counts = [
         checks.len(),
         puts.len(),
@@ -63,8 +64,9 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
 /// What came of `commit`.
 pub(crate) fn answer(commit: &Commit, value: Value) -> Result<Committed, CommitError> {
     if let Value::Int(place) = value {
-        let checked = commit.checks.iter().map(|check| &check.key).chain(commit.log_ends.iter().map(|(log, _)| log));
-        let failed = usize::try_from(place - 1).ok().and_then(|place| checked.skip(place).next());
+        let mut checked =
+            commit.checks.iter().map(|check| &check.key).chain(commit.log_ends.iter().map(|(log, _)| log));
+        let failed = usize::try_from(place - 1).ok().and_then(|place| checked.nth(place));
         let failed = failed.ok_or_else(|| StoreError::Corrupt(format!("a commit failed its check number {place}")))?;
         return Err(CommitError::Conflict { key: failed.clone() });
     }

@@ -182,7 +182,7 @@ impl Store for Embedded {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let queue = self.writer().queue.clone().ok_or_else(closed)?;
         let (answer, answered) = oneshot::channel();
-        queue.send(Job::Commit { commit, answer }).await.map_err(|_| stopped())?;
+        queue.send(Job::Commit { commit: Box::new(commit), answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 

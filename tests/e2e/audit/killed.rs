@@ -22,9 +22,9 @@ fn what_was_acknowledged_is_there_with_its_record_and_the_chain_holds() {
         let operators = operators(&host);
         let counts = in_parallel(CONNECTIONS, |number| {
             let (operator, key) = (&operators[number % operators.len()], &keys[number]);
-            let mut count = 0;
+            let mut count = 0_usize;
             loop {
-                let what = if count % 2 == 0 { "disable" } else { "enable" };
+                let what = if count.is_multiple_of(2) { "disable" } else { "enable" };
                 let Ok(answered) = operator.try_send(&change(&host, key, what)) else { return count };
                 answered.check_json(200);
                 count += 1;
@@ -41,9 +41,9 @@ fn what_was_acknowledged_is_there_with_its_record_and_the_chain_holds() {
             // One more may have been made whose answer was cut off.
             let made = recorded(&text, &key.id) - before;
             assert!((count..=count + 1).contains(&made), "{made} records of {count} changes");
-            let state = if made % 2 == 0 { "active" } else { "disabled" };
+            let state = if made.is_multiple_of(2) { "active" } else { "disabled" };
             assert_eq!(host.show(key)["state"], json!(state), "as the records say");
-            if made % 2 == 1 {
+            if !made.is_multiple_of(2) {
                 host.change(key, "enable");
             }
         }
@@ -53,7 +53,8 @@ fn what_was_acknowledged_is_there_with_its_record_and_the_chain_holds() {
 /// How often a key was disabled or enabled, by an export.
 fn recorded(text: &str, key: &str) -> usize {
     let is_change = |record: &&serde_json::Value| {
-        record["target"] == json!(key) && ["keys.disable", "keys.enable"].contains(&record["action"].as_str().unwrap_or(""))
+        record["target"] == json!(key)
+            && ["keys.disable", "keys.enable"].contains(&record["action"].as_str().unwrap_or(""))
     };
     records(text).iter().filter(is_change).count()
 }

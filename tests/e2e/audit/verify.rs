@@ -16,7 +16,7 @@ fn ten_thousand_changes_are_all_there_and_verified() {
     in_parallel(CONNECTIONS, |number| {
         let operator = &operators[number % operators.len()];
         for turn in 0..EACH {
-            let what = if turn % 2 == 0 { "disable" } else { "enable" };
+            let what = if turn.is_multiple_of(2) { "disable" } else { "enable" };
             operator.send(&change(&host, &keys[number], what)).check_json(200);
         }
     });
@@ -26,7 +26,10 @@ fn ten_thousand_changes_are_all_there_and_verified() {
     let told = verify(text.as_bytes(), &["--key", &key, "--output", "json"]).check_json(0);
     assert_eq!((&told["verified"], &told["keys"]), (&json!(true), &json!([key])));
     let mut changes = [0; CONNECTIONS];
-    for record in records(&text).iter().filter(|record| ["keys.disable", "keys.enable"].contains(&record["action"].as_str().unwrap())) {
+    for record in records(&text)
+        .iter()
+        .filter(|record| ["keys.disable", "keys.enable"].contains(&record["action"].as_str().unwrap()))
+    {
         let target = record["target"].as_str().unwrap();
         changes[keys.iter().position(|key| key.id == target).expect("one of those keys")] += 1;
     }
@@ -83,7 +86,9 @@ fn a_day_before_its_end_a_record_is_there_and_a_day_after_it_is_gone() {
     let text = export(&host, "");
     assert!(is_told(&text));
     verify(text.as_bytes(), &["--key", &signing_key(&host)]).check(0, &[]);
-    let first = |text: &str| text.lines().nth(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["sequence"].clone());
+    let first = |text: &str| {
+        text.lines().nth(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["sequence"].clone())
+    };
     assert_eq!(first(&text), Some(json!(1)));
     host.advance(2 * DAY);
     harness::wait_until("it is deleted", || first(&export(&host, "")) != Some(json!(1)));

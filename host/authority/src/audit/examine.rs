@@ -67,13 +67,14 @@ async fn is_as_sealed(store: &dyn Store, shard: Shard, log: &str) -> Result<bool
     if !begins.is_genuine() || !sealed.is_genuine() || begins.log != log || sealed.log != log {
         return Ok(false);
     }
-    let mut forward =
-        Forward { home: shard, log: log.to_owned(), sequence: begins.sequence, link: begins.link };
+    let mut forward = Forward { home: shard, log: log.to_owned(), sequence: begins.sequence, link: begins.link };
     loop {
         match forward.next(store, sealed.sequence).await {
             Ok(page) if page.is_empty() => return Ok(forward.link == sealed.link),
             Ok(_) => {}
-            Err(Error::StoreUnavailable) => return Err(StoreError::Unavailable("while an audit log was read".to_owned())),
+            Err(Error::StoreUnavailable) => {
+                return Err(StoreError::Unavailable("while an audit log was read".to_owned()));
+            }
             // Its beginning was forgotten meanwhile, by a host that serves.
             Err(_) => return Ok(read().await.is_some_and(|now| now.value.begins != begins)),
         }
@@ -198,7 +199,8 @@ mod tests {
         let sealed = |entry: &String| serde_json::from_str::<SealedRecord>(entry).unwrap().sha256;
         let (at, key) = (Timestamp::from_millis(0), AuditKey::from_seed(&[1; 32]));
         let beginning = Link::beginning(LOG, 0);
-        let link = entries([1, 2, 3]).iter().zip(1..).fold(beginning, |link, (entry, at)| link.next(at, &sealed(entry)));
+        let link =
+            entries([1, 2, 3]).iter().zip(1..).fold(beginning, |link, (entry, at)| link.next(at, &sealed(entry)));
         let chain = Chain {
             begins: Checkpoint::sign(LOG, 0, beginning, at, &key),
             sealed: Checkpoint::sign(LOG, 3, link, at, &key),

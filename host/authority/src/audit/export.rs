@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use access_model::audit::AuditRecord;
 use access_model::audit::chain::{Chain, Checkpoint};
 use access_model::audit::lines::{self, Span, Trailer};
-use access_model::audit::AuditRecord;
 use access_model::{Id, IdKind, Timestamp};
 use access_store::{Commit, Store};
 use bytes::Bytes;
@@ -230,8 +230,7 @@ impl Chains {
         let mut text = String::new();
         for Linked { sequence, link, sealed } in forward.next(store, sealed.sequence).await? {
             let record = sealed.open().ok_or_else(|| forward.broken(sequence, "can't be read"))?;
-            let is_told =
-                filter.admits(&record, trail.workspace.as_ref()) && self.kept.has(authority, &record).await?;
+            let is_told = filter.admits(&record, trail.workspace.as_ref()) && self.kept.has(authority, &record).await?;
             *(if is_told { &mut self.records } else { &mut self.left_out }) += 1;
             text += &lines::record(sequence, &sealed.sha256, link, is_told.then_some(&*sealed.record));
         }

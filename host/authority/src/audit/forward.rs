@@ -1,8 +1,8 @@
 //! Reading a log forwards, as its chain goes.
 
+use access_model::Shard;
 use access_model::audit::SealedRecord;
 use access_model::audit::chain::Link;
-use access_model::Shard;
 use access_store::{LogEntry, Store};
 
 use crate::error::Error;

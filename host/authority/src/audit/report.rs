@@ -151,7 +151,8 @@ impl Authority {
     pub async fn audit_report(&self, permit: &Permit, request: &ReportRequest) -> Result<ReportView, Error> {
         permit.covers(ACTION_REPORT)?;
         let at = self.clock.now();
-        let before = |long: Duration| Timestamp::from_millis(at.as_millis() - i64::try_from(long.as_millis()).unwrap_or(0));
+        let before =
+            |long: Duration| Timestamp::from_millis(at.as_millis() - i64::try_from(long.as_millis()).unwrap_or(0));
         let mut report = ReportView {
             organization: permit.organization()?.record.id,
             at,

@@ -133,12 +133,7 @@ impl Authority {
     }
 
     /// Deletes the beginning of a log as far as nothing of it is kept.
-    async fn forget_beginning(
-        &self,
-        log: &str,
-        organization: &Id,
-        workspace: Option<Id>,
-    ) -> Result<Forgotten, Error> {
+    async fn forget_beginning(&self, log: &str, organization: &Id, workspace: Option<Id>) -> Result<Forgotten, Error> {
         let (store, home) = (self.store.unmetered(), organization.home());
         self.seal(home, &[log.to_owned()]).await?;
         let found = records::read::<Chain>(store, home, records::chain_of(log)).await?;

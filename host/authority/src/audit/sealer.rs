@@ -95,7 +95,9 @@ impl Authority {
                 }
                 Ok(None) => {}
                 // One log that is broken keeps no other from being sealed.
-                Err(Error::Internal) => tracing::error!(%log, "an audit log can't be sealed; `doctor` says what is wrong with it"),
+                Err(Error::Internal) => {
+                    tracing::error!(%log, "an audit log can't be sealed; `doctor` says what is wrong with it")
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -171,7 +171,8 @@ async fn a_log_from_before_there_were_chains_is_sealed_from_where_it_begins() {
 #[tokio::test]
 async fn a_log_that_cannot_be_sealed_refuses_changes_and_narrowing_ones_last_while_decisions_go_on() {
     let bench = Bench::with(&CATALOG.replace("unsealed_records = 50000", "unsealed_records = 20")).await;
-    let keys = [bench.issue(key()).await.shown.id, bench.issue(key()).await.shown.id, bench.issue(key()).await.shown.id];
+    let keys =
+        [bench.issue(key()).await.shown.id, bench.issue(key()).await.shown.id, bench.issue(key()).await.shown.id];
     bench.authority.tick().await;
     // Somebody writes to the log past the host.
     let mut forged = Commit::new(bench.demo.organization.home());

@@ -161,7 +161,7 @@ mod tests {
             Checkpoint { sequence: 4, ..genuine.clone() },
             Checkpoint { link: link.next(1, "x"), ..genuine.clone() },
             Checkpoint { at: Timestamp::from_millis(1_001), ..genuine.clone() },
-            Checkpoint { key: other, ..genuine.clone() },
+            Checkpoint { key: other, ..genuine },
         ] {
             assert!(!forged.is_genuine(), "{forged:?}");
         }

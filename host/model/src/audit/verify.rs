@@ -80,7 +80,9 @@ pub enum Why {
     #[error("was added: the chain was sealed at record {0}")]
     Added(u64),
     /// The last record has another link than was sealed.
-    #[error("does not end the chain that was sealed: it, or records before it, were changed before the export was made")]
+    #[error(
+        "does not end the chain that was sealed: it, or records before it, were changed before the export was made"
+    )]
     NotSealed,
     /// A signature does not fit.
     #[error("is not what its key signed")]
@@ -133,7 +135,8 @@ impl Verifier {
 
     /// What is wrong with the line that was read last.
     fn fault(&self, why: Why) -> Fault {
-        let within = self.open.as_ref().filter(|open| open.sequence < open.sealed.sequence || matches!(why, Why::Added(_)));
+        let within =
+            self.open.as_ref().filter(|open| open.sequence < open.sealed.sequence || matches!(why, Why::Added(_)));
         let record = within.map(|open| (open.sealed.log.clone(), open.sequence + 1));
         Fault { line: self.line, record, why }
     }

@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn a_pattern_is_a_name_or_a_beginning() {
         let report = Report { permission_changes: vec!["roles.*".into(), "keys.issue".into()], ..Report::default() };
-        for (action, expected) in [("roles.put", true), ("roles.", true), ("keys.issue", true), ("keys.issued", false)] {
+        for (action, expected) in [("roles.put", true), ("roles.", true), ("keys.issue", true), ("keys.issued", false)]
+        {
             assert_eq!(report.is_permission_change(action), expected, "{action}");
         }
     }

@@ -88,7 +88,9 @@ fn tell(format: Format, verified: &Verified, is_trusted: bool) {
         output::say(&format!("  signed by the key {key}"));
     }
     if !is_trusted {
-        output::say("  the key is the one that the export names: give --key to have it compared with one that you trust");
+        output::say(
+            "  the key is the one that the export names: give --key to have it compared with one that you trust",
+        );
     }
 }
 

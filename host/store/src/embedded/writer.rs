@@ -19,7 +19,7 @@ const GROUP: usize = 256;
 /// What there is to write, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Job {
-    Commit { commit: Commit, answer: oneshot::Sender<Result<Committed, CommitError>> },
+    Commit { commit: Box<Commit>, answer: oneshot::Sender<Result<Committed, CommitError>> },
     Sweep { now: Timestamp, most: usize, answer: oneshot::Sender<Result<usize, StoreError>> },
 }
 
@@ -69,7 +69,7 @@ impl Writer {
         for job in jobs.drain(..) {
             match job {
                 Job::Commit { commit, answer } => {
-                    commits.push(commit);
+                    commits.push(*commit);
                     waiting.push(answer);
                 }
                 Job::Sweep { now, most, answer } => sweeps.push((now, most, answer)),

@@ -28,7 +28,12 @@ const ROWS: [Row; 13] = [
         &[],
     ),
     (429, "RateLimited", "Too many requests.", &["Retry-After", "RateLimit", "RateLimit-Policy"]),
-    (503, "Unavailable", "The store is out of reach, so nothing can be decided; or (`audit_full`) no change can be recorded.", &["Retry-After"]),
+    (
+        503,
+        "Unavailable",
+        "The store is out of reach, so nothing can be decided; or (`audit_full`) no change can be recorded.",
+        &["Retry-After"],
+    ),
 ];
 
 /// The statuses that an endpoint answers problems with.
