@@ -44,9 +44,9 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock, documents, events, forward_auth,
-    gateways, health, invitations, keys, members, network, oauth, organizations, overview, permissions, policies,
-    profile, roles, sessions, settings, traffic, usage, webhooks, workspaces,
+    acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock,
+    documents, events, forward_auth, gateways, health, invitations, keys, members, network, oauth, organizations,
+    overview, permissions, policies, profile, roles, sessions, settings, traffic, usage, webhooks, workspaces,
 };
 use crate::upload::UploadForm;
 

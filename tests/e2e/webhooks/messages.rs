@@ -133,7 +133,9 @@ fn the_command_line_does_all_of_it() {
     let host = setup().start();
     let receiver = harness::Receiver::start();
     let workspace = host.identity().workspace.clone();
-    let run = |args: &[&str]| host.cli(&[&["--output", "json", "webhook"], args, &["--workspace", &workspace]].concat()).check_json(0);
+    let run = |args: &[&str]| {
+        host.cli(&[&["--output", "json", "webhook"], args, &["--workspace", &workspace]].concat()).check_json(0)
+    };
     let created = run(&["create", "--to", &receiver.url(), "--event", "job.*"]);
     let id = created["id"].as_str().expect("an id").to_owned();
     assert!(created["secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")));
