@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Serve the API.
     Serve(Box<serve::Serve>),
     /// Begin an installation: root key, first organization and workspace, first operator token (shown once).
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Issue, show, rotate and end API keys.
     #[command(subcommand)]
     Key(key::Key),
