@@ -11,6 +11,8 @@ use super::world::{Sent, World};
 /// Texts to choose from where a schema says what they look like.
 const TEXTS: &[&str] = &[
     "a",
+    "https://example.com/hooks",
+    "http://127.0.0.1:9/hooks",
     "production",
     "staging",
     "*",

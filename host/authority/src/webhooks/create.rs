@@ -83,7 +83,7 @@ impl Authority {
             let count = records::webhooks_of(&workspace_id);
             let version = self.store.read(home, std::slice::from_ref(&count)).await?.pop().flatten();
             let check = Check { key: count.clone(), version: version.map(|record| record.version) };
-            if self.webhook_ids(&workspace_id).await?.len() >= MOST_WEBHOOKS {
+            if self.webhook_ids(self.store.as_ref(), &workspace_id).await?.len() >= MOST_WEBHOOKS {
                 return Err(Error::Conflict(format!("a workspace may have {MOST_WEBHOOKS} webhooks")));
             }
             let id = Id::draw(IdKind::Webhook, home, entropy)?;
@@ -157,10 +157,10 @@ impl Authority {
         let is_wide = |terms: &WebhookTerms| terms.organization_events;
         // Another receiver, or other events, of one that is told of more than its workspace hands that out anew.
         if is_wide(&after) && before != Some(&after) {
-            let organization = permit.organization()?.record.id;
+            let organization = permit.workspace()?.record.organization;
             let target = Target::organization(organization);
             self.require(permit.caller(), ACTION_LIST_ORGANIZATION, target, permit.client()).await?;
-            let told = self.organization_webhooks(&organization).await?.len();
+            let told = self.organization_webhooks(self.store.as_ref(), &organization).await?.len();
             if !before.is_some_and(is_wide) && told >= MOST_ORGANIZATION_WEBHOOKS {
                 let most = MOST_ORGANIZATION_WEBHOOKS;
                 return Err(Error::Conflict(format!("{most} webhooks are told of the organization's events already")));

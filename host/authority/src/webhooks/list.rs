@@ -50,10 +50,10 @@ impl Authority {
     }
 
     /// The ids of a workspace's endpoints: few.
-    pub(super) async fn webhook_ids(&self, workspace: &Id) -> Result<Vec<Id>, Error> {
+    pub(super) async fn webhook_ids(&self, store: &dyn Store, workspace: &Id) -> Result<Vec<Id>, Error> {
         let index = records::webhooks_of(workspace);
         let range = Range { index, after: None, up_to: None, descending: false, limit: MOST_WEBHOOKS + 1 };
-        let found = self.store.range(workspace.home(), range).await?;
+        let found = store.range(workspace.home(), range).await?;
         Ok(found.iter().filter_map(|entry| entry.member.parse().ok()).collect())
     }
 

@@ -84,7 +84,7 @@ impl Authority {
                 Recalled::Slot(slot) => slot,
             };
             let mut commit = Commit { announce: false, ..Commit::new(home) };
-            let webhooks = self.webhooks_of(&workspace).await?;
+            let webhooks = self.webhooks_of(self.store.as_ref(), &workspace).await?;
             let id = Id::draw(IdKind::Message, home, self.entropy.as_ref())?;
             let body = body(&request.kind, now, &request.payload)?;
             let message = Message { id, workspace, kind: request.kind.clone(), body, created_at: now };
@@ -134,9 +134,10 @@ impl Authority {
     /// Tells the endpoints that want it of an event, inside `commit`, and says how many. The message's id follows from the
     /// event's, so that one that is dispatched twice at a time is one message.
     pub(crate) async fn tell_webhooks(&self, commit: &mut Commit, event: &Event) -> Result<usize, Error> {
+        let store = self.store.unmetered();
         let webhooks = match &event.workspace {
-            Some(workspace) => self.webhooks_of(workspace).await?,
-            None => self.organization_webhooks(&event.organization).await?,
+            Some(workspace) => self.webhooks_of(store, workspace).await?,
+            None => self.organization_webhooks(store, &event.organization).await?,
         };
         let wanting: Vec<&Webhook> = webhooks.iter().filter(|webhook| webhook.wants(&event.event)).collect();
         let Some(first) = wanting.first() else { return Ok(0) };
@@ -151,23 +152,30 @@ impl Authority {
     }
 
     /// A workspace's endpoints.
-    pub(crate) async fn webhooks_of(&self, workspace: &Id) -> Result<Vec<Webhook>, Error> {
-        let ids = self.webhook_ids(workspace).await?;
-        self.read_webhooks(workspace.home(), &ids).await
+    pub(crate) async fn webhooks_of(&self, store: &dyn Store, workspace: &Id) -> Result<Vec<Webhook>, Error> {
+        let ids = self.webhook_ids(store, workspace).await?;
+        self.read_webhooks(store, workspace.home(), &ids).await
     }
 
     /// The endpoints that are told of an organization's own events.
-    pub(super) async fn organization_webhooks(&self, organization: &Id) -> Result<Vec<Webhook>, Error> {
+    pub(super) async fn organization_webhooks(
+        &self,
+        store: &dyn Store,
+        organization: &Id,
+    ) -> Result<Vec<Webhook>, Error> {
         let index = records::organization_webhooks(organization);
         let range = Range { index, after: None, up_to: None, descending: false, limit: MOST_ORGANIZATION_WEBHOOKS + 1 };
-        let found = self.store.range(organization.home(), range).await?;
+        let found = store.range(organization.home(), range).await?;
         let ids: Vec<Id> = found.iter().filter_map(|entry| entry.member.parse().ok()).collect();
-        self.read_webhooks(organization.home(), &ids).await
+        self.read_webhooks(store, organization.home(), &ids).await
     }
 
-    async fn read_webhooks(&self, home: Shard, ids: &[Id]) -> Result<Vec<Webhook>, Error> {
+    async fn read_webhooks(&self, store: &dyn Store, home: Shard, ids: &[Id]) -> Result<Vec<Webhook>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let keys: Vec<String> = ids.iter().map(records::webhook).collect();
-        let read = self.store.read(home, &keys).await?;
+        let read = store.read(home, &keys).await?;
         let found = keys.iter().zip(&read).filter_map(|(key, record)| Some((key, record.as_ref()?)));
         found.map(|(key, record)| records::decode(key, record)).collect()
     }
