@@ -40,7 +40,7 @@ fn a_message_arrives_signed_in_both_ways_and_its_attempt_is_seen() {
     let body: Value = serde_json::from_slice(&received.body).unwrap();
     assert_eq!((&body["type"], &body["data"]), (&json!("job.finished"), &json!({ "job": "job_1", "state": "done" })));
     assert!(is_verified(&host, &hook.secret, &received), "{received:?}");
-    let mut changed = received.clone();
+    let mut changed = received;
     changed.body.push(b' ');
     assert!(!is_verified(&host, &hook.secret, &changed));
     let delivered = hook.wait_until_newest_is(&host, "delivered");
