@@ -138,10 +138,10 @@ impl Authority {
         before: Option<&WebhookTerms>,
     ) -> Result<WebhookTerms, Error> {
         self.egress.destination(&terms.url).map_err(|error| Error::invalid("url", error))?;
-        let events = distinct(terms.events);
-        if events.is_empty() || events.len() > MOST_PATTERNS {
+        if terms.events.is_empty() || terms.events.len() > MOST_PATTERNS {
             return Err(Error::invalid("events", format!("must name 1 to {MOST_PATTERNS}; `*` is all")));
         }
+        let events = distinct(terms.events);
         if let Some(wrong) = events.iter().find(|pattern| !is_pattern(pattern)) {
             let wrong = quotable(wrong);
             let message = format!("`{wrong}` is neither a type such as `key.inactive`, nor `key.*`, nor `*`");

@@ -131,15 +131,16 @@ impl Authority {
         Ok(DeliveryView::from(&delivery))
     }
 
-    /// Tells the endpoints that want it of an event, inside `commit`, and says how many. The message's id follows from the
-    /// event's, so that one that is dispatched twice at a time is one message.
+    /// Tells the endpoints that want it of an event, inside `commit`, and says how many; an endpoint is not told of what was before
+    /// it. The message's id follows from the event's, so that one that is dispatched twice at a time is one message.
     pub(crate) async fn tell_webhooks(&self, commit: &mut Commit, event: &Event) -> Result<usize, Error> {
         let store = self.store.unmetered();
         let webhooks = match &event.workspace {
             Some(workspace) => self.webhooks_of(store, workspace).await?,
             None => self.organization_webhooks(store, &event.organization).await?,
         };
-        let wanting: Vec<&Webhook> = webhooks.iter().filter(|webhook| webhook.wants(&event.event)).collect();
+        let is_for = |webhook: &&Webhook| webhook.created_at <= event.at && webhook.wants(&event.event);
+        let wanting: Vec<&Webhook> = webhooks.iter().filter(is_for).collect();
         let Some(first) = wanting.first() else { return Ok(0) };
         let message = Message {
             id: Id::from_body(IdKind::Message, event.id.body()).map_err(Error::internal)?,
