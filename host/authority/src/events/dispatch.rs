@@ -1,7 +1,7 @@
 //! An event leaves the outbox.
 
 use access_model::{Event, Id};
-use access_store::Commit;
+use access_store::{Commit, Survives};
 use metrics::counter;
 
 use crate::authority::Authority;
@@ -13,7 +13,8 @@ impl Authority {
     /// Sees to what follows from an event, and takes it out of the outbox in the same commit.
     pub(crate) async fn dispatch(&self, id: &Id) -> Result<(), Error> {
         let found = records::read::<Event>(self.store.unmetered(), id.home(), records::event(id)).await?;
-        let mut commit = Commit::new(id.home());
+        // Nobody caches what it touches, and what power takes away is done again: the entry in the outbox is back as well.
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(id.home()) };
         Due::Dispatch(*id).take_out(&mut commit);
         let told = match &found {
             Some(event) => self.tell_webhooks(&mut commit, &event.value).await?,
