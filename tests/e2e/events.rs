@@ -1,6 +1,6 @@
 //! What people are told of: reminders in their stages, what nobody uses any more, and each once, whatever becomes of the host.
 
-use harness::{Client, Host, Key, Node, Question, Request, Setup, wait_until};
+use harness::{Host, Key, Question, Request, Setup, wait_until};
 use serde_json::{Value, json};
 
 const DAY: u64 = 86_400;
@@ -31,12 +31,7 @@ fn after_two_weeks_without_a_request_a_key_is_inactive_until_there_is_one() {
     host.advance(14 * DAY);
     wait_for(&host, &key, "key.inactive", &["key.inactive"]);
     assert!(host.show(&key)["inactive_since"].is_string());
-    // By whichever host has the shard's lease.
-    let counts = |node: &Node| {
-        let metrics = Client::new(node.metrics(), None).get("/metrics").body;
-        metrics.contains(r#"access_events_total{event="key.inactive"}"#)
-    };
-    wait_until("it is counted", || host.nodes().iter().any(counts));
+    wait_until("it is counted", || host.metric_of_all("access_events_total{event=\"key.inactive\"}") > 0);
     // A client, that no token was obtained for.
     let organization = &host.identity().organization;
     let of_client = || {

@@ -156,9 +156,14 @@ impl Host {
     /// The value of a metric: its name, with its labels if it has any. 0 when it was never counted.
     #[track_caller]
     pub fn metric(&self, name: &str) -> u64 {
-        let text = self.scrape();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.map_or(0, |value| value.parse().expect("a number"))
+        value(&self.scrape(), name)
+    }
+
+    /// The same over all its processes: of what either of them does by itself.
+    #[track_caller]
+    pub fn metric_of_all(&self, name: &str) -> u64 {
+        let of = |node: &Node| value(&Client::new(node.metrics(), None).get("/metrics").body, name);
+        self.nodes.iter().map(of).sum()
     }
 
     /// All metrics.
@@ -231,4 +236,10 @@ impl Host {
         let (stdout, stderr) = (all(Node::standard_output), all(Node::log));
         Stopped { status: *status, stdout, stderr, setup: self.setup.clone() }
     }
+}
+
+#[track_caller]
+fn value(metrics: &str, name: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().expect("a number"))
 }
