@@ -6,7 +6,7 @@ use std::time::Duration;
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, PlainSecret, Timestamp};
 use access_outbound::Egress;
-use access_store::{Change, Freshness, Metered, Store, StoreError};
+use access_store::{Change, Freshness, Metered, Store, StoreError, in_background};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::audit::{Decisions, EXPORTS};
@@ -198,6 +198,10 @@ impl Authority {
     /// What is due each second: ended leases go back, the decision log is written out, due work is done, and once a minute
     /// the store forgets what nobody needs.
     pub async fn tick(&self) {
+        in_background(self.do_each_second()).await;
+    }
+
+    async fn do_each_second(&self) {
         self.meters.settle_ended().await;
         self.log.flush();
         trouble::flush();
@@ -237,13 +241,16 @@ impl Authority {
 
     /// The last words of a host that shuts down: every lease goes back.
     pub async fn shut_down(&self) {
-        self.meters.settle_all().await;
-        self.tell_usage().await;
-        self.record_decisions(true).await;
-        self.seal_appended().await;
-        self.log.flush();
-        self.leave_hosts().await;
-        trouble::flush();
+        in_background(async {
+            self.meters.settle_all().await;
+            self.tell_usage().await;
+            self.record_decisions(true).await;
+            self.seal_appended().await;
+            self.log.flush();
+            self.leave_hosts().await;
+            trouble::flush();
+        })
+        .await;
     }
 
     /// Whether the store answers, in one read, and what is cached can be believed.

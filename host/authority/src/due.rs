@@ -134,7 +134,7 @@ impl Authority {
         let mut after = None;
         for _ in 0..TIMES {
             let range = Range { index: index.clone(), after, up_to, descending: false, limit: AT_ONCE };
-            let due = self.store.unmetered().range(shard, range).await?;
+            let due = self.store.range(shard, range).await?;
             if due.is_empty() || !self.take_due_lease(shard).await? {
                 return Ok(());
             }
@@ -163,7 +163,7 @@ impl Authority {
     /// Commits a piece of work that tells people of something, once: where that was told before, the rest alone.
     async fn announce(&self, mut commit: Commit, event: &Event) -> Result<(), Error> {
         let key = records::event(&event.id);
-        if self.store.unmetered().read(event.id.home(), &[key]).await?.iter().all(Option::is_none) {
+        if self.store.read(event.id.home(), &[key]).await?.iter().all(Option::is_none) {
             record(&mut commit, event)?;
         }
         self.failpoints.reach("due.announcing");
@@ -192,7 +192,7 @@ impl Authority {
     }
 
     pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
-        match self.store.commit_unmetered(commit).await {
+        match self.store.commit(commit).await {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),
             Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use access_model::{Shard, Timestamp};
-use access_store::{Commit, IndexEntry, Put, Range, Survives};
+use access_store::{Commit, IndexEntry, Put, Range, Store as _, Survives};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ impl Authority {
     }
 
     async fn look_at_hosts(&self) -> Result<Vec<HostView>, Error> {
-        let (store, now) = (self.store.unmetered(), self.clock.now());
+        let (store, now) = (self.store.as_ref(), self.clock.now());
         let own = HostView {
             id: self.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -96,7 +96,7 @@ impl Authority {
             let mut commit = quiet();
             commit.deletes.push(records::host(&self.host));
             commit.index_deletes.push((records::HOSTS.to_owned(), self.host.clone()));
-            if let Err(error) = self.store.unmetered().commit(commit).await {
+            if let Err(error) = self.store.commit(commit).await {
                 tracing::debug!(%error, "the other hosts will find out by themselves");
             }
         }

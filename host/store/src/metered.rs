@@ -1,5 +1,6 @@
-//! A store that counts its round trips: what a request cost the store, zero included, can be shown. It also remembers which logs
-//! were appended to, so that nobody has to look for them, and takes no more than so many entries that wait to be sealed.
+//! A store that counts the round trips of requests: what one cost the store, zero included, can be shown. What a host does by
+//! itself is not counted. It also remembers which logs were appended to, so that nobody has to look for them, and takes no more
+//! than so many entries that wait to be sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,16 +50,8 @@ impl Metered {
         StoreStats { reads: self.reads.load(Ordering::Relaxed), commits: self.commits.load(Ordering::Relaxed) }
     }
 
-    /// The store within, for what runs by itself in the background: the numbers say what requests cost.
-    pub fn unmetered(&self) -> &dyn Store {
-        self.inner.as_ref()
-    }
-
-    /// Commits without counting, for the same.
-    ///
-    /// # Errors
-    /// Those of [`Store::commit`].
-    pub async fn commit_unmetered(&self, commit: Commit) -> Result<Committed, CommitError> {
+    /// Commits, and remembers the logs that it appends to.
+    async fn commit_within(&self, commit: Commit) -> Result<Committed, CommitError> {
         let (shard, logs) = (commit.shard, commit.appends.iter().map(|(log, _)| log));
         let logs: Vec<_> = logs.map(|log| (shard, log.clone())).collect();
         let committed = self.inner.commit(commit).await?;
@@ -109,11 +102,33 @@ impl Metered {
         self.appended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn count_commit(&self) {
+        if !is_in_background() {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// The store, with one more read on its count.
     fn reading(&self) -> &dyn Store {
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        if !is_in_background() {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+        }
         self.inner.as_ref()
     }
+}
+
+tokio::task_local! {
+    static IN_BACKGROUND: ();
+}
+
+/// Does `work`, which no request waits for: what it asks of a store is not counted, and finds room in every log. What it spawns is
+/// counted again.
+pub async fn in_background<T>(work: impl Future<Output = T>) -> T {
+    IN_BACKGROUND.scope((), work).await
+}
+
+fn is_in_background() -> bool {
+    IN_BACKGROUND.try_with(|()| ()).is_ok()
 }
 
 #[async_trait::async_trait]
@@ -145,13 +160,15 @@ impl Store for Metered {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.check_room(&commit)?;
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.commit_unmetered(commit).await
+        if !is_in_background() {
+            self.check_room(&commit)?;
+        }
+        self.count_commit();
+        self.commit_within(commit).await
     }
 
     async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
-        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.count_commit();
         self.inner.sweep(now, most).await
     }
 
@@ -184,12 +201,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_done_in_the_background_is_not_counted() {
+        let store = Metered::new(Arc::new(Memory::default()));
+        let shard = Shard::PLATFORM;
+        in_background(async {
+            store.read(shard, &["a".to_owned()]).await.unwrap();
+            store.commit(Commit::new(shard)).await.unwrap();
+            store.sweep(Timestamp::from_millis(0), 1).await.unwrap();
+        })
+        .await;
+        assert_eq!(store.stats(), StoreStats::default());
+        store.commit(Commit::new(shard)).await.unwrap();
+        assert_eq!(store.stats(), StoreStats { reads: 0, commits: 1 });
+    }
+
+    #[tokio::test]
     async fn what_was_appended_to_is_told_once() {
         let store = Metered::new(Arc::new(Memory::default()));
         let append =
             |log: &str| Commit { appends: vec![(log.to_owned(), "entry".into())], ..Commit::new(Shard::PLATFORM) };
         store.commit(append("a")).await.unwrap();
-        store.commit_unmetered(append("b")).await.unwrap();
+        in_background(store.commit(append("b"))).await.unwrap();
         store.commit(append("a")).await.unwrap();
         store.commit(Commit { log_ends: vec![("c".to_owned(), 1)], ..append("c") }).await.unwrap_err();
         let told: Vec<_> = store.take_appended().into_iter().map(|(_, log)| log).collect();

@@ -14,7 +14,7 @@ use access_model::audit::{Actor, AuditRecord};
 use access_model::catalog::STATED;
 use access_model::text::quotable;
 use access_model::{Id, IdKind, Timestamp};
-use access_store::{Commit, Survives};
+use access_store::{Commit, Store as _, Survives};
 use serde_json::json;
 
 use super::append_decision;
@@ -240,7 +240,7 @@ impl Authority {
             };
             append_decision(&mut commit, workspace, &record)?;
         }
-        self.store.commit_unmetered(commit).await?;
+        self.store.commit(commit).await?;
         Ok(())
     }
 }

@@ -100,15 +100,14 @@ impl Authority {
     pub(crate) async fn forget_audit(&self, id: &Id) -> Result<(), Error> {
         let (organization, workspace, is_set) = match id.kind() {
             IdKind::Workspace => {
-                let found =
-                    records::read::<Workspace>(self.store.unmetered(), id.home(), records::workspace(id)).await?;
+                let found = records::read::<Workspace>(self.store.as_ref(), id.home(), records::workspace(id)).await?;
                 let head = found.map(|found| found.value);
                 let is_set = head.as_ref().is_some_and(|head| head.audit_kept() != Kept::BY_DEFAULT);
                 (head.map(|head| head.organization), Some(*id), is_set)
             }
             _ => {
                 let key = records::organization(id);
-                let found = records::read::<Organization>(self.store.unmetered(), id.home(), key).await?;
+                let found = records::read::<Organization>(self.store.as_ref(), id.home(), key).await?;
                 (found.map(|_| *id), None, true)
             }
         };
@@ -134,7 +133,7 @@ impl Authority {
 
     /// Deletes the beginning of a log as far as nothing of it is kept.
     async fn forget_beginning(&self, log: &str, organization: &Id, workspace: Option<Id>) -> Result<Forgotten, Error> {
-        let (store, home) = (self.store.unmetered(), organization.home());
+        let (store, home) = (self.store.as_ref(), organization.home());
         self.seal(home, &[log.to_owned()]).await?;
         let found = records::read::<Chain>(store, home, records::chain_of(log)).await?;
         let Some(Versioned { value: Chain { begins, sealed }, check }) = found else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use access_model::audit::chain::{Chain, Checkpoint, Link};
 use access_model::audit::key::{AuditKey, PublicKey};
 use access_model::{Id, Shard, Timestamp};
-use access_store::{Check, Commit, IndexEntry, Survives};
+use access_store::{Check, Commit, IndexEntry, Store as _, Survives};
 
 use super::forward::Forward;
 use super::retention;
@@ -83,7 +83,7 @@ impl Authority {
 
     async fn seal_together(&self, home: Shard, logs: &[String], take_marks: bool) -> Result<(), Error> {
         let keys: Vec<String> = logs.iter().map(|log| records::chain_of(log)).collect();
-        let found = self.store.unmetered().read(home, &keys).await?;
+        let found = self.store.read(home, &keys).await?;
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(home) };
         let mut done = Vec::new();
         for ((log, key), found) in logs.iter().zip(keys).zip(&found) {
@@ -118,7 +118,7 @@ impl Authority {
         key: String,
         found: Option<Versioned<Chain>>,
     ) -> Result<Option<Sealed<'a>>, Error> {
-        let store = self.store.unmetered();
+        let store = self.store.as_ref();
         let (was, check) = match found {
             Some(found) => (Some(found.value), found.check),
             None => (None, Check { key, version: None }),
@@ -167,7 +167,7 @@ impl Authority {
 
     /// Where the chain of a log begins that has none.
     async fn beginning(&self, home: Shard, log: &str) -> Result<Checkpoint, Error> {
-        let begins = records::read::<u64>(self.store.unmetered(), home, records::log_begins(log)).await?;
+        let begins = records::read::<u64>(self.store.as_ref(), home, records::log_begins(log)).await?;
         let gone = begins.map_or(0, |begins| begins.value.saturating_sub(1));
         Ok(Checkpoint::sign(log, gone, Link::beginning(log, gone), self.clock.now(), self.audit_key()?))
     }

@@ -8,7 +8,7 @@ use access_model::audit::AuditRecord;
 use access_model::{
     ApiKey, Client, Credential, Event, EventKind, Id, IdKind, KeyState, Organization, Timestamp, Upkeep, Workspace,
 };
-use access_store::{Check, Commit, Record};
+use access_store::{Check, Commit, Record, Store as _};
 use serde_json::json;
 
 use super::Due;
@@ -62,7 +62,7 @@ impl Authority {
         let (home, now) = (id.home(), self.clock.now());
         let mut commit = Commit::new(home);
         let keys = [records::credential(id), records::last_used(id), records::inactive(id), records::snoozes(id)];
-        let found = self.store.unmetered().read(home, &keys).await?;
+        let found = self.store.read(home, &keys).await?;
         let ([key, used_key, flag_key, snoozes_key], [record, used, flag, snoozes]) = (keys, found.as_slice()) else {
             return Err(Error::internal("the store answers what it was not asked"));
         };
@@ -115,7 +115,7 @@ impl Authority {
 
     /// Whether the owner wants what is inactive switched off.
     async fn disables_inactive(&self, (organization, workspace): &(Id, Option<Id>)) -> Result<bool, Error> {
-        let store = self.store.unmetered();
+        let store = self.store.as_ref();
         Ok(match workspace {
             Some(id) => records::read::<Workspace>(store, id.home(), records::workspace(id))
                 .await?

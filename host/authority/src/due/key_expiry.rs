@@ -30,7 +30,7 @@ impl Authority {
         let now = self.clock.now();
         let mut commit = Commit::new(id.home());
         Due::KeyExpiry(*id).take_out(&mut commit);
-        let found = records::read::<Credential>(self.store.unmetered(), id.home(), records::credential(id)).await?;
+        let found = records::read::<Credential>(self.store.as_ref(), id.home(), records::credential(id)).await?;
         if let Some(Versioned { value: Credential::ApiKey(key), check }) = found
             && !key.is_revoked()
             && let Some(expires_at) = key.expires_at

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use access_model::{Shard, Timestamp};
-use access_store::{Check, Commit, CommitError, Put, Survives};
+use access_store::{Check, Commit, CommitError, Put, Store as _, Survives};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
@@ -23,7 +23,7 @@ impl Authority {
     /// Takes the lease, or prolongs it. False: another host holds it.
     pub(crate) async fn take_due_lease(&self, shard: Shard) -> Result<bool, Error> {
         let key = records::DUE_LEASE.to_owned();
-        let found = records::read::<Lease>(self.store.unmetered(), shard, key.clone()).await?;
+        let found = records::read::<Lease>(self.store.as_ref(), shard, key.clone()).await?;
         let now = self.clock.now();
         let check = match found {
             Some(found) if found.value.host != self.host && now < found.value.until => return Ok(false),
@@ -35,7 +35,7 @@ impl Authority {
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
         commit.checks.push(check);
         commit.puts.push(Put { forget_after: Some(lease.until), ..Put::new(key, json.into()) });
-        match self.store.unmetered().commit(commit).await {
+        match self.store.commit(commit).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
             Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@
 //! of and the others are not.
 
 use access_model::{ApiKey, Credential, Event, EventKind, Id, KeyState, Stages, Timestamp, Upkeep};
-use access_store::Commit;
+use access_store::{Commit, Store as _};
 use serde_json::json;
 
 use super::Due;
@@ -72,7 +72,7 @@ impl Authority {
         let (home, now) = (id.home(), self.clock.now());
         let mut commit = Commit::new(home);
         let keys = [records::credential(id), records::snoozes(id)];
-        let found = self.store.unmetered().read(home, &keys).await?;
+        let found = self.store.read(home, &keys).await?;
         let ([key, snoozes_key], [record, snoozes]) = (keys, found.as_slice()) else {
             return Err(Error::internal("the store answers what it was not asked"));
         };

@@ -12,7 +12,7 @@ use crate::records;
 impl Authority {
     /// Sees to what follows from an event, and takes it out of the outbox in the same commit.
     pub(crate) async fn dispatch(&self, id: &Id) -> Result<(), Error> {
-        let found = records::read::<Event>(self.store.unmetered(), id.home(), records::event(id)).await?;
+        let found = records::read::<Event>(self.store.as_ref(), id.home(), records::event(id)).await?;
         // Nobody caches what it touches, and what power takes away is done again: the entry in the outbox is back as well.
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(id.home()) };
         Due::Dispatch(*id).take_out(&mut commit);

@@ -1,7 +1,7 @@
 //! Events are forgotten: the records by themselves, their places in lists here, a day's at a time.
 
 use access_model::{Id, Timestamp};
-use access_store::{Commit, Range, Survives};
+use access_store::{Commit, Range, Store as _, Survives};
 
 use super::KEPT;
 use crate::authority::Authority;
@@ -25,7 +25,7 @@ impl Authority {
         let index = records::events_of(owner);
         let up_to = Some((day + 1) * DAY_MILLIS - 1);
         let range = Range { index: index.clone(), after: None, up_to, descending: false, limit: AT_ONCE };
-        let old = self.store.unmetered().range(owner.home(), range).await?;
+        let old = self.store.range(owner.home(), range).await?;
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(owner.home()) };
         if old.len() < AT_ONCE {
             Due::ForgetEvents(*owner, day).take_out(&mut commit);

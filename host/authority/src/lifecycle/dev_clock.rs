@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access_model::audit::AuditRecord;
 use access_model::{Clock, Id, IdKind, Shard, Timestamp};
-use access_store::{Change, Commit, CommitError, Store};
+use access_store::{Change, Commit, CommitError, Store, in_background};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -62,7 +62,7 @@ impl Authority {
     pub async fn follow_dev_clock(&self) {
         loop {
             self.clock_moved.notified().await;
-            if let Err(error) = restore(self.store.as_ref(), self.clock.as_ref()).await {
+            if let Err(error) = in_background(restore(self.store.as_ref(), self.clock.as_ref())).await {
                 tracing::warn!(%error, "the dev clock could not be read");
             }
             self.wake_deliveries();

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use access_model::{Event, EventKind, Id};
-use access_store::{Commit, CommitError};
+use access_store::{Commit, CommitError, Store as _};
 use serde_json::json;
 
 use crate::authority::{Authority, lock};
@@ -57,7 +57,7 @@ impl Authority {
         let event = Event::once(EventKind::PolicyQuarantined, owners, policy, &once, now)?;
         let mut commit = Commit::new(workspace.home());
         record(&mut commit, &event.with(json!({ "revision": revision, "host": self.host })))?;
-        match self.store.unmetered().commit(commit).await {
+        match self.store.commit(commit).await {
             // Another host was quicker.
             Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),

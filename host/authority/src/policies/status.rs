@@ -223,7 +223,7 @@ impl Authority {
         let json = serde_json::to_vec(&self.told(workspace)).map_err(Error::internal)?;
         let forget_after = Some(self.clock.now().plus(KEPT));
         commit.puts.push(Put { forget_after, ..Put::new(key, json.into()) });
-        self.store.unmetered().commit(commit).await?;
+        self.store.commit(commit).await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access_model::{Class, Credential, Id, Shard, Timestamp};
-use access_store::{Commit, Count, Put, Survives};
+use access_store::{Commit, Count, Put, Store as _, Survives};
 
 use super::needed::{self, Needed};
 use super::show::day_of;
@@ -175,7 +175,7 @@ impl Authority {
                 due::used(&mut commit, client, &kind.upkeep);
             }
         }
-        if let Err(error) = self.store.unmetered().commit(commit).await {
+        if let Err(error) = self.store.commit(commit).await {
             tracing::debug!(%error, "the use of clients' secrets waits to be told of");
             let mut waiting = lock(&self.usage.secrets);
             for (secret, at) in used {
@@ -210,7 +210,7 @@ impl Authority {
             return;
         }
         let now = self.clock.now();
-        let told = self.store.unmetered().commit(commit).await;
+        let told = self.store.commit(commit).await;
         if let Err(error) = &told {
             tracing::debug!(%error, "usage waits to be told of");
             self.traffic.forget_hours(&workspaces);

@@ -8,7 +8,7 @@ use access_model::{
     OwnerState, PlainSecret, Timestamp, Webhook, Workspace,
 };
 use access_outbound::{Answer, EgressError, Limits};
-use access_store::{Check, Commit, CommitError, Record, Survives};
+use access_store::{Check, Commit, CommitError, Record, Store as _, Survives};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use metrics::counter;
@@ -62,7 +62,7 @@ impl Authority {
             return Ok(());
         }
         let keys = [records::message(&found.delivery.message), records::workspace(&found.delivery.workspace)];
-        let read = self.store.unmetered().read(delivery.home(), &keys).await?;
+        let read = self.store.read(delivery.home(), &keys).await?;
         let message = decoded::<Message>(&keys, &read, 0)?;
         let workspace = decoded::<Workspace>(&keys, &read, 1)?;
         let workspace = workspace.filter(|workspace| workspace.state == OwnerState::Active);
@@ -167,7 +167,7 @@ impl Authority {
         if after.attempts.len() != found.delivery.attempts.len() || after.tries != found.delivery.tries {
             self.follow_up(&mut commit, found, &after, now)?;
         }
-        match self.store.unmetered().commit(commit).await {
+        match self.store.commit(commit).await {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),
             Err(error) => Err(error.into()),
@@ -238,7 +238,7 @@ impl Authority {
 
     async fn read_delivery(&self, webhook: &Id, delivery: &Id) -> Result<Option<Found>, Error> {
         let keys = [records::delivery(delivery), records::webhook(webhook), records::webhook_health(webhook)];
-        let read = self.store.unmetered().read(delivery.home(), &keys).await?;
+        let read = self.store.read(delivery.home(), &keys).await?;
         let version = |index: usize| read.get(index).and_then(Option::as_ref).map(|record| record.version);
         let (Some(delivery), Some(of)) = (decoded::<Delivery>(&keys, &read, 0)?, version(0)) else { return Ok(None) };
         let webhook = decoded::<Webhook>(&keys, &read, 1)?.zip(version(1));

@@ -134,7 +134,7 @@ impl Authority {
     /// Tells the endpoints that want it of an event, inside `commit`, and says how many; an endpoint is not told of what was before
     /// it. The message's id follows from the event's, so that one that is dispatched twice at a time is one message.
     pub(crate) async fn tell_webhooks(&self, commit: &mut Commit, event: &Event) -> Result<usize, Error> {
-        let store = self.store.unmetered();
+        let store = self.store.as_ref();
         let webhooks = match &event.workspace {
             Some(workspace) => self.webhooks_of(store, workspace).await?,
             None => self.organization_webhooks(store, &event.organization).await?,

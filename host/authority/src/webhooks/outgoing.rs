@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access_model::{Id, Shard, Timestamp};
-use access_store::{Check, Commit, IndexEntry, Put, Range, Store as _, Survives};
+use access_store::{Check, Commit, IndexEntry, Put, Range, Store as _, Survives, in_background};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::authority::{Authority, lock};
@@ -124,7 +124,7 @@ impl Authority {
             self.outgoing.woken.notified().await;
             let awake = std::mem::take(&mut *lock(&self.outgoing.awake));
             for shard in awake {
-                if let Err(error) = self.deliver_of(shard).await {
+                if let Err(error) = in_background(self.deliver_of(shard)).await {
                     tracing::debug!(%error, %shard, "deliveries wait");
                 }
             }
@@ -140,7 +140,7 @@ impl Authority {
         if !self.take_due_lease(shard).await? {
             return Ok(());
         }
-        let store = self.store.unmetered();
+        let store = self.store.as_ref();
         let wake = records::DELIVERIES_WAKE.to_owned();
         let seen = store.read(shard, std::slice::from_ref(&wake)).await?.pop().flatten();
         let seen = Check { key: wake, version: seen.map(|record| record.version) };
@@ -181,7 +181,7 @@ impl Authority {
         // What is begun stands at or before now until its attempt is recorded, which wakes the shard.
         let after = Some(IndexEntry { score: now.as_millis().saturating_add(1), member: String::new() });
         let range = Range { index, after, up_to: None, descending: false, limit: 1 };
-        let next = self.store.unmetered().range(shard, range).await?.first().map(|entry| entry.score);
+        let next = self.store.range(shard, range).await?.first().map(|entry| entry.score);
         let again = again.map(Timestamp::as_millis);
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
         commit.checks.push(seen);
@@ -210,7 +210,7 @@ impl Authority {
         let Some(place) = self.free_place(webhook, delivery) else { return false };
         let authority = Arc::clone(self);
         tokio::spawn(async move {
-            if let Err(error) = authority.attempt(&webhook, &delivery).await {
+            if let Err(error) = in_background(authority.attempt(&webhook, &delivery)).await {
                 tracing::debug!(%error, %delivery, "an attempt was not recorded, and is made again");
             }
             drop(place);
