@@ -70,6 +70,8 @@ pub(crate) struct Failing {
     pub(crate) commit_takes: AtomicU64,
     reads: AtomicU64,
     commits: AtomicU64,
+    /// Sweeps that it was asked for.
+    pub(crate) sweeps: AtomicU64,
 }
 
 pub(crate) struct Bench {
@@ -225,6 +227,7 @@ impl Failing {
             commit_takes: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            sweeps: AtomicU64::new(0),
         }
     }
 
@@ -289,6 +292,7 @@ impl Store for Failing {
     }
 
     async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
         self.check()?;
         self.inner.sweep(now, most).await
     }
