@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, SLOT_MILLIS, Slot, Use};
 use access_model::{Clock, Id, Quota, Timestamp};
-use access_store::{Check, Commit, CommitError, Freshness, Metered, Put, Store, StoreError, Survives};
+use access_store::{Check, Commit, CommitError, Freshness, Metered, Put, Store, StoreError, Survives, in_background};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::authority::lock;
@@ -216,13 +216,13 @@ impl Meters {
         let mut tasks = tokio::task::JoinSet::new();
         for meter in meters {
             let all = Arc::clone(self);
-            tasks.spawn(async move {
+            tasks.spawn(in_background(async move {
                 let turn = Arc::clone(&meter.renewal).lock_owned().await;
                 if let Err(error) = all.renew(&meter, Ending::Settle, turn).await {
                     let told = format!("a lease of {} could not be given back, and stays debited: {error}", meter.id);
                     crate::trouble::store_failed(told);
                 }
-            });
+            }));
         }
         while tasks.join_next().await.is_some() {}
     }
