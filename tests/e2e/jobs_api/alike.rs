@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::{Request, Setup};
+use harness::{Request, Setup, secret};
 use serde_json::json;
 
 use super::cases::{Presenter, presenters, roads_to_a_write};
@@ -70,7 +70,7 @@ fn a_read_only_key_reaches_no_write() {
 fn what_identifies_nobody_is_401_and_says_how_to_come_back() {
     let Some((host, doors)) = Doors::start(Setup::dev()) else { return };
     let known = host.demo_key("production").secret;
-    let wrong = format!("{}x", &known[..known.len() - 1]);
+    let wrong = secret::with_broken_checksum(&known);
     let get = Request::new("GET", "/v1/jobs");
     for bearer in [None, Some("nonsense"), Some("cf_prod_nobody"), Some(wrong.as_str())] {
         for told in doors.ask(bearer, &get) {
