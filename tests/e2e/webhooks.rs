@@ -1,5 +1,6 @@
 //! Webhooks: who is told, how it is signed, what happens when a receiver does not do its part, and where nothing is sent to.
 
+mod due;
 mod egress;
 mod endpoints;
 mod failing;

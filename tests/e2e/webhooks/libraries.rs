@@ -9,9 +9,22 @@ use serde_json::json;
 
 use super::{received_by, send, setup};
 
-/// Runs a program that reads a request from standard input, as JSON, and says whether it is CronFlow's.
-fn says(mut program: Command, secret: &str, received: &Received) -> bool {
+/// Whether a program says that a request is CronFlow's; it reads it from standard input, as JSON.
+fn says(program: Command, secret: &str, received: &Received) -> bool {
+    is_verified(program, 0, secret, received)
+}
+
+/// The same of a program that lives so many seconds later.
+pub(super) fn is_verified(program: Command, later: u64, secret: &str, received: &Received) -> bool {
     use std::io::Write as _;
+    let mut program = match later {
+        0 => program,
+        later => {
+            let mut faked = Command::new("faketime");
+            faked.args(["-f", &format!("+{later}")]).arg(program.get_program()).args(program.get_args());
+            faked
+        }
+    };
     let headers: serde_json::Map<String, serde_json::Value> =
         received.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let body = String::from_utf8(received.body.clone()).expect("text");
@@ -64,6 +77,17 @@ fn node(script: &str, needs: &Path) -> Option<impl Fn() -> Command> {
         command.arg(&script);
         command
     })
+}
+
+type Program = Box<dyn Fn() -> Command>;
+
+/// All of them; fewer where not every tool is here.
+pub(super) fn verifiers() -> Vec<Program> {
+    let library = tools().join("node/node_modules/standardwebhooks/package.json");
+    let python = ["standard.py", "recipe.py"]
+        .map(|script| python(script, "python/bin/python").map(|it| Box::new(it) as Program));
+    let node = ["standard.mjs", "recipe.mjs"].map(|script| node(script, &library).map(|it| Box::new(it) as Program));
+    python.into_iter().chain(node).flatten().collect()
 }
 
 #[test]
