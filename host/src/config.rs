@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use access_model::PlainSecret;
-use access_outbound::{Private, Rules};
+use access_outbound::{Private, Relay, RelayError, Rules};
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
@@ -89,6 +89,22 @@ pub(crate) struct Settings {
     /// File of certificates (PEM) that are trusted beside the machine's when something is sent out.
     #[arg(long, env = "CRONFLOW_ACCESS_EGRESS_CA_FILE", value_name = "FILE")]
     pub(crate) egress_ca_file: Option<PathBuf>,
+    /// Mail relay by which people are told what happens: `smtp://[USER:PASSWORD@]HOST[:PORT]` (STARTTLS, without which nothing is said
+    /// off this machine) or `smtps://…`. With a password in it, say it in the config file or the environment, never on the command
+    /// line [default: nobody is mailed].
+    #[arg(
+        long,
+        env = "CRONFLOW_ACCESS_SMTP_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret
+    )]
+    #[serde(serialize_with = "without_password")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) smtp_url: Option<PlainSecret>,
+    /// Whom mail is from, such as `CronFlow Access <access@example.com>`; needed with a relay.
+    #[arg(long, env = "CRONFLOW_ACCESS_SMTP_FROM", value_name = "ADDRESS")]
+    pub(crate) smtp_from: Option<String>,
     /// Which log lines to write: a level, or directives such as `info,access::decisions=off` [default: info].
     #[arg(long, env = "CRONFLOW_ACCESS_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -171,6 +187,8 @@ impl Settings {
             egress_allow_http: self.egress_allow_http.or(below.egress_allow_http),
             egress_hosts: self.egress_hosts.or(below.egress_hosts),
             egress_ca_file: self.egress_ca_file.or(below.egress_ca_file),
+            smtp_url: self.smtp_url.or(below.smtp_url),
+            smtp_from: self.smtp_from.or(below.smtp_from),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
             shutdown_seconds: self.shutdown_seconds.or(below.shutdown_seconds),
@@ -208,6 +226,17 @@ impl Settings {
             hosts,
             ca_file: self.egress_ca_file.clone(),
         })
+    }
+
+    /// The mail relay, if there is one.
+    pub(crate) fn relay(&self, rules: &Rules) -> anyhow::Result<Option<Relay>> {
+        let (Some(url), from) = (&self.smtp_url, self.smtp_from.as_deref()) else { return Ok(None) };
+        let from = from.context("smtp_from: with a mail relay somebody must be whom mail is from; state an address")?;
+        let relay = Relay::new(url, from, rules).map_err(|error| match error {
+            RelayError::From => anyhow::Error::new(error).context("smtp_from"),
+            _ => anyhow::Error::new(error).context("smtp_url"),
+        })?;
+        Ok(Some(relay))
     }
 
     /// The file of the root key.

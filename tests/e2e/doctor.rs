@@ -56,7 +56,8 @@ fn a_healthy_installation_is_all_ok_whether_it_is_served_or_not() {
     let host = Setup::real().on_embedded().initialized().start();
     let key = host.issue("production", &["jobs:read"]);
     host.rotate(&key, 60);
-    let names = ["settings", "store", "space", "root_key", "clock", "trusted_proxies", "policies", "audit", "host"];
+    let names =
+        ["settings", "store", "space", "root_key", "clock", "trusted_proxies", "policies", "audit", "mail", "host"];
     let before = files(host.setup());
     let ran = Ran::of(&mut doctor_of(&host));
     let lines: Vec<_> = ran.check(0, &["open in process ", "is ready, release "]).stdout.lines().collect();

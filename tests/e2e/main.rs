@@ -23,6 +23,7 @@ mod house;
 mod jobs_api;
 mod kind_table;
 mod limits;
+mod mail;
 mod management;
 mod management_api;
 mod network;

@@ -5,7 +5,7 @@
 //! answer), [`keys`] (issuing and changing keys), [`people`] (signing in), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
-//! [`api`] (a real gateway, and what it protects), [`receiver`] (of webhooks), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
+//! [`api`] (a real gateway, and what it protects), [`receiver`] (of webhooks), [`relay`] (of mail), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
 //! what asks for a decision to the other. `Setup::on_redis` says so for one test.
@@ -41,6 +41,7 @@ pub mod proxy;
 pub mod question;
 pub mod receiver;
 pub mod redis;
+pub mod relay;
 pub mod secret;
 pub mod setup;
 pub mod together;
@@ -62,4 +63,5 @@ pub use proxy::Proxy;
 pub use question::{Answer, Question};
 pub use receiver::{Manner, Receiver};
 pub use redis::{Redis, Reply};
+pub use relay::{Mailed, Relay};
 pub use setup::Setup;

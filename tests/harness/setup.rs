@@ -185,6 +185,11 @@ impl Setup {
         [self.data_dir()].into_iter().chain(of_redis).collect()
     }
 
+    /// The URL of its redis-server, if it is on one.
+    pub fn redis_url(&self) -> Option<String> {
+        self.redis.as_ref().map(|redis| url_of(redis.address()))
+    }
+
     /// Its redis-server.
     #[track_caller]
     pub fn redis(&self) -> &Arc<Redis> {

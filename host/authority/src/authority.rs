@@ -22,6 +22,7 @@ use crate::failpoint::Failpoints;
 use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
+use crate::mail::{Mailer, Post};
 use crate::numbers::Numbers;
 use crate::policies::quarantined::Quarantined;
 use crate::policies::tenant_set::TenantSets;
@@ -84,6 +85,8 @@ pub struct Authority {
     pub(crate) due_turn: due::Turn,
     pub(crate) egress: Egress,
     pub(crate) outgoing: Outgoing,
+    pub(crate) mailer: Option<Mailer>,
+    pub(crate) post: Post,
     pub(crate) clock_moved: Arc<Notify>,
     /// In monotonic time.
     next_sweep: Mutex<Duration>,
@@ -146,6 +149,8 @@ impl Authority {
             due_turn: due::Turn::default(),
             egress: Egress::default(),
             outgoing: Outgoing::default(),
+            mailer: None,
+            post: Post::default(),
             clock_moved,
         })
     }
@@ -159,6 +164,12 @@ impl Authority {
     #[must_use]
     pub fn with_egress(self, egress: Egress) -> Self {
         Self { egress, ..self }
+    }
+
+    /// The same, that writes to those who look after their organizations.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
+        Self { mailer, ..self }
     }
 
     /// The catalog.

@@ -14,7 +14,7 @@ mod reminders;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use access_model::{ApiKey, Client, Credential, Event, Id, Shard, Timestamp, Upkeep};
-use access_store::{Commit, CommitError, IndexEntry, Range, Store as _};
+use access_store::{Check, Commit, CommitError, IndexEntry, Range, Store as _, Survives};
 
 use crate::authority::Authority;
 use crate::error::Error;
@@ -50,6 +50,8 @@ pub(crate) enum Due {
     /// Deliveries to webhooks may be due in this shard.
     Deliveries,
     /// The log of this workspace or organization, or of the platform, was appended to and may not be sealed yet.
+    /// Mails may be due in this shard.
+    Mails,
     AuditSeal(Option<Id>),
 }
 
@@ -72,6 +74,7 @@ impl Due {
             ("event", id) => id.parse().ok().map(Self::Dispatch),
             ("deliveries", _) => Some(Self::Deliveries),
             ("audit-seal", "platform") => Some(Self::AuditSeal(None)),
+            ("mails", _) => Some(Self::Mails),
             ("audit-seal", id) => id.parse().ok().map(|id| Self::AuditSeal(Some(id))),
             _ => None,
         }
@@ -88,6 +91,7 @@ impl Due {
             Self::Dispatch(id) => format!("event/{id}"),
             Self::Deliveries => "deliveries/due".to_owned(),
             Self::AuditSeal(None) => "audit-seal/platform".to_owned(),
+            Self::Mails => "mails/due".to_owned(),
             Self::AuditSeal(Some(id)) => format!("audit-seal/{id}"),
         }
     }
@@ -186,12 +190,45 @@ impl Authority {
                 Ok(())
             }
             Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
+            Some(Due::Mails) => {
+                self.post.wake(shard);
+                Ok(())
+            }
             // A newer host's.
             None => Ok(()),
         }
     }
 
     pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
+    /// Moves the shard's entry for all that stands in `index` to when the next of it is due, or to `again` where that is sooner.
+    /// `seen` is the record that changes whenever something is put there.
+    pub(crate) async fn look_again(
+        &self,
+        shard: Shard,
+        due: Due,
+        index: String,
+        seen: Check,
+        again: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        // What is begun stands at or before now until its attempt is recorded, which wakes the shard.
+        let after = Some(IndexEntry { score: now.as_millis().saturating_add(1), member: String::new() });
+        let range = Range { index, after, up_to: None, descending: false, limit: 1 };
+        let next = self.store.range(shard, range).await?.first().map(|entry| entry.score);
+        let again = again.map(Timestamp::as_millis);
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
+        commit.checks.push(seen);
+        match again.into_iter().chain(next).min() {
+            Some(score) => due.put(&mut commit, Timestamp::from_millis(score)),
+            None => due.take_out(&mut commit),
+        }
+        match self.commit_due(commit).await {
+            // Somebody put something, and moved the entry to then.
+            Ok(()) | Err(Error::Contended) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
         match self.store.commit(commit).await {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),

@@ -1,8 +1,8 @@
 //! Points at which a dev host can be told to die, so that what it leaves behind can be looked at.
 
 /// The points, in the order in which a publish comes by; then due work that tells people of something; and where a webhook was
-/// told, before that is recorded.
-pub const FAILPOINTS: [&str; 7] = [
+/// told, or a mail handed over, before that is recorded.
+pub const FAILPOINTS: [&str; 8] = [
     "publish.examined",
     "publish.loaded",
     "publish.committed",
@@ -10,6 +10,7 @@ pub const FAILPOINTS: [&str; 7] = [
     "due.announcing",
     "due.announced",
     "webhooks.sent",
+    "mail.sent",
 ];
 
 /// Where to die; nowhere, unless a dev host was told.

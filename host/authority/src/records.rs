@@ -203,6 +203,24 @@ pub(crate) const DELIVERIES_DUE: &str = "deliveries-due";
 /// Key of the record that changes whenever something is put there.
 pub(crate) const DELIVERIES_WAKE: &str = "deliveries-wake";
 
+/// Key of a mail: an event on its way to a member.
+pub(crate) fn mail(event: &Id, member: &Id) -> String {
+    format!("mail/{event}/{member}")
+}
+
+/// Key of the count of an organization's events that were mailed lately.
+pub(crate) fn mail_pace(organization: &Id) -> String {
+    format!("mail-pace/{organization}")
+}
+
+/// Index of a shard's mails, by when something is to be done about them.
+pub(crate) const MAILS_DUE: &str = "mails-due";
+/// Key of the record that changes whenever something is put there.
+pub(crate) const MAILS_WAKE: &str = "mails-wake";
+/// Key of the platform's record that mails fail, and of the last that was given up.
+pub(crate) const MAIL_FAILING: &str = "mail-failing";
+pub(crate) const MAIL_GIVEN_UP: &str = "mail-given-up";
+
 /// Index of a shard's due work, by when it is due. What waits in the outbox is a part of it.
 pub(crate) const DUE: &str = "due";
 /// Key of the lease of whoever does it.

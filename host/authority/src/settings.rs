@@ -1,5 +1,7 @@
 //! Settings of a workspace and of an organization. They are parts of the heads that decisions read.
 
+use access_model::text::quotable;
+use access_model::webhook::{MOST_PATTERNS, TYPE_LENGTH, is_pattern};
 use access_model::{AuditDecisions, Organization, OrganizationSettings, Workspace, WorkspaceSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use crate::authority::Authority;
 use crate::current::{Current, IfMatch};
 use crate::decide::Permit;
 use crate::error::Error;
-use crate::keys::is_disguising;
+use crate::keys::{distinct, is_disguising};
 use crate::network::stated;
 
 /// The action of showing a workspace's.
@@ -101,12 +103,18 @@ pub struct OrganizationSettingsUpdate {
     #[serde(default, deserialize_with = "stated")]
     #[schemars(with = "Option<u32>", range(min = LEAST_RETENTION, max = MOST_RETENTION))]
     pub audit_retention_days: Option<Option<u32>>,
+    /// What its owners and admins are written to about: kinds of event, `key.*` for all that begin so, `*` for all; empty: nothing.
+    /// Null: what asks for something to be done. Mail needs a host that knows a relay.
+    #[serde(default, deserialize_with = "stated")]
+    #[schemars(with = "Option<Vec<String>>", length(max = MOST_PATTERNS), example = &["key.*"], inner(length(min = 1, max = TYPE_LENGTH), regex(pattern = r"^(\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?)$")))]
+    pub mail_events: Option<Option<Vec<String>>>,
 }
 
 /// An organization's settings. Null means none.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationSettings", example = json!({
     "description": "pays yearly", "mfa_required": true, "disable_inactive_clients": false, "audit_retention_days": null,
+    "mail_events": ["key.*", "webhook.disabled"],
 }))]
 pub struct OrganizationSettingsView {
     /// For people.
@@ -117,6 +125,8 @@ pub struct OrganizationSettingsView {
     pub disable_inactive_clients: bool,
     /// Days that audit records are kept which are of none of its workspaces.
     pub audit_retention_days: Option<u32>,
+    /// What its owners and admins are written to about; null: what asks for something to be done.
+    pub mail_events: Option<Vec<String>>,
 }
 
 impl From<&Workspace> for SettingsView {
@@ -142,9 +152,14 @@ impl From<&Workspace> for SettingsView {
 
 impl From<&Organization> for OrganizationSettingsView {
     fn from(organization: &Organization) -> Self {
-        let OrganizationSettings { description, mfa_required, disable_inactive_clients, audit_retention_days } =
-            organization.settings.clone();
-        Self { description, mfa_required, disable_inactive_clients, audit_retention_days }
+        let OrganizationSettings {
+            description,
+            mfa_required,
+            disable_inactive_clients,
+            audit_retention_days,
+            mail_events,
+        } = organization.settings.clone();
+        Self { description, mfa_required, disable_inactive_clients, audit_retention_days, mail_events }
     }
 }
 
@@ -220,8 +235,11 @@ impl Authority {
         permit.covers(ACTION_UPDATE_ORGANIZATION)?;
         check_description(update.description.as_ref())?;
         check_retention(update.audit_retention_days)?;
+        let mail_events =
+            update.mail_events.clone().map(|stated| stated.map(check_patterns).transpose()).transpose()?;
         let change = |organization: &mut Organization| {
             let settings = &mut organization.settings;
+            set(&mut settings.mail_events, mail_events.as_ref());
             set(&mut settings.description, update.description.as_ref());
             set(&mut settings.audit_retention_days, update.audit_retention_days.as_ref());
             if let Some(stated) = update.disable_inactive_clients {
@@ -252,6 +270,22 @@ fn check_description(stated: Option<&Option<String>>) -> Result<(), Error> {
     }
     let message = format!("may have {DESCRIPTION_LENGTH} characters, and none that control or hide others; or null");
     Err(Error::invalid("description", message))
+}
+
+/// Kinds of event, or beginnings of them; each once.
+fn check_patterns(stated: Vec<String>) -> Result<Vec<String>, Error> {
+    let patterns = distinct(stated);
+    if patterns.len() > MOST_PATTERNS {
+        return Err(Error::invalid("mail_events", format!("must be {MOST_PATTERNS} at most; `*` is all")));
+    }
+    match patterns.iter().find(|pattern| !is_pattern(pattern)) {
+        Some(wrong) => {
+            let wrong = quotable(wrong);
+            let message = format!("`{wrong}` is neither a kind such as `key.inactive`, nor `key.*`, nor `*`");
+            Err(Error::invalid("mail_events", message))
+        }
+        None => Ok(patterns),
+    }
 }
 
 fn check_retention(stated: Option<Option<u32>>) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! Reading checks everything that later code relies on: names that refer to each other exist, prefixes can't be mistaken
 //! for one another, routes don't clash. Unknown keys are refused.
 
+mod mail;
 mod report;
 mod sign_in;
 mod upkeep;
@@ -15,6 +16,7 @@ use cronflow_policy_cases::Action;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use self::mail::MailRules;
 pub use self::report::Report;
 pub use self::sign_in::SignIn;
 pub use self::upkeep::{RotationReminders, Stage, Stages, Upkeep};
@@ -36,6 +38,8 @@ pub struct Catalog {
     pub sign_in: SignIn,
     /// What an auditor's report tells of.
     pub report: Report,
+    /// Who is written to.
+    pub mail: MailRules,
     /// Scope and what it is for.
     pub scopes: BTreeMap<String, String>,
     /// Kinds of credential by name.
@@ -198,6 +202,7 @@ impl Catalog {
     }
 
     /// All actions, by name.
+            mail: file.mail,
     pub fn actions(&self) -> impl Iterator<Item = &Arc<Action>> {
         let mut actions: Vec<_> = self.actions.values().collect();
         actions.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -245,6 +250,8 @@ struct KindFile {
     tokens: Option<Quota>,
     environments: Vec<String>,
     #[serde(default)]
+    #[serde(default)]
+    mail: MailRules,
     environments_except: Vec<String>,
     methods: Vec<String>,
     scopes: Vec<String>,

@@ -66,6 +66,10 @@ pub struct OrganizationSettings {
     /// Days that its audit records are kept which are of none of its workspaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_retention_days: Option<u32>,
+    /// What its members are written to about: kinds of event, `key.*` for all that begin so. Absent means what asks for something to
+    /// be done; empty, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_events: Option<Vec<String>>,
 }
 
 /// What may be set of a workspace. Absent means none. Part of the head, so it is kept small.

@@ -34,7 +34,7 @@ impl Tls {
 }
 
 async fn load(extra: Option<PathBuf>) -> Result<TlsConnector, EgressError> {
-    let read = tokio::task::spawn_blocking(move || roots(extra.as_deref()));
+    let read = tokio::task::spawn_blocking(move || store(extra.as_deref()));
     let roots = read.await.map_err(|error| EgressError::Tls(error.to_string()))?.map_err(EgressError::Tls)?;
     let config = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
@@ -42,13 +42,23 @@ async fn load(extra: Option<PathBuf>) -> Result<TlsConnector, EgressError> {
     Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
 }
 
-fn roots(extra: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+fn store(extra: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots(extra)?);
+    Ok(store)
+}
+
+/// The roots of the machine, and those in the file `extra`.
+pub(crate) fn roots(extra: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, String> {
+    let is_good = |root: &CertificateDer<'static>| RootCertStore::empty().add(root.clone());
+    let mut roots = rustls_native_certs::load_native_certs().certs;
+    roots.retain(|root| is_good(root).is_ok());
     if let Some(file) = extra {
         let wrong = |error: &dyn std::fmt::Display| format!("`{}`: {error}", file.display());
         for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
-            roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            is_good(&certificate).map_err(|error| wrong(&error))?;
+            roots.push(certificate);
         }
     }
     if roots.is_empty() {

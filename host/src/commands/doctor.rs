@@ -5,6 +5,7 @@
 mod audit;
 mod clock;
 mod host;
+mod mail;
 mod policies;
 mod proxies;
 mod root_key;
@@ -27,7 +28,7 @@ use crate::report::{self, Finding};
 type Check = fn(&Scene) -> Vec<Finding>;
 
 /// What is looked at, in the order of its lines.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("settings", settings::check),
     ("store", store::check),
     ("space", space::check),
@@ -36,6 +37,7 @@ const CHECKS: [(&str, Check); 9] = [
     ("trusted_proxies", proxies::check),
     ("policies", policies::check),
     ("audit", audit::check),
+    ("mail", mail::check),
     ("host", host::check),
 ];
 

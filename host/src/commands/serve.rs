@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use access_authority::lifecycle::demo::{Demo, demo};
 use access_authority::lifecycle::{Installation, LifecycleError, dev_clock};
+use access_authority::mail::Mailer;
 use access_authority::policies::{Policies, Reload};
 use access_authority::{Authority, FAILPOINTS, World};
 use access_engine::CompiledCache;
@@ -74,7 +75,9 @@ impl Serve {
         // The recorder comes first: whatever counts must find it.
         let recorder = metrics::recorder()?;
         let catalog = catalog(settings.catalog.as_deref())?;
-        let egress = Egress::new(settings.egress(self.dev)?);
+        let rules = settings.egress(self.dev)?;
+        let relay = settings.relay(&rules)?;
+        let egress = Egress::new(rules);
         let listener = bind(listen).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 
@@ -97,13 +100,14 @@ impl Serve {
         };
         let keyring = Installation::open(store.as_ref(), &root, self.dev).await?;
         let world = World { store, clock, entropy };
-        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?.with_egress(egress);
-        let authority = Arc::new(self.dying(authority)?);
         let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
         let public_url = match &settings.public_url {
             Some(url) => PublicUrl::parse(url).context("public_url")?,
             None => PublicUrl::parse(&base_url)?,
         };
+        let mailer = relay.map(|relay| Mailer::new(relay, public_url.to_string()));
+        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?;
+        let authority = Arc::new(self.dying(authority.with_egress(egress).with_mailer(mailer))?);
         let proxies = settings.trusted_proxies.clone().unwrap_or_default();
         let app = App::new(Arc::clone(&authority), proxies, public_url);
         let app = Arc::new(app.with_demo_owner(demo.as_ref().map(|demo| demo.owner.clone())));
@@ -115,6 +119,7 @@ impl Serve {
         let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
         let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
         let delivering = tokio::spawn(Arc::clone(&authority).deliver());
+        let mailing = tokio::spawn(Arc::clone(&authority).carry_mails());
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
 
         authority.check_store().await?;
@@ -131,7 +136,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking, delivering, following] {
+        for task in [metrics, looking, ticking, delivering, mailing, following] {
             task.abort();
         }
         authority.shut_down().await;

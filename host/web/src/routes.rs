@@ -346,7 +346,7 @@ pub(crate) fn table() -> Vec<Group> {
                     .answers::<SuggestionsView>(200),
                 post("/v1/workspaces/{workspace}/keys/{key}/snooze", keys::snooze)
                     .action(actions::SNOOZE)
-                    .says("Have no reminder created of an event about a key, for some days")
+                    .says("Have no reminder created of an event about a key, for some time")
                     .takes::<SnoozeRequest>()
                     .answers::<SnoozeView>(200),
             ],

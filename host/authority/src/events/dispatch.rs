@@ -16,9 +16,12 @@ impl Authority {
         // Nobody caches what it touches, and what power takes away is done again: the entry in the outbox is back as well.
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(id.home()) };
         Due::Dispatch(*id).take_out(&mut commit);
-        let told = match &found {
-            Some(event) => self.tell_webhooks(&mut commit, &event.value).await?,
-            None => 0,
+        let (told, mailed) = match &found {
+            Some(event) => {
+                let told = self.tell_webhooks(&mut commit, &event.value).await?;
+                (told, self.write_mails(&mut commit, &event.value).await?)
+            }
+            None => (0, 0),
         };
         self.commit_due(commit).await?;
         if let Some(event) = found {
@@ -26,6 +29,9 @@ impl Authority {
         }
         if told > 0 {
             self.outgoing.wake(id.home());
+        }
+        if mailed > 0 {
+            self.post.wake(id.home());
         }
         Ok(())
     }

@@ -66,6 +66,7 @@ impl Authority {
                 tracing::warn!(%error, "the dev clock could not be read");
             }
             self.wake_deliveries();
+            self.wake_mails();
         }
     }
 
@@ -112,6 +113,7 @@ impl Authority {
                 Ok(_) => {
                     self.clock.set_offset(Duration::from_secs(after));
                     self.wake_deliveries();
+                    self.wake_mails();
                     return Ok(DevClock { now: self.clock.now(), offset_seconds: after });
                 }
                 Err(CommitError::Conflict { .. }) => {}

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access_model::{Id, Shard, Timestamp};
-use access_store::{Check, Commit, IndexEntry, Put, Range, Store as _, Survives, in_background};
+use access_store::{Check, Commit, IndexEntry, Put, Range, Store as _, in_background};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::authority::{Authority, lock};
@@ -166,37 +166,8 @@ impl Authority {
         if let Some(position) = position {
             lock(&self.outgoing.busy).positions.insert(shard, position);
         }
-        self.look_again(shard, seen, is_left.then(|| now.plus(AGAIN)), now).await
-    }
-
-    /// Moves the shard's entry to when something is due next.
-    async fn look_again(
-        &self,
-        shard: Shard,
-        seen: Check,
-        again: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
         let index = records::DELIVERIES_DUE.to_owned();
-        // What is begun stands at or before now until its attempt is recorded, which wakes the shard.
-        let after = Some(IndexEntry { score: now.as_millis().saturating_add(1), member: String::new() });
-        let range = Range { index, after, up_to: None, descending: false, limit: 1 };
-        let next = self.store.range(shard, range).await?.first().map(|entry| entry.score);
-        let again = again.map(Timestamp::as_millis);
-        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
-        commit.checks.push(seen);
-        match again.into_iter().chain(next).min() {
-            Some(score) => {
-                let entry = IndexEntry { score, member: Due::Deliveries.member() };
-                commit.index_puts.push((records::DUE.to_owned(), entry));
-            }
-            None => Due::Deliveries.take_out(&mut commit),
-        }
-        match self.commit_due(commit).await {
-            // Somebody put something, and moved the entry to then.
-            Ok(()) | Err(Error::Contended) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.look_again(shard, Due::Deliveries, index, seen, is_left.then(|| now.plus(AGAIN)), now).await
     }
 
     /// Begins a delivery, where there is a place for it. False: it stays due.

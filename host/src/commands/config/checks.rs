@@ -22,8 +22,8 @@ use crate::store::bound;
 const WIDE: (u8, u8) = (8, 32);
 
 /// Those of settings that speak for themselves, in the order of their lines.
-pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 9] =
-    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, log, shutdown_seconds];
+pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 10] =
+    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, mail, log, shutdown_seconds];
 /// Those that `doctor` says more about.
 pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, trusted_proxies, policies];
 
@@ -233,6 +233,22 @@ fn egress(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::fail("egress_ca_file", what, "name a file of certificates in PEM"));
     }
     findings
+}
+
+fn mail(settings: &Settings) -> Vec<Finding> {
+    let name = "smtp_url";
+    let rules = settings.egress(false).unwrap_or_default();
+    vec![match settings.relay(&rules) {
+        Err(error) => {
+            let todo = "state `smtp_url` as `smtps://USER:PASSWORD@HOST` and `smtp_from` as an address, or neither";
+            Finding::fail(name, format!("{error:#}"), todo)
+        }
+        Ok(Some(relay)) => Finding::ok(name, relay.describe()),
+        Ok(None) if settings.smtp_from.is_some() => {
+            Finding::warn(name, "`smtp_from` is stated, and no relay", "state `smtp_url`, or leave out both")
+        }
+        Ok(None) => Finding::ok(name, "no mail relay: nobody is mailed what happens"),
+    }]
 }
 
 fn log(settings: &Settings) -> Vec<Finding> {

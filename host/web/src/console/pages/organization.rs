@@ -14,7 +14,7 @@ use crate::console::answer::{see_other, shown};
 use crate::console::flash::after;
 use crate::console::form::{Form, Unread};
 use crate::console::frame::{Frame, Section};
-use crate::console::parts::Field;
+use crate::console::parts::{Choice, Field};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
 use crate::endpoints::organization;
@@ -35,6 +35,8 @@ pub(crate) async fn show(
         .append_pair("mfa_required", if shown_now.mfa_required { "yes" } else { "" })
         .append_pair("disable_inactive_clients", if shown_now.disable_inactive_clients { "yes" } else { "" })
         .append_pair("audit_retention_days", &days.unwrap_or_default())
+        .append_pair("mail", if shown_now.mail_events.is_some() { "own" } else { "" })
+        .append_pair("mail_events", &shown_now.mail_events.unwrap_or_default().join("\n"))
         .finish();
     let as_it_is = Form::parse(fields.as_bytes());
     // What was filled in before a second factor was asked for stands there again.
@@ -59,6 +61,7 @@ pub(crate) async fn save(
                 mfa_required: Some(Some(sent.is_on("mfa_required"))),
                 disable_inactive_clients: Some(Some(sent.is_on("disable_inactive_clients"))),
                 audit_retention_days: Some(days),
+                mail_events: Some((sent.text("mail") == "own").then(|| sent.lines("mail_events"))),
             };
             let saved = app.authority.update_organization_settings(&permit, &update, &made_from).await;
             saved.map_err(Trouble::from)
@@ -78,6 +81,16 @@ pub(crate) async fn save(
 
 fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> SettingsPage {
     let error = |field| detail.and_then(|detail| error_of(detail, field));
+    let is_own = sent.text("mail") == "own";
+    let which = [
+        Choice::new(
+            "",
+            "What asks for something to be done",
+            "Rotations that are due, keys that end or are not used, what was switched off.",
+        )
+        .chosen(!is_own),
+        Choice::new("own", "What is listed here", "Nothing, where nothing is.").chosen(is_own),
+    ];
     let sections = vec![
         Part {
             heading: "About",
@@ -114,13 +127,25 @@ fn page(frame: Frame, sent: &Form, version: String, detail: Option<&str>) -> Set
             about: "Records that are of none of the workspaces: members, roles, clients.",
             fields: vec![retention(sent, "30 to 3650. Empty: 365.").error(error("audit_retention_days"))],
         },
+        Part {
+            heading: "Mail",
+            about: "What owners and admins are mailed about, where this installation sends mail.",
+            fields: vec![
+                Field::radios("mail", "Which events", which.to_vec()),
+                Field::lines("mail_events", "Listed", 3)
+                    .value(sent.text("mail_events"))
+                    .hint("One a line, such as key.inactive; key.* stands for all that begin so, * for every one.")
+                    .optional()
+                    .error(error("mail_events")),
+            ],
+        },
     ];
     SettingsPage {
         heading: "Security",
         lede: "Of the whole organization, in all of its workspaces.",
         action: frame.org("/settings"),
         version,
-        problem: problem_of(detail, &["description", "audit_retention_days"]),
+        problem: problem_of(detail, &["description", "audit_retention_days", "mail_events"]),
         sections,
         may_save: frame.may(ACTION_UPDATE_ORGANIZATION),
         dangers: Vec::new(),
