@@ -7,6 +7,7 @@ mod network;
 mod pages;
 mod people;
 mod policies;
+mod webhooks;
 
 use harness::people::{STEP, code};
 use harness::{Browser, Host, Person, Tab};

@@ -49,10 +49,10 @@ pub(crate) enum Due {
     ForgetEvents(Id, i64),
     /// Deliveries to webhooks may be due in this shard.
     Deliveries,
-    /// The log of this workspace or organization, or of the platform, was appended to and may not be sealed yet.
     /// Mails may be due in this shard.
     Mails,
     AuditSeal(Option<Id>),
+    /// The log of this workspace or organization, or of the platform, was appended to and may not be sealed yet.
 }
 
 /// Whose turn it is.
@@ -73,9 +73,9 @@ impl Due {
             ("audit-retention", id) => id.parse().ok().map(Self::AuditRetention),
             ("event", id) => id.parse().ok().map(Self::Dispatch),
             ("deliveries", _) => Some(Self::Deliveries),
-            ("audit-seal", "platform") => Some(Self::AuditSeal(None)),
             ("mails", _) => Some(Self::Mails),
             ("audit-seal", id) => id.parse().ok().map(|id| Self::AuditSeal(Some(id))),
+            ("audit-seal", "platform") => Some(Self::AuditSeal(None)),
             _ => None,
         }
     }
@@ -90,9 +90,9 @@ impl Due {
             Self::AuditRetention(id) => format!("audit-retention/{id}"),
             Self::Dispatch(id) => format!("event/{id}"),
             Self::Deliveries => "deliveries/due".to_owned(),
-            Self::AuditSeal(None) => "audit-seal/platform".to_owned(),
             Self::Mails => "mails/due".to_owned(),
             Self::AuditSeal(Some(id)) => format!("audit-seal/{id}"),
+            Self::AuditSeal(None) => "audit-seal/platform".to_owned(),
         }
     }
 
@@ -189,17 +189,16 @@ impl Authority {
                 self.outgoing.wake(shard);
                 Ok(())
             }
-            Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
             Some(Due::Mails) => {
                 self.post.wake(shard);
                 Ok(())
             }
             // A newer host's.
+            Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
             None => Ok(()),
         }
     }
 
-    pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
     /// Moves the shard's entry for all that stands in `index` to when the next of it is due, or to `again` where that is sooner.
     /// `seen` is the record that changes whenever something is put there.
     pub(crate) async fn look_again(
@@ -230,6 +229,7 @@ impl Authority {
     }
 
         match self.store.commit(commit).await {
+    pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),
             Err(error) => Err(error.into()),

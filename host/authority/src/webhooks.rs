@@ -19,7 +19,7 @@ mod rotate;
 mod sign;
 mod view;
 
-pub use change::WebhookUpdate;
+pub use change::{StateUpdate, WebhookUpdate};
 pub use create::WebhookRequest;
 pub use deliveries::{RecoverRequest, RecoverView};
 pub use message::{MessageRequest, MessageView};

@@ -19,6 +19,7 @@ fn every_page_is_for_everybody() {
         ("archive", "/state/archive"),
         ("try-empty", "/try"),
         ("policies", "/policies"),
+        ("webhooks", "/webhooks"),
         ("not-found", "/keys/key_00aaaaaaaaaaaaaaaa"),
     ];
     let of_organization = [

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What was done, by its code in `?done=`.
-const SAID: [(&str, &str, &str); 35] = [
+const SAID: [(&str, &str, &str); 42] = [
     ("signed-out", "good", "You are signed out."),
     ("session-ended", "info", "Your session has ended. Sign in again."),
     ("key-snoozed", "good", "No such reminder comes until then."),
@@ -14,6 +14,13 @@ const SAID: [(&str, &str, &str); 35] = [
     ("client-disabled", "good", "The client and its tokens are switched off."),
     ("client-enabled", "good", "The client works again."),
     ("client-revoked", "good", "The client and its tokens are ended for good."),
+    ("webhook-updated", "good", "The webhook is changed."),
+    ("webhook-disabled", "good", "The webhook is disabled. What it would be told is held."),
+    ("webhook-enabled", "good", "The webhook is told again. Recover what it missed."),
+    ("webhook-deleted", "good", "The webhook is deleted."),
+    ("webhook-tested", "good", "A test is on its way."),
+    ("webhook-recovered", "good", "What did not come through is on its way again."),
+    ("delivery-replayed", "good", "The message is on its way again."),
     ("network-saved", "good", "The network rules are saved and in force."),
     ("policy-kept", "good", "The revision is kept. It changes nothing until it is published."),
     ("policy-published", "good", "The revision is published and in force."),

@@ -42,6 +42,8 @@ pub(crate) enum Section {
     Network,
     /// A workspace's own policies.
     Policies,
+    /// Who is told what happens.
+    Webhooks,
     /// Who changed what.
     Audit,
     /// A workspace's settings.
@@ -61,11 +63,12 @@ pub(crate) enum Section {
 }
 
 /// The sections of a workspace: label, icon, path, and the action that shows it.
-pub(crate) const OF_WORKSPACE: [(Section, &str, &str, &str, &str); 6] = [
+pub(crate) const OF_WORKSPACE: [(Section, &str, &str, &str, &str); 7] = [
     (Section::Overview, "Overview", "overview", "", "overview.get"),
     (Section::Keys, "API keys", "key", "/keys", "keys.list"),
     (Section::Network, "Network access", "network", "/network", "network.get"),
     (Section::Policies, "Policies", "policy", "/policies", "policies.list"),
+    (Section::Webhooks, "Webhooks", "webhook", "/webhooks", "webhook_endpoints.list"),
     (Section::Audit, "Audit", "audit", "/audit", "audit.list"),
     (Section::Settings, "Settings", "settings", "/settings", "settings.get"),
 ];

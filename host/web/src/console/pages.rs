@@ -32,6 +32,9 @@ pub(crate) mod recovery_codes;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod try_request;
+pub(crate) mod webhook;
+pub(crate) mod webhook_form;
+pub(crate) mod webhooks;
 pub(crate) mod workspace_state;
 pub(crate) mod workspaces;
 

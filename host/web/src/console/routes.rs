@@ -12,7 +12,8 @@ use axum::routing::{self, MethodRouter};
 use super::pages::{
     audit, client, client_register, clients, enrol, factor, home, join, key, key_issue, key_rotate, key_snooze, keys,
     member, members, network, organization, overview, permissions, policies, policy, policy_diff, policy_editor,
-    policy_revision, profile, settings, sign_in, try_request, workspace_state, workspaces,
+    policy_revision, profile, settings, sign_in, try_request, webhook, webhook_form, webhooks, workspace_state,
+    workspaces,
 };
 use super::{asset, trouble};
 use crate::app::App;
@@ -82,6 +83,7 @@ impl Page {
 fn of_workspace() -> Vec<Page> {
     use authority::keys::actions as on_keys;
     use authority::policies::actions as on_policies;
+    use authority::webhooks::actions as on_webhooks;
     use authority::workspaces::actions as on_workspaces;
     use authority::{audit as on_audit, network as on_network, overview as on_overview, settings as on_settings};
 
@@ -111,6 +113,25 @@ fn of_workspace() -> Vec<Page> {
             policy::change,
         ),
         page("/try", on_policies::GET, try_request::ask).takes(on_policies::GET, try_request::decide),
+        page("/webhooks", on_webhooks::LIST, webhooks::show),
+        page("/webhooks/create", on_webhooks::CREATE, webhook_form::ask)
+            .takes(on_webhooks::CREATE, webhook_form::create),
+        page("/webhooks/{webhook}", on_webhooks::GET, webhook::show),
+        page("/webhooks/{webhook}/edit", on_webhooks::GET, webhook_form::ask_edit)
+            .takes(on_webhooks::UPDATE, webhook_form::edit),
+        page("/webhooks/{webhook}/deliveries/{delivery}/replay", on_webhooks::GET, webhook::ask_replay)
+            .takes(on_webhooks::REPLAY, webhook::replay),
+        page("/webhooks/{webhook}/{change}", on_webhooks::GET, webhook::ask).takes_each(
+            &[
+                ("rotate", on_webhooks::UPDATE),
+                ("disable", on_webhooks::UPDATE),
+                ("enable", on_webhooks::UPDATE),
+                ("delete", on_webhooks::UPDATE),
+                ("test", on_webhooks::TEST),
+                ("recover", on_webhooks::RECOVER),
+            ],
+            webhook::change,
+        ),
         page("/audit", on_audit::ACTION_LIST, audit::show),
         page("/audit/export", on_audit::ACTION_EXPORT, audit::export),
         page("/settings", on_settings::ACTION_GET, settings::show).takes(on_settings::ACTION_UPDATE, settings::save),

@@ -32,6 +32,8 @@ use super::pages::recovery_codes::RecoveryCodesPage;
 use super::pages::settings::SettingsPage;
 use super::pages::sign_in::SignInPage;
 use super::pages::try_request::TryPage;
+use super::pages::webhook::WebhookPage;
+use super::pages::webhooks::WebhooksPage;
 use super::pages::workspaces::WorkspacesPage;
 use super::trouble::TroublePage;
 
@@ -80,6 +82,10 @@ fn all() -> Vec<(&'static str, String)> {
         ("policy-diff", html(DiffPage::sample())),
         ("policy-edit", html(EditorPage::sample())),
         ("try", html(TryPage::sample())),
+        ("webhooks", html(WebhooksPage::sample())),
+        ("webhooks-empty", html(WebhooksPage::empty())),
+        ("webhook", html(WebhookPage::sample())),
+        ("webhook-create", html(FormPage::sample_of_webhook())),
         ("audit", html(AuditPage::sample())),
         ("audit-empty", html(AuditPage::empty())),
         ("members", html(MembersPage::sample())),

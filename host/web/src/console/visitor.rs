@@ -34,7 +34,7 @@ const SWITCHED: usize = 12;
 const OFFERED: usize = 200;
 
 /// Actions that pages have links and buttons for.
-pub(crate) const ACTIONS: [&str; 47] = [
+pub(crate) const ACTIONS: [&str; 54] = [
     "overview.get",
     "usage.get",
     "keys.list",
@@ -52,6 +52,13 @@ pub(crate) const ACTIONS: [&str; 47] = [
     "policies.publish",
     "policies.rollback",
     "policies.delete",
+    "webhook_endpoints.list",
+    "webhook_endpoints.create",
+    "webhook_endpoints.update",
+    "webhook_endpoints.test",
+    "webhook_deliveries.list",
+    "webhook_deliveries.replay",
+    "webhook_deliveries.recover",
     "audit.list",
     "settings.get",
     "settings.update",

@@ -127,7 +127,7 @@ impl ClientPage {
             here: frame.org(&format!("/clients/{}", client.client_id)),
             id: client.client_id.to_string(),
             name: client.name.clone(),
-            state: Badge::state(client.state),
+            state: clients::state(client),
             is_alive: client.state != "revoked",
             is_disabled: client.state == "disabled",
             secrets: secrets.collect(),

@@ -12,7 +12,7 @@ use super::{Pager, asked_page};
 use crate::app::App;
 use crate::console::answer::shown;
 use crate::console::frame::{Frame, Section};
-use crate::console::parts::{Badge, When, counted};
+use crate::console::parts::{Badge, Tone, When, counted};
 use crate::console::trouble::Trouble;
 use crate::console::visitor::Visitor;
 use crate::endpoints::organization;
@@ -42,7 +42,7 @@ impl Row {
         Self {
             id: client.client_id.to_string(),
             name: client.name.clone(),
-            state: Badge::state(client.state),
+            state: state(client),
             scopes: client.scopes.clone(),
             workspaces: match names.len() {
                 0 => String::new(),
@@ -52,6 +52,14 @@ impl Row {
             created: When::new(client.created_at, now),
         }
     }
+}
+
+/// Where it stands. One that nobody uses is told from one that somebody does.
+pub(super) fn state(client: &ClientView) -> Badge {
+    if client.state == "active" && client.inactive_since.is_some() {
+        return Badge::new(Tone::Warn, "active, not used");
+    }
+    Badge::state(client.state)
 }
 
 /// The workspaces that a client may serve, by name where whoever looks knows them.
@@ -93,6 +101,10 @@ impl ClientsPage {
         let clients = vec![
             row("billing", "active", "main, batch-jobs", -3 * 86_400),
             row("reporting", "disabled", "main", -40 * 86_400),
+            Row {
+                state: Badge::new(Tone::Warn, "active, not used"),
+                ..row("quarterly", "active", "main", -90 * 86_400)
+            },
             row("legacy-sync", "revoked", "", -400 * 86_400),
         ];
         Self { frame: Frame::sample(Section::Clients), clients, pager: Pager::default() }

@@ -41,6 +41,8 @@ pub(crate) struct KeyPage {
     moments: Vec<(&'static str, Option<When>, &'static str)>,
     metadata: Vec<(String, String)>,
     usage: Vec<(&'static str, String)>,
+    /// Scopes and networks that no request needed lately.
+    unneeded: Vec<String>,
     overlap: Option<Overlap>,
     can_rotate: bool,
     can_disable: bool,
@@ -109,8 +111,15 @@ pub(crate) async fn show(
         Some(other) => app.authority.get_key(&permit, &other).await.ok().map(|found| found.shown),
         None => None,
     };
+    let suggested = app.authority.suggest_for_key(&permit, &key.id).await?;
     let frame = visitor.frame(&app, Section::Keys, Some(&permit)).await;
-    Ok(shown(&KeyPage::new(frame, &key, usage.as_ref(), other.as_ref(), app.authority.now())))
+    let page = KeyPage::new(frame, &key, usage.as_ref(), other.as_ref(), app.authority.now());
+    let unneeded = match key.last_used_at {
+        // Of one that was never used nothing was needed, which the page says already.
+        None => Vec::new(),
+        Some(_) => suggested.unused_scopes.into_iter().chain(suggested.unused_networks).collect(),
+    };
+    Ok(shown(&KeyPage { unneeded, ..page }))
 }
 
 impl KeyPage {
@@ -153,6 +162,7 @@ impl KeyPage {
             moments,
             metadata: key.metadata.clone().into_iter().collect(),
             usage: usage.unwrap_or_default(),
+            unneeded: Vec::new(),
             overlap: other.and_then(|other| Overlap::new(key, other, now)),
             can_rotate: !is_over && key.successor.is_none() && key.state != "disabled",
             can_disable: !is_over && key.state != "disabled",
@@ -282,6 +292,7 @@ impl KeyPage {
                 ("Denied", "12 requests".to_owned()),
                 ("Over the limit", "0 requests".to_owned()),
             ],
+            unneeded: vec!["workers:manage".to_owned()],
             overlap: Some(Overlap {
                 tone: "warn",
                 heading: "The key before this one still works.".to_owned(),

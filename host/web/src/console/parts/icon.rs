@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) struct Icon(pub(crate) &'static str);
 
 /// What each is drawn from, on a field of 24 by 24.
-const SHAPES: [(&str, &str); 32] = [
+const SHAPES: [(&str, &str); 33] = [
     ("overview", r#"<path d="M4 20V11M10 20V4M16 20v-7M22 20H2"/>"#),
     ("key", r#"<circle cx="8" cy="15" r="4"/><path d="m11 12 8-8M16 7l3 3M14 9l2 2"/>"#),
     ("network", r#"<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c3 3 3 15 0 18M12 3c-3 3-3 15 0 18"/>"#),
@@ -28,6 +28,7 @@ const SHAPES: [(&str, &str); 32] = [
     ("roles", r#"<path d="M4 5h16v14H4z"/><path d="M4 10h16M10 5v14"/><path d="m13 14.5 1.5 1.5 2.5-3"/>"#),
     ("workspaces", r#"<path d="M12 3 3 8l9 5 9-5z"/><path d="m3 12 9 5 9-5M3 16l9 5 9-5"/>"#),
     ("profile", r#"<circle cx="12" cy="8" r="4"/><path d="M4 21c0-4 3.6-7 8-7s8 3 8 7"/>"#),
+    ("webhook", r#"<path d="M4 12h9M9 7l5 5-5 5"/><circle cx="18.5" cy="12" r="2.5"/>"#),
     ("plus", r#"<path d="M12 5v14M5 12h14"/>"#),
     ("copy", r#"<rect x="9" y="9" width="11" height="11" rx="2"/><path d="M5 15H4V4h11v1"/>"#),
     ("check", r#"<path d="m4 12.5 5 5L20 6.5"/>"#),
