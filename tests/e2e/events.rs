@@ -79,6 +79,31 @@ fn rotation_and_end_are_reminded_of_in_stages() {
 }
 
 #[test]
+fn that_a_client_is_inactive_is_snoozed_for_days_or_until_then() {
+    let host = Host::dev();
+    let (organization, client) = (host.identity().organization.clone(), host.identity().client.client_id.clone());
+    let events = format!("/v1/organizations/{organization}/events?event=client.inactive");
+    let told = || host.operator().get(&events).check_json(200)["items"].as_array().expect("items").len();
+    let snooze = |length: &[&str]| {
+        let args = ["--output", "json", "client", "snooze", &client, "--organization", &organization];
+        host.cli(&[&args, length, &["--reason", "runs once a quarter"]].concat())
+    };
+    snooze(&["--days", "91"]).check(1, &["1 to 90"]);
+    snooze(&["--until", "2020-01-01T00:00:00Z"]).check(1, &["`until`"]);
+    snooze(&["--days", "20"]).check_json(0);
+    let until =
+        jiff::Timestamp::from_second(i64::try_from(host.now_seconds() + 30 * DAY).expect("a time")).expect("a time");
+    assert_eq!(snooze(&["--until", &until.to_string()]).check_json(0)["event"], "client.inactive");
+    let key = host.issue("production", &["jobs:read"]);
+    host.advance(29 * DAY);
+    // Told at the same time, were it not snoozed.
+    wait_for(&host, &key, "key.inactive", &["key.inactive"]);
+    assert_eq!(told(), 0);
+    host.advance(DAY + 60);
+    wait_until("the snooze is over", || told() == 1);
+}
+
+#[test]
 fn a_host_that_dies_while_it_tells_of_something_tells_of_it_once() {
     for point in ["due.announcing", "due.announced"] {
         let host = Setup::dev().start();

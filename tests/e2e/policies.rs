@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::wat;
 
 /// A policy that forbids deleting jobs, for this reason.
-fn forbids_deleting(code: &str) -> Value {
+pub(super) fn forbids_deleting(code: &str) -> Value {
     json!({
         "engine": "cel",
         "source": format!("action.name == \"jobs.delete\" ? forbid(\"{code}\", \"not here\") : no_match()"),
@@ -28,7 +28,7 @@ fn forbids_deleting(code: &str) -> Value {
 }
 
 /// A module, as JSON is sent.
-fn wasm(wat: &str) -> Value {
+pub(super) fn wasm(wat: &str) -> Value {
     json!({ "engine": "wasm", "module_base64": base64(&wat::bytes(wat)) })
 }
 
@@ -37,19 +37,19 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// The path of a policy of the first workspace, and what follows it.
-fn policy(host: &Host, name: &str, then: &str) -> String {
+pub(super) fn policy(host: &Host, name: &str, then: &str) -> String {
     host.workspace(&format!("/policies/{name}{then}"))
 }
 
 /// Uploads and publishes as the operator; the answer.
 #[track_caller]
-fn publish(host: &Host, name: &str, upload: &Value) -> Value {
+pub(super) fn publish(host: &Host, name: &str, upload: &Value) -> Value {
     host.operator().put(&policy(host, name, "?publish=true"), upload).check_json(200)
 }
 
 /// The decision about the demo's production key deleting a job.
 #[track_caller]
-fn delete_job(host: &Host) -> Answer {
+pub(super) fn delete_job(host: &Host) -> Answer {
     host.decide(&Question::of(&host.demo_key("production").secret).to("DELETE /v1/jobs/42").within("production"))
 }
 

@@ -3,6 +3,7 @@
 mod due;
 mod egress;
 mod endpoints;
+mod events;
 mod failing;
 mod libraries;
 mod messages;

@@ -51,9 +51,9 @@ pub(crate) enum Due {
     Deliveries,
     /// Mails may be due in this shard.
     Mails,
-    AuditSeal(Option<Id>),
     /// The log of this workspace or organization, or of the platform, was appended to and may not be sealed yet.
 }
+    AuditSeal(Option<Id>),
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -74,9 +74,9 @@ impl Due {
             ("event", id) => id.parse().ok().map(Self::Dispatch),
             ("deliveries", _) => Some(Self::Deliveries),
             ("mails", _) => Some(Self::Mails),
-            ("audit-seal", id) => id.parse().ok().map(|id| Self::AuditSeal(Some(id))),
             ("audit-seal", "platform") => Some(Self::AuditSeal(None)),
             _ => None,
+            ("audit-seal", id) => id.parse().ok().map(|id| Self::AuditSeal(Some(id))),
         }
     }
 
@@ -91,9 +91,9 @@ impl Due {
             Self::Dispatch(id) => format!("event/{id}"),
             Self::Deliveries => "deliveries/due".to_owned(),
             Self::Mails => "mails/due".to_owned(),
-            Self::AuditSeal(Some(id)) => format!("audit-seal/{id}"),
             Self::AuditSeal(None) => "audit-seal/platform".to_owned(),
         }
+            Self::AuditSeal(Some(id)) => format!("audit-seal/{id}"),
     }
 
     /// Has it done at `at`; at no other time any more.
@@ -193,9 +193,9 @@ impl Authority {
                 self.post.wake(shard);
                 Ok(())
             }
-            // A newer host's.
             Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
             None => Ok(()),
+            // A newer host's.
         }
     }
 
@@ -228,9 +228,9 @@ impl Authority {
         }
     }
 
-        match self.store.commit(commit).await {
     pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
             Ok(_) => Ok(()),
+        match self.store.commit(commit).await {
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),
             Err(error) => Err(error.into()),
         }

@@ -10,7 +10,7 @@ mod view;
 
 pub use change::Change;
 pub use issue::KeyRequest;
-pub use snooze::{SnoozeRequest, SnoozeView};
+pub use snooze::{ClientSnoozeRequest, SnoozeRequest, SnoozeView};
 pub use view::KeyView;
 
 pub(crate) use grant::{attributes as attributes_of, quota_of};

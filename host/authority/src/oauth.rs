@@ -42,6 +42,8 @@ pub mod actions {
     pub const ENABLE: &str = "clients.enable";
     /// End it.
     pub const REVOKE: &str = "clients.revoke";
+    /// Snooze that it is inactive.
+    pub const SNOOZE: &str = "clients.snooze";
     /// Obtain a token.
     pub const ISSUE_TOKEN: &str = "tokens.issue";
     /// Ask about a token.

@@ -1,4 +1,4 @@
-//! `client register | list | show | update | rotate | disable | enable | revoke`.
+//! `client register | list | show | update | rotate | disable | enable | revoke | snooze`.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::Api;
 use crate::cli::{Connection, Format};
-use crate::commands::key::{paged, segment};
+use crate::commands::key::{SnoozeLength, paged, segment};
 use crate::output;
 
 /// Register, show, rotate and end OAuth2 clients.
@@ -29,6 +29,8 @@ pub(crate) enum Client {
     Enable(One),
     /// End a client and its tokens for good.
     Revoke(One),
+    /// Not have a client flagged as inactive, for some time.
+    Snooze(Snooze),
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +110,14 @@ pub(crate) struct Rotate {
     overlap_seconds: u64,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Snooze {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    length: SnoozeLength,
+}
+
 impl Client {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         let answer = match self {
@@ -126,6 +136,7 @@ impl Client {
             Self::Disable(one) => one.post("/disable", &json!({}))?,
             Self::Enable(one) => one.post("/enable", &json!({}))?,
             Self::Revoke(one) => one.post("/revoke", &json!({}))?,
+            Self::Snooze(Snooze { one, length }) => one.post("/snooze", &length.body(None))?,
         };
         output::show(format, &answer);
         if answer.get("client_secret").is_some() {

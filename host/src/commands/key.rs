@@ -29,7 +29,7 @@ pub(crate) enum Key {
     Revoke(One),
     /// Show what a key holds and did not need.
     Suggestions(One),
-    /// Have no reminder created of an event about a key, for some days.
+    /// Have no reminder created of an event about a key, for some time.
     Snooze(Snooze),
 }
 
@@ -105,12 +105,34 @@ pub(crate) struct Snooze {
     /// The event: key.rotation_due, key.expiring or key.inactive.
     #[arg(long)]
     event: String,
+    #[command(flatten)]
+    length: SnoozeLength,
+}
+
+/// For how long, and why.
+#[derive(Debug, Args)]
+pub(super) struct SnoozeLength {
     /// For so many days, 1 to 90.
-    #[arg(long)]
-    days: u32,
+    #[arg(long, required_unless_present = "until", conflicts_with = "until")]
+    days: Option<u32>,
+    /// Until then (RFC 3339), in 90 days at the latest.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
     /// Why, for whoever asks later.
     #[arg(long)]
     reason: String,
+}
+
+impl SnoozeLength {
+    /// As the API is told, with the event where it wants one.
+    pub(super) fn body(self, event: Option<String>) -> Value {
+        let mut body = Map::new();
+        body.extend(event.map(|event| ("event".to_owned(), event.into())));
+        body.extend(self.days.map(|days| ("days".to_owned(), days.into())));
+        body.extend(self.until.map(|until| ("until".to_owned(), until.into())));
+        body.insert("reason".to_owned(), self.reason.into());
+        body.into()
+    }
 }
 
 impl Key {
@@ -126,9 +148,7 @@ impl Key {
             Self::Enable(one) => one.post("/enable", &json!({}))?,
             Self::Revoke(one) => one.post("/revoke", &json!({}))?,
             Self::Suggestions(one) => Api::new(&one.connection)?.get(&one.path("/suggestions")?)?,
-            Self::Snooze(Snooze { one, event, days, reason }) => {
-                one.post("/snooze", &json!({ "event": event, "days": days, "reason": reason }))?
-            }
+            Self::Snooze(Snooze { one, event, length }) => one.post("/snooze", &length.body(Some(event)))?,
         };
         output::show(format, &answer);
         if answer.get("secret").is_some() {

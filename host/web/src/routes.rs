@@ -13,7 +13,7 @@ use access_authority::audit::{AuditPage, ReportRequest, ReportView};
 use access_authority::events::EventView;
 use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::invitations::{InvitationRequest, InvitationView};
-use access_authority::keys::{KeyRequest, KeyView, SnoozeRequest, SnoozeView, actions};
+use access_authority::keys::{ClientSnoozeRequest, KeyRequest, KeyView, SnoozeRequest, SnoozeView, actions};
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::members::{MemberChanged, MemberUpdate, MemberView};
 use access_authority::network::{NetworkUpdate, NetworkView};
@@ -398,6 +398,11 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("End a client and its tokens for good")
                     .answers::<ClientView>(200)
                     .versioned(),
+                post("/v1/organizations/{organization}/clients/{client}/snooze", clients::snooze)
+                    .action(authority::oauth::actions::SNOOZE)
+                    .says("Not have a client flagged as inactive, for some time")
+                    .takes::<ClientSnoozeRequest>()
+                    .answers::<SnoozeView>(200),
             ],
         },
         Group {

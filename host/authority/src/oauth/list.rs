@@ -59,7 +59,7 @@ impl Authority {
     }
 
     /// Reads a client for changing.
-    pub(super) async fn read_client(&self, permit: &Permit, id: &Id) -> Result<Versioned<Client>, Error> {
+    pub(crate) async fn read_client(&self, permit: &Permit, id: &Id) -> Result<Versioned<Client>, Error> {
         let organization = permit.organization()?.record.id;
         let missing = || Error::NotFound { what: "client", id: id.to_string() };
         if id.kind() != IdKind::Client || id.home() != organization.home() {

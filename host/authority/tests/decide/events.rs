@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use access_authority::events::{ACTION_LIST, ACTION_LIST_ORGANIZATION, EventFilter, EventView};
-use access_authority::keys::{Change, KeyView, SnoozeRequest, actions};
+use access_authority::keys::{Change, ClientSnoozeRequest, KeyView, SnoozeRequest, actions};
 use access_authority::settings::{ACTION_UPDATE, SettingsUpdate};
-use access_authority::{Authority, IfMatch, PageRequest, Target};
+use access_authority::{Authority, IfMatch, PageRequest, Target, oauth};
 use access_model::{Clock as _, EventKind, Id, PlainSecret};
 
 use crate::bench::{Ask, Bench};
@@ -68,7 +68,12 @@ async fn ask(bench: &Bench, secret: &PlainSecret, environment: &str) -> u16 {
 }
 
 async fn snooze(bench: &Bench, id: &Id, event: &str, days: u32) {
-    let request = SnoozeRequest { event: event.to_owned(), days, reason: "moves away in March".to_owned() };
+    let request = SnoozeRequest {
+        event: event.to_owned(),
+        days: Some(days),
+        until: None,
+        reason: "moves away in March".to_owned(),
+    };
     bench.authority.snooze_key(&bench.permit(actions::SNOOZE).await, id, &request).await.unwrap();
 }
 
@@ -211,7 +216,23 @@ async fn a_client_is_inactive_likewise() {
         page.items.into_iter().map(|event| event.event).collect::<Vec<_>>()
     };
     assert_eq!(told().await, ["client.registered"]);
-    bench.clock.advance(14 * DAY);
+    let client = bench.demo.client.as_ref().unwrap().0;
+    let snooze = async |days: Option<u32>, until: Option<String>| {
+        let caller = bench.operator().await;
+        let target = Target::client(organization, &client);
+        let permit = bench.authority.require(&caller, oauth::actions::SNOOZE, target, None).await.unwrap();
+        let request = ClientSnoozeRequest { days, until, reason: "runs once a quarter".to_owned() };
+        bench.authority.snooze_client(&permit, &client, request).await
+    };
+    let until = |days: u32| Some(bench.clock.now().plus(days * DAY).to_string());
+    for (days, until) in [(None, None), (Some(3), until(3)), (Some(91), None), (None, until(91)), (None, until(0))] {
+        assert!(snooze(days, until.clone()).await.is_err(), "{days:?} {until:?}");
+    }
+    snooze(None, until(20)).await.unwrap();
+    bench.clock.advance(19 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told().await, ["client.registered"], "it is snoozed");
+    bench.clock.advance(DAY);
     work(&[&bench.authority]).await;
     assert_eq!(told().await, ["client.inactive", "client.registered"]);
 }

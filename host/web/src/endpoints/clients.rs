@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access_authority::keys::ClientSnoozeRequest;
 use access_authority::oauth::{ClientChange, ClientIssued, ClientRequest, ClientUpdate, actions};
 use access_authority::{Permit, Target};
 use access_model::{Id, IdKind};
@@ -114,6 +115,17 @@ pub(crate) async fn revoke(
     condition: Condition,
 ) -> Result<Response, Problem> {
     change(&app, &asker, path, ClientChange::Revoke, condition).await
+}
+
+pub(crate) async fn snooze(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    Segments(path): Segments<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (permit, client) = permit(&app, &asker, actions::SNOOZE, path).await?;
+    let request: ClientSnoozeRequest = body.json(&permit).await?;
+    Ok(json(StatusCode::OK, &app.authority.snooze_client(&permit, &client, request).await?))
 }
 
 async fn change(

@@ -48,7 +48,8 @@ pub(crate) async fn snooze(
     let request = SnoozeRequest {
         event: sent.text("event").to_owned(),
         // What is no number is no number of days, and refused as such.
-        days: sent.text("days").parse().unwrap_or(0),
+        days: Some(sent.text("days").parse().unwrap_or(0)),
+        until: None,
         reason: sent.text("reason").to_owned(),
     };
     match app.authority.snooze_key(&permit, &key, &request).await.map_err(Trouble::from) {
