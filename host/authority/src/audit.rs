@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::decisions::{Decisions, Told};
-pub use self::examine::{Examined, LOGS, examine};
+pub use self::examine::{Examined, LOGS, examine, is_sealed_by};
 pub(crate) use self::export::EXPORTS;
-pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, Export, ExportFormat};
+pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_EXPORT_PLATFORM, Export, ExportFormat};
 use self::read::Trail;
 pub use self::report::{ACTION_REPORT, ReportRequest, ReportView};
 pub(crate) use self::retention::schedule as schedule_retention;

@@ -6,6 +6,7 @@
 //!
 //! To add a kind of work: a variant of [`Due`], its schedule where its record is put, and what is done.
 
+mod fill;
 mod inactivity;
 mod key_expiry;
 mod lease;
@@ -52,8 +53,8 @@ pub(crate) enum Due {
     /// Mails may be due in this shard.
     Mails,
     /// The log of this workspace or organization, or of the platform, was appended to and may not be sealed yet.
-}
     AuditSeal(Option<Id>),
+}
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -75,8 +76,8 @@ impl Due {
             ("deliveries", _) => Some(Self::Deliveries),
             ("mails", _) => Some(Self::Mails),
             ("audit-seal", "platform") => Some(Self::AuditSeal(None)),
-            _ => None,
             ("audit-seal", id) => id.parse().ok().map(|id| Self::AuditSeal(Some(id))),
+            _ => None,
         }
     }
 
@@ -92,8 +93,8 @@ impl Due {
             Self::Deliveries => "deliveries/due".to_owned(),
             Self::Mails => "mails/due".to_owned(),
             Self::AuditSeal(None) => "audit-seal/platform".to_owned(),
-        }
             Self::AuditSeal(Some(id)) => format!("audit-seal/{id}"),
+        }
     }
 
     /// Has it done at `at`; at no other time any more.
@@ -194,8 +195,8 @@ impl Authority {
                 Ok(())
             }
             Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
-            None => Ok(()),
             // A newer host's.
+            None => Ok(()),
         }
     }
 
@@ -229,8 +230,8 @@ impl Authority {
     }
 
     pub(crate) async fn commit_due(&self, commit: Commit) -> Result<(), Error> {
-            Ok(_) => Ok(()),
         match self.store.commit(commit).await {
+            Ok(_) => Ok(()),
             Err(CommitError::Conflict { .. }) => Err(Error::Contended),
             Err(error) => Err(error.into()),
         }

@@ -223,6 +223,8 @@ pub(crate) const MAIL_GIVEN_UP: &str = "mail-given-up";
 
 /// Index of a shard's due work, by when it is due. What waits in the outbox is a part of it.
 pub(crate) const DUE: &str = "due";
+/// Key of the platform's record of how far keys from before there was any were scheduled.
+pub(crate) const DUE_FILLED: &str = "due-filled";
 /// Key of the lease of whoever does it.
 pub(crate) const DUE_LEASE: &str = "due-lease";
 /// Index of the hosts that serve from this store, by when they last said so.

@@ -95,10 +95,24 @@ pub struct Limits {
     /// Records that a host appends to one audit log without their being sealed.
     #[serde(default = "unsealed_records")]
     pub unsealed_records: u64,
+    /// Days that messages to webhooks, and what became of them, are kept.
+    #[serde(default = "webhook_kept_days")]
+    pub webhook_kept_days: u32,
+}
+
+impl Limits {
+    /// How long messages to webhooks, and what became of them, are kept, from when they came to be.
+    pub fn webhook_kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.webhook_kept_days) * 86_400)
+    }
 }
 
 const fn unsealed_records() -> u64 {
     50_000
+}
+
+const fn webhook_kept_days() -> u32 {
+    30
 }
 
 /// What identification makes of a secret.
@@ -188,6 +202,7 @@ impl Catalog {
             limits: file.limits,
             sign_in: file.sign_in,
             report: file.report,
+            mail: file.mail,
             scopes: file.scopes,
             kinds,
             digest,
@@ -202,7 +217,6 @@ impl Catalog {
     }
 
     /// All actions, by name.
-            mail: file.mail,
     pub fn actions(&self) -> impl Iterator<Item = &Arc<Action>> {
         let mut actions: Vec<_> = self.actions.values().collect();
         actions.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -236,6 +250,8 @@ struct File {
     sign_in: SignIn,
     #[serde(default)]
     report: Report,
+    #[serde(default)]
+    mail: MailRules,
     scopes: BTreeMap<String, String>,
     kinds: BTreeMap<String, KindFile>,
     actions: Vec<ActionFile>,
@@ -250,8 +266,6 @@ struct KindFile {
     tokens: Option<Quota>,
     environments: Vec<String>,
     #[serde(default)]
-    #[serde(default)]
-    mail: MailRules,
     environments_except: Vec<String>,
     methods: Vec<String>,
     scopes: Vec<String>,
@@ -308,6 +322,10 @@ fn check_limits(limits: &Limits) -> Result<(), CatalogError> {
     const ID: usize = 26;
     const NAME: usize = 66;
     const REST: usize = 8_192;
+    // Less than what a message is tried for would forget it on its way; more than a year is what an audit trail is for.
+    if !(4..=365).contains(&limits.webhook_kept_days) {
+        return Err(CatalogError("webhook_kept_days must be 4 to 365".to_owned()));
+    }
     let needed = REST
         + 4 * limits.allow_list.saturating_mul(NETWORK)
         // A gateway's organizations or, where a client obtains a token, its workspaces.

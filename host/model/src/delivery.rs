@@ -15,8 +15,6 @@ use crate::id::Id;
 const WAITS: [u64; 10] = [5, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 /// The longest that a receiver may put an attempt off.
 pub const MOST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
-/// How long messages and deliveries are kept, from when they came to be.
-pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// Attempts that are remembered of a delivery: the latest.
 pub const MOST_ATTEMPTS: usize = 22;
 /// Bytes of a message's body.
@@ -136,17 +134,17 @@ impl Delivery {
         matches!(self.state, DeliveryState::Pending { next_at } if next_at <= now)
     }
 
-    /// When something is to be done about it: the next attempt, or forgetting it.
-    pub fn due_at(&self) -> Timestamp {
+    /// When something is to be done about it: the next attempt, or forgetting it, where it is kept for so long.
+    pub fn due_at(&self, kept: Duration) -> Timestamp {
         match self.state {
             DeliveryState::Pending { next_at } => next_at,
-            _ => self.created_at.plus(KEPT),
+            _ => self.created_at.plus(kept),
         }
     }
 
     /// Whether nobody needs it any more.
-    pub fn is_over_at(&self, now: Timestamp) -> bool {
-        !matches!(self.state, DeliveryState::Pending { .. }) && self.created_at.plus(KEPT) <= now
+    pub fn is_over_at(&self, now: Timestamp, kept: Duration) -> bool {
+        !matches!(self.state, DeliveryState::Pending { .. }) && self.created_at.plus(kept) <= now
     }
 
     /// What it is after an attempt that ended at `now`. `retry_after` is what the receiver asked for, `spread` of 1000 is
@@ -195,6 +193,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+    const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
     fn delivery() -> Delivery {
         Delivery {
@@ -249,16 +248,16 @@ mod tests {
     fn a_receiver_may_put_it_off_for_a_day() {
         for (asked, expected) in [(1, 5), (600, 600), (10_000_000, 86_400)] {
             let after = delivery().after(answered(503, NOW), Some(Duration::from_secs(asked)), 500, NOW);
-            assert_eq!(after.due_at(), NOW.plus(Duration::from_secs(expected)), "{asked}");
+            assert_eq!(after.due_at(KEPT), NOW.plus(Duration::from_secs(expected)), "{asked}");
         }
     }
 
     #[test]
     fn a_replay_begins_anew_and_forgets_nothing_until_it_is_kept_no_longer() {
         let failed = delivery().after(answered(410, NOW), None, 0, NOW);
-        assert!(!failed.is_over_at(NOW) && failed.is_over_at(failed.due_at()));
+        assert!(!failed.is_over_at(NOW, KEPT) && failed.is_over_at(failed.due_at(KEPT), KEPT));
         let again = failed.replay(NOW.plus(KEPT));
-        assert!(again.is_due_at(NOW.plus(KEPT)) && !again.is_over_at(NOW.plus(KEPT)));
+        assert!(again.is_due_at(NOW.plus(KEPT)) && !again.is_over_at(NOW.plus(KEPT), KEPT));
         assert_eq!((again.tries, again.attempts.len(), again.first_try_at), (0, 1, None));
     }
 

@@ -85,7 +85,7 @@ pub(crate) enum Written {
 #[derive(Debug, Args)]
 pub(crate) struct Trail {
     #[command(flatten)]
-    of: Owner,
+    of: Whose,
     /// Records of this action; `keys.*`: of all that begin so.
     #[arg(long)]
     action: Option<String>,
@@ -106,6 +106,21 @@ pub(crate) struct Trail {
 }
 
 /// Whose trail.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whose {
+    /// Public id of a workspace, or `own`.
+    #[arg(long, value_name = "ID")]
+    workspace: Option<String>,
+    /// Public id of an organization.
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+    /// The installation's own: how it began, its organizations and gateways.
+    #[arg(long)]
+    platform: bool,
+}
+
+/// Whose events.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Owner {
@@ -134,6 +149,17 @@ impl Audit {
     }
 }
 
+impl Whose {
+    /// Its part of a path, with the slash before it.
+    fn path(&self) -> anyhow::Result<String> {
+        if self.platform {
+            return Ok(String::new());
+        }
+        let owner = Owner { workspace: self.workspace.clone(), organization: self.organization.clone() };
+        Ok(format!("/{}", owner.path()?))
+    }
+}
+
 impl Owner {
     /// Its part of a path.
     pub(crate) fn path(&self) -> anyhow::Result<String> {
@@ -157,7 +183,7 @@ impl Trail {
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
         let more = more.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let query: Vec<_> = own.chain(more).map(|(name, value)| format!("{name}={}", escaped(&value))).collect();
-        Ok(format!("/v1/{owner}/audit{below}?{}", query.join("&")))
+        Ok(format!("/v1{owner}/audit{below}?{}", query.join("&")))
     }
 
     fn follow(&self) -> anyhow::Result<()> {

@@ -121,6 +121,7 @@ impl Serve {
         let delivering = tokio::spawn(Arc::clone(&authority).deliver());
         let mailing = tokio::spawn(Arc::clone(&authority).carry_mails());
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
+        let filling = tokio::spawn(fill_due(Arc::clone(&authority)));
 
         authority.check_store().await?;
         // Before anybody hears that it serves: who is told to stop from then on leaves the books in order.
@@ -136,7 +137,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking, delivering, mailing, following] {
+        for task in [metrics, looking, ticking, delivering, mailing, following, filling] {
             task.abort();
         }
         authority.shut_down().await;
@@ -200,6 +201,20 @@ async fn tick(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
         each_second.tick().await;
         authority.tick().await;
+    }
+}
+
+/// Schedules what keys of an older store are due for, once.
+async fn fill_due(authority: Arc<Authority>) {
+    let mut each_second = tokio::time::interval(Duration::from_secs(1));
+    each_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        each_second.tick().await;
+        match authority.fill_due().await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "older keys wait to be scheduled"),
+        }
     }
 }
 

@@ -665,6 +665,12 @@ pub(crate) fn table() -> Vec<Group> {
                     .says("Read the platform's own audit trail, newest first")
                     .query::<audit::AuditQuery>()
                     .answers::<AuditPage>(200),
+                get("/v1/audit/export", audit_export::export_platform)
+                    .action(authority::audit::ACTION_EXPORT_PLATFORM)
+                    .says("Export the platform's own audit trail")
+                    .notes(audit_export::NOTES)
+                    .query::<audit_export::ExportQuery>()
+                    .answers_text(200, &["application/x-ndjson", "text/csv"]),
             ],
         },
         Group {

@@ -2,6 +2,7 @@
 
 use access_model::audit::SealedRecord;
 use access_model::audit::chain::Chain;
+use access_model::audit::key::PublicKey;
 use access_model::{Shard, Timestamp};
 use access_store::{LogEntry, Store, StoreError};
 
@@ -58,6 +59,18 @@ pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u6
         examined.first_fault = Some("the records are not those that were sealed".to_owned());
     }
     Ok(examined)
+}
+
+/// Whether a log was sealed by one of these keys; so was one that never was.
+///
+/// # Errors
+/// When the store can't answer.
+pub async fn is_sealed_by(store: &dyn Store, shard: Shard, log: &str, keys: &[PublicKey]) -> Result<bool, StoreError> {
+    let key = records::chain_of(log);
+    let read = store.read(shard, std::slice::from_ref(&key)).await?.pop().flatten();
+    // One that can't be read is told by `examine`.
+    let chain = read.and_then(|record| records::decode::<Chain>(&key, &record).ok());
+    Ok(chain.is_none_or(|chain| keys.contains(&chain.begins.key) && keys.contains(&chain.sealed.key)))
 }
 
 /// Whether a log leads from where its chain begins to where it was sealed. One that has no chain was never sealed.
@@ -214,7 +227,13 @@ mod tests {
             store.commit(commit).await.unwrap();
             let first = (faults == 1).then_some("the records are not those that were sealed");
             check(&examine(&store, Shard::PLATFORM, LOG, Some(3)).await.unwrap(), 3, faults, first);
+            // Whoever writes past the host can seal anew, by a key of their own.
+            for (keys, expected) in [(vec![key.public()], true), (vec![AuditKey::from_seed(&[2; 32]).public()], false)]
+            {
+                assert_eq!(is_sealed_by(&store, Shard::PLATFORM, LOG, &keys).await.unwrap(), expected);
+            }
         }
+        assert!(is_sealed_by(&Memory::new(1), Shard::PLATFORM, LOG, &[]).await.unwrap(), "it was never sealed");
     }
 
     #[test]

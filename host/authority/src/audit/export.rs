@@ -32,6 +32,8 @@ use crate::records::{self, TRIES};
 pub const ACTION_EXPORT: &str = "audit.export";
 /// The action of exporting an organization's, its workspaces' included.
 pub const ACTION_EXPORT_ORGANIZATION: &str = "organization_audit.export";
+/// The action of exporting the platform's own.
+pub const ACTION_EXPORT_PLATFORM: &str = "platform_audit.export";
 
 /// Records of one page.
 const AT_ONCE: usize = 200;
@@ -116,6 +118,20 @@ impl Authority {
         self.begin_export(permit, trail, filter, format).await
     }
 
+    /// Begins an export of the platform's own trail, and records it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn export_platform_audit(
+        &self,
+        permit: Permit,
+        filter: AuditFilter,
+        format: ExportFormat,
+    ) -> Result<Export, Error> {
+        permit.covers(ACTION_EXPORT_PLATFORM)?;
+        self.begin_export(permit, Trail::of_platform(), filter, format).await
+    }
+
     async fn begin_export(
         &self,
         permit: Permit,
@@ -124,16 +140,16 @@ impl Authority {
         format: ExportFormat,
     ) -> Result<Export, Error> {
         let place = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::TooManyExports)?;
-        let owner = trail.workspace.or(trail.organization).ok_or_else(|| Error::internal("an export of nobody's"))?;
-        let (mut commit, at) = (Commit::new(owner.home()), self.clock.now());
+        let owner = trail.workspace.or(trail.organization);
+        let (mut commit, at) = (Commit::new(trail.home()), self.clock.now());
         let record = AuditRecord {
-            id: Id::draw(IdKind::Audit, owner.home(), self.entropy.as_ref())?,
+            id: Id::draw(IdKind::Audit, trail.home(), self.entropy.as_ref())?,
             at,
             organization: trail.organization,
             workspace: trail.workspace,
             actor: permit.actor(),
             action: permit.action().to_owned(),
-            target: owner.to_string(),
+            target: owner.map_or_else(|| "platform".to_owned(), |owner| owner.to_string()),
             decision_id: Some(permit.decision_id().to_string()),
             before: None,
             after: Some(json!({ "format": format, "filter": filter })),
@@ -245,7 +261,7 @@ impl Chains {
 
     fn trailer(&self, authority: &Authority, trail: &Trail, filter: &AuditFilter) -> Result<String, Error> {
         let trailer = Trailer {
-            organization: trail.organization.ok_or_else(|| Error::internal("an export of nobody's"))?,
+            organization: trail.organization,
             workspace: trail.workspace,
             at: self.at,
             filter: serde_json::to_value(filter).map_err(Error::internal)?,

@@ -55,7 +55,7 @@ impl Authority {
         let Some((webhook_record, _)) = &found.webhook else {
             return self.forget_delivery(webhook, delivery, Some(found.version)).await;
         };
-        if found.delivery.is_over_at(now) {
+        if found.delivery.is_over_at(now, self.catalog.limits.webhook_kept()) {
             return self.forget_delivery(webhook, delivery, Some(found.version)).await;
         }
         if !found.delivery.is_due_at(now) {
@@ -162,7 +162,7 @@ impl Authority {
         let (now, home) = (self.clock.now(), after.id.home());
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(home) };
         commit.checks.push(Check { key: records::delivery(&after.id), version: Some(found.version) });
-        put_delivery(&mut commit, &after)?;
+        put_delivery(&mut commit, &after, self.catalog.limits.webhook_kept())?;
         wake_in(&mut commit, now);
         if after.attempts.len() != found.delivery.attempts.len() || after.tries != found.delivery.tries {
             self.follow_up(&mut commit, found, &after, now)?;

@@ -1,6 +1,5 @@
 //! What became of messages, and trying again.
 
-use access_model::delivery::KEPT;
 use access_model::{Delivery, DeliveryState, Id, IdKind, Timestamp};
 use access_store::{Check, Commit, CommitError, IndexEntry, Range, Store};
 use schemars::JsonSchema;
@@ -27,7 +26,7 @@ const MOST_RECOVERED: usize = 5_000;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecoverRequest {
-    /// Messages that came to be from here on; RFC 3339. They are kept for 30 days.
+    /// Messages that came to be from here on; RFC 3339. They are kept for 30 days, where the catalog says nothing else.
     #[schemars(extend("format" = "date-time"), example = &"2026-01-31T12:00:00.000Z")]
     pub since: String,
 }
@@ -88,7 +87,7 @@ impl Authority {
             let after = value.replay(now);
             let mut commit = Commit::new(id.home());
             commit.checks.push(check);
-            put_delivery(&mut commit, &after)?;
+            put_delivery(&mut commit, &after, self.catalog.limits.webhook_kept())?;
             wake_in(&mut commit, now);
             append(&mut commit, &self.delivery_record(permit, &webhook, json!({ "delivery": delivery }), now)?)?;
             match self.store.commit(commit).await {
@@ -121,7 +120,8 @@ impl Authority {
             return Err(Error::Conflict("it is disabled; enable it first".to_owned()));
         }
         let now = self.clock.now();
-        let oldest = now.as_millis().saturating_sub(Timestamp::from_millis(0).plus(KEPT).as_millis());
+        let kept = self.catalog.limits.webhook_kept();
+        let oldest = now.as_millis().saturating_sub(Timestamp::from_millis(0).plus(kept).as_millis());
         // Before every member with that score.
         let mut after = Some(IndexEntry { score: since.as_millis().max(oldest), member: String::new() });
         let mut recovery = RecoverView { replayed: 0, next_since: None };
@@ -159,7 +159,7 @@ impl Authority {
                 let delivery: Delivery = records::decode(key, &record)?;
                 if matches!(delivery.state, DeliveryState::Failed { .. } | DeliveryState::Held { .. }) {
                     commit.checks.push(Check { key: key.clone(), version: Some(record.version) });
-                    put_delivery(&mut commit, &delivery.clone().replay(now))?;
+                    put_delivery(&mut commit, &delivery.clone().replay(now), self.catalog.limits.webhook_kept())?;
                     replayed.push(delivery.id);
                 }
             }

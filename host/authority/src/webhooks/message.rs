@@ -1,7 +1,9 @@
 //! Telling: one message, and a delivery to each endpoint that wants it.
 
+use std::time::Duration;
+
 use access_model::audit::AuditRecord;
-use access_model::delivery::{KEPT, MOST_BODY};
+use access_model::delivery::MOST_BODY;
 use access_model::entropy::SeededEntropy;
 use access_model::webhook::{MOST_ORGANIZATION_WEBHOOKS, TYPE_LENGTH, is_type};
 use access_model::{Delivery, DeliveryState, Event, Id, IdKind, Message, Shard, Timestamp, Webhook};
@@ -89,7 +91,8 @@ impl Authority {
             let body = body(&request.kind, now, &request.payload)?;
             let message = Message { id, workspace, kind: request.kind.clone(), body, created_at: now };
             let wanting = webhooks.iter().filter(|webhook| webhook.wants(&message.kind));
-            let deliveries = put_message(&mut commit, &message, wanting, now)?.len();
+            let deliveries =
+                put_message(&mut commit, &message, wanting, self.catalog.limits.webhook_kept(), now)?.len();
             let shown = MessageView { id, kind: message.kind, deliveries, created_at: now };
             slot.remember(&mut commit, &shown, None)?;
             match self.store.commit(commit).await {
@@ -123,7 +126,8 @@ impl Authority {
             body: body(TEST, now, &json!({ "webhook": id }))?,
             created_at: now,
         };
-        let delivery = put_message(&mut commit, &message, std::iter::once(&webhook), now)?.pop();
+        let kept = self.catalog.limits.webhook_kept();
+        let delivery = put_message(&mut commit, &message, std::iter::once(&webhook), kept, now)?.pop();
         let delivery = delivery.ok_or_else(|| Error::internal("a test without a delivery"))?;
         append(&mut commit, &self.delivery_record(permit, &webhook, json!({ "message": delivery.message }), now)?)?;
         self.store.commit(commit).await?;
@@ -149,7 +153,8 @@ impl Authority {
             body: body(&event.event, event.at, event)?,
             created_at: event.at,
         };
-        Ok(put_message(commit, &message, wanting.into_iter(), self.clock.now())?.len())
+        let kept = self.catalog.limits.webhook_kept();
+        Ok(put_message(commit, &message, wanting.into_iter(), kept, self.clock.now())?.len())
     }
 
     /// A workspace's endpoints.
@@ -217,6 +222,7 @@ fn put_message<'w>(
     commit: &mut Commit,
     message: &Message,
     webhooks: impl Iterator<Item = &'w Webhook>,
+    kept: Duration,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, Error> {
     let mut deliveries = Vec::new();
@@ -237,12 +243,12 @@ fn put_message<'w>(
         let delivery = if webhook.is_active() { delivery } else { delivery.hold(now) };
         let entry = IndexEntry { score: now.as_millis(), member: delivery.id.to_string() };
         commit.index_puts.push((records::deliveries_of(&webhook.id), entry));
-        put_delivery(commit, &delivery)?;
+        put_delivery(commit, &delivery, kept)?;
         deliveries.push(delivery);
     }
     if !deliveries.is_empty() {
         // Longer than its deliveries, so that one which is replayed late still finds it.
-        let forget_after = Some(now.plus(KEPT * 2));
+        let forget_after = Some(now.plus(kept * 2));
         let (key, json) = (records::message(&message.id), serde_json::to_vec(message).map_err(Error::internal)?);
         commit.checks.push(Check { key: key.clone(), version: None });
         commit.puts.push(Put { forget_after, ..Put::new(key, json.into()) });
@@ -251,11 +257,11 @@ fn put_message<'w>(
     Ok(deliveries)
 }
 
-/// Puts a delivery, and when something is to be done about it, into `commit`.
-pub(super) fn put_delivery(commit: &mut Commit, delivery: &Delivery) -> Result<(), Error> {
+/// Puts a delivery that is kept for so long, and when something is to be done about it, into `commit`.
+pub(super) fn put_delivery(commit: &mut Commit, delivery: &Delivery, kept: Duration) -> Result<(), Error> {
     commit.put(records::delivery(&delivery.id), delivery)?;
     let member = due_member(&delivery.webhook, &delivery.id);
-    let entry = IndexEntry { score: delivery.due_at().as_millis(), member };
+    let entry = IndexEntry { score: delivery.due_at(kept).as_millis(), member };
     commit.index_puts.push((records::DELIVERIES_DUE.to_owned(), entry));
     Ok(())
 }

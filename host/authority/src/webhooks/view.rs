@@ -113,7 +113,7 @@ pub struct DeliveryView {
     /// Its attempts, oldest first; the latest alone where there were many.
     #[schemars(length(max = MOST_ATTEMPTS))]
     pub attempts: Vec<AttemptView>,
-    /// When it came to be. It is kept for 30 days.
+    /// When it came to be. It is kept for 30 days, where the catalog says nothing else.
     pub created_at: Timestamp,
 }
 

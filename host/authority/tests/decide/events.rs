@@ -7,6 +7,7 @@ use access_authority::keys::{Change, ClientSnoozeRequest, KeyView, SnoozeRequest
 use access_authority::settings::{ACTION_UPDATE, SettingsUpdate};
 use access_authority::{Authority, IfMatch, PageRequest, Target, oauth};
 use access_model::{Clock as _, EventKind, Id, PlainSecret};
+use access_store::{Commit, Store as _};
 
 use crate::bench::{Ask, Bench};
 
@@ -277,6 +278,36 @@ async fn a_reminder_that_is_snoozed_is_not_created() {
     let mut events = told(&bench, &id).await;
     events.sort();
     assert_eq!(events, ["key.inactive", "key.rotation_due 90"]);
+}
+
+#[tokio::test]
+async fn keys_from_before_there_was_due_work_are_scheduled_once() {
+    let bench = Bench::new().await;
+    let (id, _) = issue(&bench, "production").await;
+    let (flagged, _) = issue(&bench, "production").await;
+    bench.clock.advance(14 * DAY);
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &flagged).await, ["key.issued", "key.inactive"]);
+    let told_before = told(&bench, &id).await;
+    // As an older release left it: nothing in the index is of any key.
+    let mut older = Commit::new(id.home());
+    for work in ["key-rotation", "key-expiring", "key-expiry", "inactivity"] {
+        older.index_deletes.extend([id, flagged].map(|id| ("due".to_owned(), format!("{work}/{id}"))));
+    }
+    bench.store.commit(older).await.unwrap();
+    let other = bench.second_host().await;
+    assert!(bench.authority.fill_due().await.unwrap());
+    let before = bench.failing.calls();
+    assert!(other.fill_due().await.unwrap(), "whoever comes later finds it done");
+    let after = bench.failing.calls();
+    assert_eq!((after.0 - before.0, after.1 - before.1), (1, 0), "a read, and no commit");
+    work(&[&bench.authority]).await;
+    assert_eq!(told(&bench, &id).await, told_before, "nothing is told twice");
+    bench.clock.advance(62 * DAY);
+    work(&[&bench.authority, &other]).await;
+    for id in [id, flagged] {
+        assert_eq!(told(&bench, &id).await, ["key.issued", "key.inactive", "key.rotation_due 76"]);
+    }
 }
 
 #[tokio::test]

@@ -28,8 +28,8 @@ pub(super) struct Opening {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trailer {
-    /// Whose trail.
-    pub organization: Id,
+    /// Whose trail; null: the platform's own.
+    pub organization: Option<Id>,
     /// Of which of its workspaces; null: of the organization.
     pub workspace: Option<Id>,
     /// When it was asked for.

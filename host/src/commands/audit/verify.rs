@@ -76,9 +76,10 @@ fn tell(format: Format, verified: &Verified, is_trusted: bool) {
         output::show(format, &json!({ "verified": true, "key_given": is_trusted, "keys": keys, "trailer": trailer }));
         return;
     }
-    let whose = trailer.workspace.unwrap_or(trailer.organization);
+    let whose = trailer.workspace.or(trailer.organization);
+    let whose = whose.map_or_else(|| "the platform".to_owned(), |id| format!("`{id}`"));
     output::say(&format!(
-        "verified: {} records of `{whose}` and the hashes of {} others, exported {}",
+        "verified: {} records of {whose} and the hashes of {} others, exported {}",
         trailer.records, trailer.left_out, trailer.at
     ));
     for span in &trailer.chains {

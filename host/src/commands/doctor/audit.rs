@@ -1,6 +1,9 @@
-//! The audit trail: every record is what was hashed, and none is missing.
+//! The audit trail: every record is what was hashed, none is missing, and it was this installation that sealed them.
 
-use access_authority::audit::examine;
+use access_authority::audit::{examine, is_sealed_by};
+use access_authority::lifecycle::Installation;
+use access_authority::lifecycle::root_key::RootKey;
+use access_model::audit::key::PublicKey;
 
 use super::scene::{Log, Scene, not_looked_at};
 use crate::report::Finding;
@@ -11,6 +14,7 @@ const TODO: &str = "somebody has written to the store past the host: keep a copy
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let (Ok(store), Ok(logs)) = (scene.store_for(NAME), scene.audit_logs()) else { return vec![not_looked_at(NAME)] };
+    let keys = keys(scene);
     let (mut findings, mut records, count) = (Vec::new(), 0, logs.len());
     for Log { shard, name, last } in logs {
         match scene.wait(examine(store, shard, &name, last)) {
@@ -24,9 +28,22 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
             }
             Err(error) => findings.push(Finding::fail(NAME, format!("`{name}`: {error}"), "see the line `store`")),
         }
+        let sealed = keys.as_ref().map(|keys| scene.wait(is_sealed_by(store, shard, &name, keys)));
+        if let Some(Ok(false)) = sealed {
+            let what = format!("`{name}`: it was sealed by a key that is none of this installation's");
+            findings.push(Finding::fail(NAME, what, TODO));
+        }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(NAME, format!("{records} records in {count} logs, whole and unchanged")));
+        let by = if keys.is_some() { ", sealed by this installation's keys" } else { "" };
+        findings.push(Finding::ok(NAME, format!("{records} records in {count} logs, whole and unchanged{by}")));
     }
     findings
+}
+
+/// The keys that logs are sealed by; none where the keyring can't be opened, which the line `root_key` tells.
+fn keys(scene: &Scene) -> Option<Vec<PublicKey>> {
+    let root = RootKey::read(&scene.settings.root_key(false)).ok()?;
+    let (store, installation) = (scene.store_for(NAME).ok()?, scene.installation().ok()??);
+    Some(scene.wait(Installation::open(store, &root, installation.dev)).ok()?.audit_keys())
 }

@@ -1,8 +1,11 @@
-//! `GET …/audit/export` of a workspace and of an organization: the trail as a file, written as it is read.
+//! `GET …/audit/export` of a workspace, of an organization and of the platform: the trail as a file, written as it is read.
 
 use std::sync::Arc;
 
-use access_authority::audit::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, AuditFilter, Export, ExportFormat};
+use access_authority::Target;
+use access_authority::audit::{
+    ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_EXPORT_PLATFORM, AuditFilter, Export, ExportFormat,
+};
 use access_model::Timestamp;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -70,6 +73,17 @@ pub(crate) async fn export_organization(
     let permit = app.permit(&asker, ACTION_EXPORT_ORGANIZATION, organization(path)).await?;
     let (filter, format) = read(query)?;
     let export = app.authority.export_organization_audit(permit, filter, format).await?;
+    Ok(file(app, export, format))
+}
+
+pub(crate) async fn export_platform(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    query: Queried,
+) -> Result<Response, Problem> {
+    let permit = app.permit(&asker, ACTION_EXPORT_PLATFORM, Ok(Target::platform())).await?;
+    let (filter, format) = read(query)?;
+    let export = app.authority.export_platform_audit(permit, filter, format).await?;
     Ok(file(app, export, format))
 }
 

@@ -56,7 +56,7 @@ fn export(logs: &[(u64, u64)], nth: u64) -> Vec<String> {
         text.extend(of_log);
         chains.push(Span { log, first: gone + 1, last: gone + count, head: link });
     }
-    let (organization, filter) = (id(IdKind::Organization, "o"), serde_json::json!({}));
+    let (organization, filter) = (Some(id(IdKind::Organization, "o")), serde_json::json!({}));
     let trailer = Trailer { organization, workspace: None, at, filter, records, left_out, chains };
     text.push(lines::trailer(&trailer, &key).unwrap());
     text
