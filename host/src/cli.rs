@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, authorize, backup, client, config, doctor, event, gateway, init, key, member, org, policy, restore, role,
-    serve, webhook, workspace,
+    audit, authorize, backup, client, config, doctor, event, gateway, init, key, member, org, policy, restore,
+    role, scan, serve, webhook, workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     /// Read, follow and export audit trails.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Find our own secrets in files and git histories. Exit code 0: none; 1: some; 2: something could not be looked at.
+    Scan(Box<scan::Scan>),
     /// Ask for a decision. Exit code 0: allow; 2: deny; 3: could not decide.
     Authorize(Box<authorize::Authorize>),
     /// Write, test, upload, publish and watch policies.
@@ -85,7 +87,11 @@ pub(crate) enum Command {
 impl Command {
     /// What a command that could not do its work exits with.
     pub(crate) const fn exit_code_of_failure(&self) -> u8 {
-        if matches!(self, Self::Authorize(_)) { 3 } else { 1 }
+        match self {
+            Self::Authorize(_) => 3,
+            Self::Scan(_) => scan::TROUBLE,
+            _ => 1,
+        }
     }
 
     /// Refuses variables that mean nothing; `config` tells of them beside what else it finds.

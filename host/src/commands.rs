@@ -15,6 +15,7 @@ pub(crate) mod org;
 pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod role;
+pub(crate) mod scan;
 pub(crate) mod serve;
 pub(crate) mod webhook;
 pub(crate) mod workspace;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Event(event) => event.run(cli.output),
         Command::Webhook(webhook) => webhook.run(cli.output),
         Command::Audit(audit) => audit.run(cli.output),
+        Command::Scan(scan) => scan.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
         Command::Config(config) => config.run(cli.output),

@@ -35,6 +35,7 @@ mod policies;
 mod policy_cli;
 mod policy_folder;
 mod rotation;
+mod scan;
 mod secrets;
 mod shutdown;
 mod sign_in;

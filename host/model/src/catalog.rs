@@ -20,7 +20,9 @@ pub use self::mail::MailRules;
 pub use self::report::Report;
 pub use self::sign_in::SignIn;
 pub use self::upkeep::{RotationReminders, Stage, Stages, Upkeep};
+use crate::id::IdKind;
 use crate::text::hex;
+use crate::webhook;
 
 /// What principals are that the host knows nothing of, in place of a kind. No kind is named so.
 pub const STATED: &str = "stated";
@@ -133,6 +135,21 @@ pub enum Class {
     Gateway,
     /// An operator of the installation.
     Operator,
+}
+
+impl Class {
+    /// What its secrets name.
+    pub const fn id_kind(self) -> IdKind {
+        match self {
+            Self::ApiKey => IdKind::Key,
+            Self::AccessToken => IdKind::AccessToken,
+            Self::Client => IdKind::Client,
+            Self::Session => IdKind::Session,
+            Self::Invitation => IdKind::Invitation,
+            Self::Gateway => IdKind::Gateway,
+            Self::Operator => IdKind::Operator,
+        }
+    }
 }
 
 /// A kind of credential.
@@ -354,9 +371,11 @@ fn check_kinds(
                 file.prefix
             ));
         }
-        let clash = |other: &&Arc<Kind>| {
-            other.prefix.starts_with(&file.prefix) || file.prefix.starts_with(other.prefix.as_str())
-        };
+        let is_alike = |other: &str| other.starts_with(&file.prefix) || file.prefix.starts_with(other);
+        if is_alike(webhook::PREFIX) {
+            return wrong(format!("prefix `{}` begins like that of webhooks' secrets", file.prefix));
+        }
+        let clash = |other: &&Arc<Kind>| is_alike(&other.prefix);
         if let Some(other) = kinds.values().find(clash) {
             return wrong(format!("prefix `{}` begins like that of kind `{}`", file.prefix, other.name));
         }
@@ -541,6 +560,7 @@ mod tests {
         refused(|text| format!("surprise = 1\n{text}"), "surprise");
         refused(|text| text.replace("version = 1", "version = 2"), "version 2 is not known");
         refused(|text| text.replace("cf_stg_", "cf_prod_x_"), "begins like that of kind `production`");
+        refused(|text| text.replace("cf_stg_", "whsec_s_"), "begins like that of webhooks' secrets");
         refused(|text| text.replace("cf_stg_", "cf-stg-"), "must be lower case");
         refused(
             |text| text.replace("kinds = [\"gateway\", \"operator\"]", "kinds = [\"gatway\"]"),

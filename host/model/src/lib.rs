@@ -4,7 +4,7 @@
 //! Reading order: [`clock`] and [`entropy`] (the two ambient things, made explicit), [`id`] (public ids, which carry their
 //! home shard), [`catalog`] (what the company at hand calls things), [`secret`], [`key`], [`client`], [`token`], [`session`] and [`credential`] (what a
 //! secret resolves to), [`password`], [`totp`], [`recovery`] and [`attempts`] (how people show who they are), [`organization`] (who owns it), [`member`], [`invitation`] and [`role`] (its people), [`policy`] (what of its own is in force), [`network`] and [`path`] (the two canonicalizers), [`meter`] (quotas),
-//! [`audit`], [`event`] (what people are told of), [`webhook`] and [`delivery`] (who else is told, and how often that is tried), [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
+//! [`scan`] (secrets where they don't belong), [`audit`], [`event`] (what people are told of), [`webhook`] and [`delivery`] (who else is told, and how often that is tried), [`text`] (quoting what others wrote), [`object`] (reading what others wrote).
 //!
 //! To add a noun: one file, its transitions consuming `self`, its tests below them.
 //!
@@ -34,6 +34,7 @@ pub mod path;
 pub mod policy;
 pub mod recovery;
 pub mod role;
+pub mod scan;
 pub mod secret;
 pub mod session;
 pub mod text;

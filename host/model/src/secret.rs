@@ -20,7 +20,7 @@ const RANDOM_LENGTH: usize = 32;
 /// Characters of checksum.
 const CHECKSUM_LENGTH: usize = 6;
 /// Characters after the prefix.
-const TAIL_LENGTH: usize = BODY_LENGTH + RANDOM_LENGTH + CHECKSUM_LENGTH;
+pub(crate) const TAIL_LENGTH: usize = BODY_LENGTH + RANDOM_LENGTH + CHECKSUM_LENGTH;
 
 /// A secret in the clear: as it was presented, or as it was just made. It has no `Serialize`, says nothing in `Debug` and is
 /// wiped when dropped; [`PlainSecret::expose`] is the one way to its text.

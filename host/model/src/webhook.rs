@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::Id;
 
+/// What the secrets of endpoints begin with (Standard Webhooks). What follows names the endpoint and ends with a checksum like
+/// any other secret of ours, and is base64 all the same.
+pub const PREFIX: &str = "whsec_";
 /// Endpoints of one workspace.
 pub const MOST_WEBHOOKS: usize = 20;
 /// Endpoints of one organization that are told of what is no workspace's.

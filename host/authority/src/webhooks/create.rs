@@ -87,7 +87,7 @@ impl Authority {
                 return Err(Error::Conflict(format!("a workspace may have {MOST_WEBHOOKS} webhooks")));
             }
             let id = Id::draw(IdKind::Webhook, home, entropy)?;
-            let secret = sign::draw(entropy)?;
+            let secret = sign::draw(&id, entropy)?;
             let sealed = self.keyring.seal(&purpose(&id, 1), secret.expose().as_bytes(), entropy);
             let sealed = sealed.map_err(Error::internal)?;
             let webhook = Webhook {

@@ -44,7 +44,7 @@ impl Authority {
             };
             let found = self.read_webhook(permit, id).await?;
             if_match.check(found.version())?;
-            let secret = sign::draw(entropy)?;
+            let secret = sign::draw(id, entropy)?;
             let of = purpose(id, found.value.next_number());
             let sealed = self.keyring.seal(&of, secret.expose().as_bytes(), entropy).map_err(Error::internal)?;
             let overlap = Duration::from_secs(overlap_seconds);

@@ -1,10 +1,12 @@
 //! What a receiver knows us by: Standard Webhooks' three headers, and `X-CronFlow-Signature` for who wants one.
 //!
-//! A secret is `whsec_` and base64. Standard Webhooks (v1) signs `id.timestamp.body` under the decoded bytes and writes
+//! A secret is `whsec_` and base64: like every secret of ours it names what it is of and ends with a checksum, so that it is
+//! known for ours wherever it leaks to, and its 56 characters are 42 bytes of base64. Standard Webhooks (v1) signs `id.timestamp.body` under the decoded bytes and writes
 //! base64; ours signs `timestamp.body` under the secret's text as it was shown and writes hex. Every live secret signs.
 
 use access_model::entropy::EntropyError;
 use access_model::text::hex;
+use access_model::webhook::PREFIX;
 use access_model::{Entropy, Id, PlainSecret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,19 +14,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// What a secret begins with.
-const PREFIX: &str = "whsec_";
-/// Bytes of a secret's key.
-const KEY_LENGTH: usize = 32;
-
-/// A new secret.
-pub(super) fn draw(entropy: &dyn Entropy) -> Result<PlainSecret, EntropyError> {
-    let mut key = Zeroizing::new([0_u8; KEY_LENGTH]);
-    entropy.fill(key.as_mut_slice())?;
-    let mut text = String::with_capacity(64);
-    text.push_str(PREFIX);
-    STANDARD.encode_string(key.as_slice(), &mut text);
-    Ok(PlainSecret::new(text))
+/// A new secret of an endpoint.
+pub(super) fn draw(webhook: &Id, entropy: &dyn Entropy) -> Result<PlainSecret, EntropyError> {
+    PlainSecret::draw(PREFIX, webhook, entropy)
 }
 
 /// The values of `webhook-signature` and `x-cronflow-signature`. `None`: a secret is none that we made.
@@ -64,7 +56,13 @@ mod tests {
     #[test]
     fn every_secret_signs_and_no_secret_is_no_signature() {
         let entropy = SeededEntropy::new(b"webhook");
-        let secrets = [draw(&entropy).unwrap(), draw(&entropy).unwrap()];
+        let webhook: Id = "wh_000000000000000000".parse().unwrap();
+        let secrets = [draw(&webhook, &entropy).unwrap(), draw(&webhook, &entropy).unwrap()];
+        let tail = |secret: &PlainSecret| secret.expose().strip_prefix(PREFIX).unwrap().to_owned();
+        for secret in &secrets {
+            assert_eq!(STANDARD.decode(tail(secret)).unwrap().len(), 42);
+            assert_eq!(secret.id(access_model::IdKind::Webhook, &tail(secret)), Some(webhook));
+        }
         let message: Id = "msg_000000000000000000".parse().unwrap();
         let (standard, ours) = sign(&secrets, &message, 1_767_225_600, b"{}").unwrap();
         assert_eq!(standard.split(' ').count(), 2);

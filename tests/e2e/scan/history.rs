@@ -1,0 +1,159 @@
+//! git: what a repository ever held, what is about to be committed, what it ignores.
+
+use std::path::Path;
+use std::process::Command;
+
+use harness::Ran;
+use harness::process::{binary, workspace_root};
+use harness::setup::temporary;
+
+use super::plant::{Plant, one_of_each};
+use super::{check_says_nothing, command, found, scan};
+
+/// git, as somebody, with no configuration but its own.
+fn git(folder: &Path, arguments: &[&str]) -> Ran {
+    let mut git = Command::new("git");
+    for (name, value) in [
+        ("GIT_AUTHOR_NAME", "Ada"),
+        ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+        ("GIT_COMMITTER_NAME", "Ada"),
+        ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+    ] {
+        git.env(name, value);
+    }
+    Ran::of(
+        git.args(["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false"]).args(arguments).current_dir(folder),
+    )
+}
+
+#[track_caller]
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let ran = git(folder, arguments);
+    assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+    ran.stdout.trim().to_owned()
+}
+
+#[track_caller]
+fn commit(folder: &Path, file: &str, text: &str, message: &str) -> String {
+    std::fs::write(folder.join(file), text).expect("a file is written");
+    done(folder, &["add", "--all"]);
+    done(folder, &["commit", "--quiet", "--message", message]);
+    done(folder, &["rev-parse", "HEAD"])
+}
+
+#[test]
+fn what_a_repository_ever_held_is_found() {
+    let (folder, plants) = (temporary(), one_of_each(11));
+    let path = folder.path();
+    let secret = |at: usize| plants[at].secret.as_str();
+    done(path, &["init", "--quiet"]);
+    commit(path, "README.md", "hello\n", "begin");
+    let brought = commit(path, "deleted.env", &format!("A=1\nKEY={}\n", secret(0)), "a secret");
+    commit(path, "deleted.env", &format!("A=2\nKEY={}\n", secret(0)), "still there");
+    std::fs::remove_file(path.join("deleted.env")).expect("it was there");
+    commit(path, "README.md", "hello again\n", "gone");
+    commit(path, "README.md", "hello once more\n", &format!("a message with {}", secret(1)));
+    done(path, &["tag", "--annotate", "--message", &format!("v1 {}", secret(2)), "v1"]);
+    done(path, &["checkout", "--quiet", "-b", "other"]);
+    commit(path, "config on a branch.json", &format!("{{\"key\":\"{}\"}}", secret(3)), "elsewhere");
+    done(path, &["checkout", "--quiet", "main"]);
+    // A stash quotes the message of what it is made on.
+    commit(path, "README.md", "hello for the last time\n", "a message without");
+    std::fs::write(path.join("README.md"), format!("stashed {}\n", secret(4))).expect("a file is written");
+    done(path, &["stash", "--quiet"]);
+    // What no ref leads to was never anywhere else.
+    std::fs::write(path.join("loose"), secret(5)).expect("a file is written");
+    done(path, &["hash-object", "-w", "loose"]);
+    std::fs::remove_file(path.join("loose")).expect("it was there");
+
+    scan(path, &[]).check(0, &[]);
+    let ran = scan(path, &["--git"]);
+    ran.check(1, &[]);
+    let told = ran.check_json(1);
+    let mut shown: Vec<String> = found(&ran).into_iter().map(|(_, _, secret)| secret).collect();
+    shown.sort();
+    let mut expected: Vec<String> = plants[..5].iter().map(Plant::shown).collect();
+    expected.sort();
+    assert_eq!(shown, expected, "{told}");
+    let of = |file: &str| {
+        let all = told["found"].as_array().expect("a list").iter();
+        all.clone().find(|found| found["path"] == file).unwrap_or_else(|| panic!("{file} in {told}")).clone()
+    };
+    let deleted = of("deleted.env");
+    assert_eq!((&deleted["line"], &deleted["versions"]), (&2.into(), &2.into()));
+    assert_eq!(deleted["commit"], brought.as_str(), "the commit that brought it");
+    assert_eq!(of("config on a branch.json")["line"], 1);
+    assert!(of("README.md")["commit"].is_string(), "a stash is a commit, of several parents");
+    check_says_nothing(&ran, &plants);
+    Ran::of(&mut command(path, &["--git"])).check(1, &["deleted.env:2:5: ", &brought[..12], "2 versions"]);
+
+    let clone = temporary();
+    let url = format!("file://{}", path.display());
+    done(clone.path(), &["clone", "--quiet", "--depth", "1", "--no-tags", "--branch", "main", &url, "."]);
+    scan(clone.path(), &["--git"]).check(0, &["cut off"]);
+}
+
+#[test]
+fn a_hook_lets_no_secret_into_a_commit() {
+    let (folder, plants) = (temporary(), one_of_each(12));
+    let path = folder.path();
+    done(path, &["init", "--quiet"]);
+    let hooks = workspace_root().join("examples/pre-commit");
+    done(path, &["config", "core.hooksPath", &hooks.display().to_string()]);
+    // The hook calls the program by its name.
+    let found_at = binary().parent().expect("a folder").display().to_string();
+    let paths = format!("{found_at}:/usr/local/bin:/usr/bin:/bin");
+    let commit = || {
+        let mut git = Command::new("git");
+        git.env("PATH", &paths).env_remove("CRONFLOW_ACCESS_BIN").current_dir(path).args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.com",
+        ]);
+        Ran::of(git.args(["commit", "--quiet", "--message", "x"]))
+    };
+    let write = |file: &str, text: &str| std::fs::write(path.join(file), text).expect("a file is written");
+    write("a\tfile", &format!("key: {}\n", plants[0].secret));
+    done(path, &["add", "--all"]);
+    // It is staged, wherever else it is gone from.
+    write("a\tfile", "key: none\n");
+    let refused = commit();
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert!(refused.stderr.contains(&plants[0].shown()) || refused.stdout.contains(&plants[0].shown()), "{refused:?}");
+    check_says_nothing(&refused, &plants);
+    done(path, &["add", "--all"]);
+    assert_eq!(commit().code, Some(0), "the first commit");
+    // Not staged is not committed.
+    write("b", &plants[1].secret);
+    write("a\tfile", "key: still none\n");
+    done(path, &["add", "a\tfile"]);
+    assert_eq!(commit().code, Some(0));
+    done(path, &["add", "b"]);
+    assert_ne!(commit().code, Some(0));
+    scan(path, &["--staged"]).check(1, &["\"b\""]);
+}
+
+#[test]
+fn what_git_ignores_is_passed_by_where_that_is_asked_for() {
+    let (folder, plants) = (temporary(), one_of_each(13));
+    let path = folder.path();
+    done(path, &["init", "--quiet"]);
+    std::fs::write(path.join(".gitignore"), ".env\n").expect("a file is written");
+    std::fs::write(path.join(".env"), &plants[0].secret).expect("a file is written");
+    std::fs::write(path.join("new.txt"), &plants[1].secret).expect("a file is written");
+    assert_eq!(found(&scan(path, &[])).len(), 2);
+    assert_eq!(found(&scan(path, &["--skip-ignored"])), [("new.txt".to_owned(), 1, plants[1].shown())]);
+}
+
+#[test]
+fn without_git_or_a_repository_that_is_said() {
+    let folder = temporary();
+    scan(folder.path(), &["--git"]).check(2, &["git at", "not a git repository"]);
+    let mut without = command(folder.path(), &["--git"]);
+    Ran::of(without.env("PATH", folder.path())).check(2, &["`git` is not here"]);
+    done(folder.path(), &["init", "--quiet"]);
+    scan(folder.path(), &["--git"]).check(0, &[]);
+}
