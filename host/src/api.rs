@@ -14,32 +14,39 @@ use crate::config;
 pub(crate) struct Api {
     agent: ureq::Agent,
     url: String,
-    bearer: String,
+    /// Nothing, where nothing is presented.
+    bearer: Option<String>,
 }
 
 impl Api {
     /// Reads the token; connects only when asked.
     pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
-        if connection.url.starts_with("https://") {
+        let api = Self::open(&connection.url)?;
+        let token = secret(connection.token_file.as_deref(), config::TOKEN)
+            .context("no token: set CRONFLOW_ACCESS_TOKEN, or name a file with --token-file")?;
+        Ok(Self { bearer: Some(format!("Bearer {token}")), ..api })
+    }
+
+    /// For what needs no token.
+    pub(crate) fn open(url: &str) -> anyhow::Result<Self> {
+        if url.starts_with("https://") {
             bail!(
                 "this release speaks plain HTTP alone; reach the host over loopback or a tunnel, as in --url http://127.0.0.1:7800"
             );
         }
-        let token = secret(connection.token_file.as_deref(), config::TOKEN)
-            .context("no token: set CRONFLOW_ACCESS_TOKEN, or name a file with --token-file")?;
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
             .max_redirects(0)
             .build();
-        let url = connection.url.trim_end_matches('/').to_owned();
-        Ok(Self { agent: agent.into(), url, bearer: format!("Bearer {token}") })
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: agent.into(), url, bearer: None })
     }
 
     /// Asks with GET.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.get(&url).header("authorization", &self.bearer).call();
+        let answer = self.known(self.agent.get(&url)).call();
         read(answer.with_context(|| self.unreachable())?)
     }
 
@@ -47,7 +54,7 @@ impl Api {
     pub(crate) fn download(&self, path: &str, out: &mut impl Write) -> anyhow::Result<()> {
         let url = format!("{}{path}", self.url);
         let asked = self.agent.get(&url).config().timeout_global(None).build();
-        let mut answer = asked.header("authorization", &self.bearer).call().with_context(|| self.unreachable())?;
+        let mut answer = self.known(asked).call().with_context(|| self.unreachable())?;
         if !answer.status().is_success() {
             return read(answer).map(drop);
         }
@@ -58,22 +65,29 @@ impl Api {
     /// Asks with POST.
     pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.post(&url).header("authorization", &self.bearer).send_json(body);
+        let answer = self.known(self.agent.post(&url)).send_json(body);
         read(answer.with_context(|| self.unreachable())?)
     }
 
     /// Asks with PUT.
     pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.put(&url).header("authorization", &self.bearer).send_json(body);
+        let answer = self.known(self.agent.put(&url)).send_json(body);
         read(answer.with_context(|| self.unreachable())?)
     }
 
     /// Asks with DELETE.
     pub(crate) fn delete(&self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.delete(&url).header("authorization", &self.bearer).call();
+        let answer = self.known(self.agent.delete(&url)).call();
         read(answer.with_context(|| self.unreachable())?)
+    }
+
+    fn known<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.bearer {
+            Some(bearer) => request.header("authorization", bearer),
+            None => request,
+        }
     }
 
     fn unreachable(&self) -> String {

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, authorize, backup, client, config, doctor, event, gateway, init, key, member, org, policy, restore,
+    audit, authorize, backup, client, config, doctor, event, gateway, init, key, leak, member, org, policy, restore,
     role, scan, serve, webhook, workspace,
 };
 
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Tell other systems of what happens, and see what became of it.
     #[command(subcommand)]
     Webhook(Box<webhook::Webhook>),
+    /// Report secrets that were found where they don't belong.
+    #[command(subcommand)]
+    Leak(leak::Leak),
     /// Read, follow and export audit trails.
     #[command(subcommand)]
     Audit(audit::Audit),

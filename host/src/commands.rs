@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod leak;
 pub(crate) mod member;
 pub(crate) mod org;
 pub(crate) mod policy;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Role(role) => role.run(cli.output),
         Command::Event(event) => event.run(cli.output),
         Command::Webhook(webhook) => webhook.run(cli.output),
+        Command::Leak(leak) => leak.run(cli.output),
         Command::Audit(audit) => audit.run(cli.output),
         Command::Scan(scan) => scan.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),

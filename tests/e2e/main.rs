@@ -22,6 +22,7 @@ mod hostile_modules;
 mod house;
 mod jobs_api;
 mod kind_table;
+mod leaks;
 mod limits;
 mod mail;
 mod management;

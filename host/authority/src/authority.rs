@@ -68,6 +68,7 @@ pub struct Authority {
     pub(crate) failpoints: Failpoints,
     pub(crate) cache: Arc<ReadCache>,
     pub(crate) throttle: Throttle,
+    pub(crate) leak_throttle: Throttle,
     pub(crate) door: Door,
     pub(crate) meters: Arc<Meters>,
     pub(crate) log: Arc<DecisionLog>,
@@ -120,6 +121,7 @@ impl Authority {
         let meters = Arc::new(Meters::new(Arc::clone(&store), Arc::clone(&clock), host.clone()));
         Ok(Self {
             throttle: Throttle::new(catalog.limits.failed_identifications),
+            leak_throttle: Throttle::new(catalog.limits.leak_reports),
             door: Door::new(entropy.as_ref())?,
             decision_ids: DecisionIds::new(&host),
             log: Arc::new(DecisionLog::default()),

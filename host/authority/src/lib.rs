@@ -2,7 +2,7 @@
 //! records and evaluate policies.
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
-//! decisions stand on: [`organizations`], [`workspaces`], [`members`], [`invitations`], [`roles`], [`permissions`] (its people, and who may do what), [`sign_in`] (how people come in), [`keys`], [`oauth`], [`gateways`], [`network`], [`settings`], [`audit`], [`events`], [`webhooks`] and [`mail`] (who is told of them); [`policies`] (which decide, the platform's and
+//! decisions stand on: [`organizations`], [`workspaces`], [`members`], [`invitations`], [`roles`], [`permissions`] (its people, and who may do what), [`sign_in`] (how people come in), [`keys`], [`oauth`], [`gateways`], [`network`], [`settings`], [`audit`], [`events`], [`webhooks`] and [`mail`] (who is told of them), [`leaks`] (what becomes of secrets that others came upon); [`policies`] (which decide, the platform's and
 //! the workspaces' own); [`hosts`] (who else serves from the store),
 //! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo).
 //!
@@ -33,6 +33,7 @@ pub mod gateways;
 pub mod hosts;
 pub mod invitations;
 pub mod keys;
+pub mod leaks;
 pub mod lifecycle;
 pub mod mail;
 pub mod members;

@@ -143,6 +143,14 @@ pub(crate) fn snoozes(key: &Id) -> String {
     format!("snoozes/{key}")
 }
 
+/// Key of the record of which secrets of a credential were reported as leaked and dealt with.
+pub(crate) fn leaked(id: &Id) -> String {
+    format!("leaked/{id}")
+}
+
+/// Key of the record that is put where a report came to nothing, once for each shard.
+pub(crate) const LEAK_OF_NOBODY: &str = "leaked/nobody";
+
 /// Key of the record of when a client's secret was last used.
 pub(crate) fn secret_last_used(client: &Id, number: u32) -> String {
     format!("last-used/{client}/{number}")

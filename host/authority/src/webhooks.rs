@@ -56,6 +56,6 @@ const DELETED: &str = "webhook_endpoints.delete";
 const ROTATED: &str = "webhook_endpoints.rotate";
 
 /// What the secret of an endpoint is sealed for.
-fn purpose(webhook: &access_model::Id, number: u32) -> String {
+pub(crate) fn purpose(webhook: &access_model::Id, number: u32) -> String {
     format!("webhook/{webhook}/{number}")
 }

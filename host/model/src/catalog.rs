@@ -4,6 +4,7 @@
 //! for one another, routes don't clash. Unknown keys are refused.
 
 mod mail;
+mod reaction;
 mod report;
 mod sign_in;
 mod upkeep;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use self::mail::MailRules;
+pub use self::reaction::Reaction;
 pub use self::report::Report;
 pub use self::sign_in::SignIn;
 pub use self::upkeep::{RotationReminders, Stage, Stages, Upkeep};
@@ -100,6 +102,9 @@ pub struct Limits {
     /// Days that messages to webhooks, and what became of them, are kept.
     #[serde(default = "webhook_kept_days")]
     pub webhook_kept_days: u32,
+    /// Secrets that one network may report as leaked in a minute, to one host.
+    #[serde(default = "leak_reports")]
+    pub leak_reports: u32,
 }
 
 impl Limits {
@@ -115,6 +120,10 @@ const fn unsealed_records() -> u64 {
 
 const fn webhook_kept_days() -> u32 {
     30
+}
+
+const fn leak_reports() -> u32 {
+    60
 }
 
 /// What identification makes of a secret.
@@ -181,6 +190,8 @@ pub struct Kind {
     pub rotation_due: Option<Duration>,
     /// When people are reminded of its credentials.
     pub upkeep: Upkeep,
+    /// What is done about one of its secrets that was reported as leaked.
+    pub leak: Reaction,
     /// How long, once the store is out of reach, a host goes on deciding on what it last knew. Zero: it denies.
     pub outage: Duration,
 }
@@ -295,6 +306,7 @@ struct KindFile {
     #[serde(default)]
     expiry_reminders: Vec<u32>,
     inactive_days: Option<u32>,
+    leak: Option<Reaction>,
     #[serde(default)]
     outage_seconds: u32,
 }
@@ -444,6 +456,10 @@ fn check_kinds(
         if is_client && (upkeep.rotation != RotationReminders::default() || !upkeep.expiry.is_empty()) {
             return wrong("a client has no end and no age of its own: of those, it takes inactive_days alone".into());
         }
+        let leak = file.leak.unwrap_or(Reaction::unless_stated(file.class));
+        if !leak.is_for(file.class) {
+            return wrong(format!("leak = \"{}\" is nothing that can be done about its class", leak.name()));
+        }
         let kind = Kind {
             name: name.clone(),
             class: file.class,
@@ -458,6 +474,7 @@ fn check_kinds(
             lifetime: file.lifetime_days.map(days).or(seconds),
             rotation_due: file.rotation_due_days.map(days),
             upkeep,
+            leak,
             outage: Duration::from_secs(file.outage_seconds.into()),
         };
         kinds.insert(name, Arc::new(kind));
@@ -578,6 +595,8 @@ mod tests {
             |text| text.replace("lifetime_seconds = 3600", "lifetime_seconds = 3600\ninactive_days = 1"),
             "belong to",
         );
+        refused(|text| text.replacen("leak = \"notify\"", "leak = \"disable\"", 1), "nothing that can be done");
+        refused(|text| text.replace("leak = \"disable\"", "leak = \"burn\""), "burn");
         refused(|text| text.replace("password_characters = 12", "password_characters = 7"), "must be 8 to 64");
         refused(|text| text.replace("account_attempts = 10", "account_attempts = 101"), "must be 1 to 100");
     }

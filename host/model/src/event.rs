@@ -11,6 +11,9 @@ use crate::clock::Timestamp;
 use crate::entropy::{Entropy, EntropyError, SeededEntropy};
 use crate::id::{Id, IdKind};
 
+/// Where it comes from that a secret leaked.
+const LEAKS: &str = "a report";
+
 /// Something that happened, as it is kept and delivered. Never holds a secret or its digest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -76,6 +79,11 @@ pub enum EventKind {
     MemberRoleChanged,
     MemberLockedOut,
     WebhookDisabled,
+    KeyLeaked,
+    ClientLeaked,
+    SessionLeaked,
+    InvitationLeaked,
+    WebhookLeaked,
 }
 
 /// What there is to say of a kind.
@@ -87,13 +95,13 @@ pub struct Row {
     pub severity: Severity,
     /// What it means.
     pub means: &'static str,
-    /// Where it comes from: an action of the catalog, or `due work`, or what a host notices.
+    /// Where it comes from: an action of the catalog, `due work`, what a host notices, or what somebody reported.
     pub arises: &'static str,
 }
 
 impl EventKind {
     /// All of them, in the order in which documents show them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 28] = [
         Self::KeyIssued,
         Self::KeyRotated,
         Self::KeyDisabled,
@@ -117,6 +125,11 @@ impl EventKind {
         Self::MemberRoleChanged,
         Self::MemberLockedOut,
         Self::WebhookDisabled,
+        Self::KeyLeaked,
+        Self::ClientLeaked,
+        Self::SessionLeaked,
+        Self::InvitationLeaked,
+        Self::WebhookLeaked,
     ];
 
     /// The kind of this name.
@@ -194,6 +207,22 @@ impl EventKind {
                 Alert,
                 "due work",
                 "a webhook's receiver is gone, or failed for as long as a message is tried; it is told nothing any more",
+            ),
+            Self::KeyLeaked => ("key.leaked", Alert, LEAKS, "a key's secret was reported as leaked"),
+            Self::ClientLeaked => {
+                ("client.leaked", Alert, LEAKS, "a client's secret, or a token of it, was reported as leaked")
+            }
+            Self::SessionLeaked => {
+                ("session.leaked", Alert, LEAKS, "the secret of a member's session was reported as leaked")
+            }
+            Self::InvitationLeaked => {
+                ("invitation.leaked", Alert, LEAKS, "an invitation that was not used yet was reported as leaked")
+            }
+            Self::WebhookLeaked => (
+                "webhook.leaked",
+                Alert,
+                LEAKS,
+                "a secret that signs a webhook's messages was reported as leaked; rotate it",
             ),
         };
         Row { name, severity, means, arises }

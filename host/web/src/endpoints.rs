@@ -17,6 +17,7 @@ pub(crate) mod gateways;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod keys;
+pub(crate) mod leaks;
 pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod network;

@@ -14,6 +14,7 @@ use access_authority::events::EventView;
 use access_authority::gateways::{GatewayRequest, GatewayView};
 use access_authority::invitations::{InvitationRequest, InvitationView};
 use access_authority::keys::{ClientSnoozeRequest, KeyRequest, KeyView, SnoozeRequest, SnoozeView, actions};
+use access_authority::leaks::LeakReport;
 use access_authority::lifecycle::dev_clock::DevClock;
 use access_authority::members::{MemberChanged, MemberUpdate, MemberView};
 use access_authority::network::{NetworkUpdate, NetworkView};
@@ -45,8 +46,9 @@ use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
     acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock,
-    documents, events, forward_auth, gateways, health, invitations, keys, members, network, oauth, organizations,
-    overview, permissions, policies, profile, roles, sessions, settings, traffic, usage, webhooks, workspaces,
+    documents, events, forward_auth, gateways, health, invitations, keys, leaks, members, network, oauth,
+    organizations, overview, permissions, policies, profile, roles, sessions, settings, traffic, usage, webhooks,
+    workspaces,
 };
 use crate::upload::UploadForm;
 
@@ -429,6 +431,20 @@ pub(crate) fn table() -> Vec<Group> {
                     .named("oauth.metadata")
                     .says("Where everything is (RFC 8414)")
                     .answers::<oauth::metadata::Metadata>(200),
+            ],
+        },
+        Group {
+            name: "Leaks",
+            about: "Secrets that somebody came upon where they don't belong.",
+            endpoints: vec![
+                post("/v1/leaks", leaks::report)
+                    .named("leaks.report")
+                    .says("Report secrets of ours as leaked")
+                    .notes(leaks::NOTES)
+                    .takes::<LeakReport>()
+                    .answers::<leaks::Received>(202)
+                    .also(429)
+                    .also(503),
             ],
         },
         Group {

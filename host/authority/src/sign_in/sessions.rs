@@ -295,7 +295,7 @@ impl Authority {
     }
 
     /// Ends a session, in `commit`.
-    pub(super) fn end(&self, commit: &mut Commit, session: Session) -> Result<Session, Error> {
+    pub(crate) fn end(&self, commit: &mut Commit, session: Session) -> Result<Session, Error> {
         let ended = session.revoke(self.clock.now());
         put_session(commit, &ended)?;
         commit.index_deletes.push((records::sessions_of(&ended.member), ended.id.to_string()));
