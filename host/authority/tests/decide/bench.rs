@@ -272,11 +272,13 @@ impl Store for Failing {
         limit: usize,
     ) -> Result<Vec<LogEntry>, StoreError> {
         self.check()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.log(shard, log, before, limit).await
     }
 
     async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
         self.check()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.counters(shard, group).await
     }
 

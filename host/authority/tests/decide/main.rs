@@ -5,6 +5,7 @@ mod accept;
 mod bench;
 mod chain;
 mod due;
+mod due_cost;
 mod events;
 mod grants;
 mod hosts;
@@ -17,6 +18,7 @@ mod outage;
 mod overview;
 mod settings;
 mod sign_in;
+mod stock;
 mod traffic;
 mod trail;
 
