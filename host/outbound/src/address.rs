@@ -65,9 +65,20 @@ const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), length)
 }
 
+/// Where AWS tells machines and containers their own credentials.
+const OWN_CREDENTIALS: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+];
+
 /// Networks beyond the public internet that the operator opened.
 #[derive(Debug, Clone, Default)]
-pub struct Private(Vec<IpNet>);
+pub struct Private {
+    networks: Vec<IpNet>,
+    /// Whether metadata services are asked for this process's own credentials, too. No setting says so.
+    has_own_credentials: bool,
+}
 
 /// Why an operator's network was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,11 +114,32 @@ impl Private {
                 return Err(NotPrivate::Never(*network));
             }
         }
-        Ok(Self(networks))
+        Ok(Self { networks, has_own_credentials: false })
+    }
+
+    /// Every network: for what the operator named itself, such as a secret manager. Metadata services stay closed.
+    pub(crate) fn every() -> Self {
+        let networks = vec![
+            v4([0, 0, 0, 0], 1).into(),
+            v4([128, 0, 0, 0], 1).into(),
+            v6([0; 8], 1).into(),
+            v6([0x8000, 0, 0, 0, 0, 0, 0, 0], 1).into(),
+        ];
+        Self { networks, has_own_credentials: false }
+    }
+
+    /// Where this process is told its own credentials: nobody names it, and nothing else is asked there. On loopback, too,
+    /// where whoever tries it out has put one.
+    pub(crate) fn own_credentials() -> Self {
+        Self { networks: vec![v4([127, 0, 0, 0], 8).into()], has_own_credentials: true }
+    }
+
+    fn is_own_credentials(&self, address: IpAddr) -> bool {
+        self.has_own_credentials && OWN_CREDENTIALS.contains(&address)
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address)) || self.is_own_credentials(address)
     }
 }
 
@@ -119,7 +151,7 @@ impl Private {
 pub fn judge(address: IpAddr, private: &Private, allowed: Option<&AllowList>) -> Result<(), Refusal> {
     let translated = embedded(address);
     for one in [Some(address), translated].into_iter().flatten() {
-        if NEVER.iter().any(|never| never.contains(&one)) {
+        if NEVER.iter().any(|never| never.contains(&one)) && !private.is_own_credentials(one) {
             return Err(Refusal::NotPublic("of metadata services"));
         }
         if let Some(what) = special(one)
@@ -269,6 +301,11 @@ mod tests {
         assert!(matches!(new("169.254.169.254/32"), Err(NotPrivate::Never(_))));
         assert!(matches!(new("0.0.0.0/0"), Err(NotPrivate::Everything(_))));
         assert!(new("10.0.0.0/8").is_ok());
+        let judged = |address: &str| judge(address.parse().unwrap(), &Private::every(), None);
+        for named in ["10.0.0.1", "127.0.0.1", "::1", "fd12::1", "93.184.216.34"] {
+            assert_eq!(judged(named), Ok(()), "{named}");
+        }
+        assert!(judged("169.254.169.254").is_err() && judged("fd00:ec2::254").is_err());
     }
 
     #[test]

@@ -174,7 +174,31 @@ impl Egress {
         allowed: Option<&AllowList>,
         limits: Limits,
     ) -> Result<Answer, EgressError> {
-        let request = request(to, Method::POST, headers, body)?;
+        self.send(to, request(to, Method::POST, headers, body)?, allowed, limits).await
+    }
+
+    /// Asks `to`, which the operator named.
+    ///
+    /// # Errors
+    /// As of [`Self::post`].
+    pub(crate) async fn ask(
+        &self,
+        to: &Destination,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<Answer, EgressError> {
+        self.send(to, request(to, method, headers, body)?, None, limits).await
+    }
+
+    async fn send(
+        &self,
+        to: &Destination,
+        request: Request<Full<Bytes>>,
+        allowed: Option<&AllowList>,
+        limits: Limits,
+    ) -> Result<Answer, EgressError> {
         // INVARIANT: the connection ends with this, whatever became of the request.
         let mut connection = JoinSet::new();
         let asked = async {

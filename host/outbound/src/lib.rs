@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`destination`] (which URLs may be called at all), [`address`] (which addresses may be connected to),
 //! [`egress`] (the client: it resolves, judges what it will connect to, connects, and reads no more than it was told),
-//! `tls`; and apart from them [`mail`], which no tenant has a say in.
+//! `tls`; [`secrets`] (what is read from secret managers); and apart from them [`mail`], which no tenant has a say in.
 //!
 //! The judgement is about the address that is connected to, after resolving and without a second look-up, so that a name
 //! that answers otherwise the second time gains nothing. Nothing is redirected, no proxy of the environment is asked, and no
@@ -15,9 +15,11 @@ pub mod address;
 pub mod destination;
 pub mod egress;
 pub mod mail;
+pub mod secrets;
 mod tls;
 
 pub use address::{NotPrivate, Private};
 pub use destination::{Destination, UrlError};
 pub use egress::{Answer, Egress, EgressError, Limits, Rules};
 pub use mail::{Letter, MailError, Relay, RelayError};
+pub use secrets::{Keepers, SecretError, Source};
