@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     audit, authorize, backup, client, config, doctor, event, gateway, init, key, leak, member, org, policy, restore,
-    role, scan, serve, webhook, workspace,
+    role, scan, secrets, serve, webhook, workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Write, test, upload, publish and watch policies.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Make the keys that everything sealed hangs on, and replace them.
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
     /// Check and show the configuration.
     #[command(subcommand)]
     Config(config::Config),

@@ -17,6 +17,7 @@ pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod role;
 pub(crate) mod scan;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod webhook;
 pub(crate) mod workspace;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scan(scan) => scan.run(cli.output),
         Command::Authorize(authorize) => authorize.run(cli.output),
         Command::Policy(policy) => policy.run(cli.output),
+        Command::Secrets(secrets) => secrets.run(cli.output),
         Command::Config(config) => config.run(cli.output),
         Command::Doctor(doctor) => doctor.run(cli.output),
         Command::Backup(backup) => backup.run(cli.output),

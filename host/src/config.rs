@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use access_model::PlainSecret;
-use access_outbound::{Private, Relay, RelayError, Rules};
+use access_outbound::secrets::{Aws, Login, Vault};
+use access_outbound::{Keepers, Private, Relay, RelayError, Rules, Source};
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
@@ -20,10 +21,10 @@ const PREFIX: &str = "CRONFLOW_ACCESS_";
 pub(crate) const TOKEN: &str = "CRONFLOW_ACCESS_TOKEN";
 /// The credential that `authorize` asks about.
 pub(crate) const CREDENTIAL: &str = "CRONFLOW_ACCESS_CREDENTIAL";
-/// Where a host looks for its root key.
-pub(crate) const ROOT_KEY: &str = "CRONFLOW_ACCESS_ROOT_KEY";
 /// The bearer of the metrics listener.
 pub(crate) const METRICS_TOKEN: &str = "CRONFLOW_ACCESS_METRICS_TOKEN";
+/// Where Kubernetes puts the token of a pod's service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// The Redis that the store is in.
 pub(crate) const REDIS: &str = "CRONFLOW_ACCESS_REDIS";
 
@@ -40,11 +41,17 @@ pub(crate) struct Settings {
     /// Folder of the root key, and of the embedded store where that serves [default: data; with --dev: data-dev].
     #[arg(long, env = "CRONFLOW_ACCESS_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// File of the root key [default: DATA_DIR/root.key].
-    #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY", value_name = "FILE")]
-    pub(crate) root_key: Option<PathBuf>,
-    /// Redis to keep the store in, shared by all hosts that name it: `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`. With a
-    /// password in it, say it in the config file or the environment, never on the command line [default: the embedded store].
+    /// Where the root key is: a file, `env:NAME`, `vault:MOUNT/data/PATH#FIELD`, `transit:MOUNT/KEY#FILE` or `aws:NAME[#FIELD]`.
+    /// In the environment it may be the key itself, 64 hexadecimal digits [default: DATA_DIR/root.key].
+    #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY", hide_env_values = true, value_name = "SOURCE")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) root_key: Option<RootKeySource>,
+    /// File of the root key, where that is said rather than a source.
+    #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY_FILE", value_name = "FILE")]
+    pub(crate) root_key_file: Option<PathBuf>,
+    /// Redis to keep the store in, shared by all hosts that name it: `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or the source
+    /// of such a URL, as of the root key. With a password in it, say it in the config file or the environment, never on the
+    /// command line [default: the embedded store].
     #[arg(
         long,
         env = REDIS,
@@ -55,6 +62,9 @@ pub(crate) struct Settings {
     #[serde(serialize_with = "without_password")]
     #[schemars(with = "Option<String>")]
     pub(crate) redis: Option<PlainSecret>,
+    /// File of the URL of Redis.
+    #[arg(long, env = "CRONFLOW_ACCESS_REDIS_FILE", value_name = "FILE")]
+    pub(crate) redis_file: Option<PathBuf>,
     /// Milliseconds after which what another host changed in Redis holds here at the latest, from 100 to 60000 [default: 1000].
     #[arg(long, env = "CRONFLOW_ACCESS_FRESHNESS_MS", value_name = "N")]
     #[schemars(range(min = 100, max = 60_000))]
@@ -68,6 +78,12 @@ pub(crate) struct Settings {
     /// Address to serve metrics on; beyond loopback only with a token [default: 127.0.0.1 on a free port].
     #[arg(long, env = "CRONFLOW_ACCESS_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Bearer token that the metrics listener asks for, or its source, as of the root key. The token itself is said in the
+    /// environment or the config file, never on the command line.
+    #[arg(long, env = METRICS_TOKEN, hide_env_values = true, value_name = "TOKEN", value_parser = secret)]
+    #[serde(serialize_with = "hidden")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) metrics_token: Option<PlainSecret>,
     /// File of the bearer token that the metrics listener asks for.
     #[arg(long, env = "CRONFLOW_ACCESS_METRICS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) metrics_token_file: Option<PathBuf>,
@@ -105,6 +121,44 @@ pub(crate) struct Settings {
     /// Whom mail is from, such as `CronFlow Access <access@example.com>`; needed with a relay.
     #[arg(long, env = "CRONFLOW_ACCESS_SMTP_FROM", value_name = "ADDRESS")]
     pub(crate) smtp_from: Option<String>,
+    /// Base URL of Vault (or OpenBao), where secrets are read from: `https://`, or a plain one of this machine's own. It may be
+    /// at any address, a private one too.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_ADDRESS", value_name = "URL")]
+    pub(crate) vault_address: Option<String>,
+    /// Namespace of Vault's that everything is read in.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_NAMESPACE", value_name = "NAME")]
+    pub(crate) vault_namespace: Option<String>,
+    /// Token for Vault. It is said in the environment, never on the command line.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = secret)]
+    #[serde(serialize_with = "hidden")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) vault_token: Option<PlainSecret>,
+    /// File of the token for Vault, such as its agent writes.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) vault_token_file: Option<PathBuf>,
+    /// Role of Vault's AppRole to come in as, in place of a token.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_ROLE_ID", value_name = "ID")]
+    pub(crate) vault_role_id: Option<String>,
+    /// What proves the AppRole. It is said in the environment, never on the command line.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_SECRET_ID", hide_env_values = true, value_name = "ID", value_parser = secret)]
+    #[serde(serialize_with = "hidden")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) vault_secret_id: Option<PlainSecret>,
+    /// File of what proves the AppRole.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_SECRET_ID_FILE", value_name = "FILE")]
+    pub(crate) vault_secret_id_file: Option<PathBuf>,
+    /// Role of Vault's to come in as by the service account that Kubernetes gives the pod, in place of a token.
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_KUBERNETES_ROLE", value_name = "ROLE")]
+    pub(crate) vault_kubernetes_role: Option<String>,
+    /// Where Vault's auth method is mounted [default: approle, or kubernetes].
+    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_AUTH_MOUNT", value_name = "MOUNT")]
+    pub(crate) vault_auth_mount: Option<String>,
+    /// Region of AWS Secrets Manager [default: that of an ARN, else AWS_REGION].
+    #[arg(long, env = "CRONFLOW_ACCESS_AWS_REGION", value_name = "REGION")]
+    pub(crate) aws_region: Option<String>,
+    /// Base URL of AWS Secrets Manager, such as that of a VPC endpoint [default: the region's].
+    #[arg(long, env = "CRONFLOW_ACCESS_AWS_ENDPOINT", value_name = "URL")]
+    pub(crate) aws_endpoint: Option<String>,
     /// Which log lines to write: a level, or directives such as `info,access::decisions=off` [default: info].
     #[arg(long, env = "CRONFLOW_ACCESS_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -114,6 +168,38 @@ pub(crate) struct Settings {
     /// Seconds that requests in flight have to end at shutdown [default: 10].
     #[arg(long, env = "CRONFLOW_ACCESS_SHUTDOWN_SECONDS", value_name = "N")]
     pub(crate) shutdown_seconds: Option<u64>,
+}
+
+/// Where the root key is. A text that names no source is a file, or the key itself where it looks like one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct RootKeySource(pub(crate) Source);
+
+impl FromStr for RootKeySource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(source) = Source::parse(text).map_err(|error| error.to_string())? {
+            return Ok(Self(source));
+        }
+        // One digit too few must not make a file's name of it, which errors would quote.
+        let is_key = text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Ok(Self(if is_key { Source::Value(PlainSecret::new(text.to_owned())) } else { Source::File(text.into()) }))
+    }
+}
+
+impl TryFrom<String> for RootKeySource {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Serialize for RootKeySource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// A name and an address of it, as `name=address`.
@@ -176,11 +262,14 @@ impl Settings {
             public_url: self.public_url.or(below.public_url),
             data_dir: self.data_dir.or(below.data_dir),
             root_key: self.root_key.or(below.root_key),
+            root_key_file: self.root_key_file.or(below.root_key_file),
             redis: self.redis.or(below.redis),
+            redis_file: self.redis_file.or(below.redis_file),
             freshness_ms: self.freshness_ms.or(below.freshness_ms),
             policies: self.policies.or(below.policies),
             catalog: self.catalog.or(below.catalog),
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
+            metrics_token: self.metrics_token.or(below.metrics_token),
             metrics_token_file: self.metrics_token_file.or(below.metrics_token_file),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             egress_allow_private: self.egress_allow_private.or(below.egress_allow_private),
@@ -189,6 +278,17 @@ impl Settings {
             egress_ca_file: self.egress_ca_file.or(below.egress_ca_file),
             smtp_url: self.smtp_url.or(below.smtp_url),
             smtp_from: self.smtp_from.or(below.smtp_from),
+            vault_address: self.vault_address.or(below.vault_address),
+            vault_namespace: self.vault_namespace.or(below.vault_namespace),
+            vault_token: self.vault_token.or(below.vault_token),
+            vault_token_file: self.vault_token_file.or(below.vault_token_file),
+            vault_role_id: self.vault_role_id.or(below.vault_role_id),
+            vault_secret_id: self.vault_secret_id.or(below.vault_secret_id),
+            vault_secret_id_file: self.vault_secret_id_file.or(below.vault_secret_id_file),
+            vault_kubernetes_role: self.vault_kubernetes_role.or(below.vault_kubernetes_role),
+            vault_auth_mount: self.vault_auth_mount.or(below.vault_auth_mount),
+            aws_region: self.aws_region.or(below.aws_region),
+            aws_endpoint: self.aws_endpoint.or(below.aws_endpoint),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
             shutdown_seconds: self.shutdown_seconds.or(below.shutdown_seconds),
@@ -210,20 +310,69 @@ impl Settings {
         self.data_dir.clone().unwrap_or_else(|| if dev { "data-dev" } else { "data" }.into())
     }
 
+    /// Whoever keeps secrets, and how to ask them.
+    pub(crate) fn keepers(&self) -> anyhow::Result<Keepers> {
+        let vault = match &self.vault_address {
+            Some(address) => {
+                let (address, namespace) = (address.clone(), self.vault_namespace.clone());
+                Some(Vault { address, namespace, login: self.vault_login()? })
+            }
+            None => None,
+        };
+        let aws = Aws { region: self.aws_region.clone(), endpoint: self.aws_endpoint.clone() };
+        Ok(Keepers::new(vault, aws, self.egress_hosts(), self.egress_ca_file.clone(), environment))
+    }
+
+    fn vault_login(&self) -> anyhow::Result<Login> {
+        let mount = |default: &str| self.vault_auth_mount.clone().unwrap_or_else(|| default.to_owned());
+        let login = match (&self.vault_token, &self.vault_token_file, &self.vault_role_id, &self.vault_kubernetes_role)
+        {
+            (Some(token), None, None, None) => Login::Token(token.clone()),
+            (None, Some(file), None, None) => Login::TokenFile(file.clone()),
+            (None, None, Some(role_id), None) => {
+                let secret_id = match (&self.vault_secret_id, &self.vault_secret_id_file) {
+                    (Some(secret_id), None) => secret_id.clone(),
+                    (None, Some(file)) => {
+                        let read = std::fs::read_to_string(file);
+                        let text = read.with_context(|| format!("`vault_secret_id_file`: `{}`", file.display()))?;
+                        PlainSecret::new(text.trim().to_owned())
+                    }
+                    _ => bail!(
+                        "`vault_role_id` needs `vault_secret_id` or `vault_secret_id_file`, and one of them alone"
+                    ),
+                };
+                Login::AppRole { mount: mount("approle"), role_id: role_id.clone(), secret_id }
+            }
+            (None, None, None, Some(role)) => {
+                let (mount, role) = (mount("kubernetes"), role.clone());
+                Login::Kubernetes { mount, role, token_file: SERVICE_ACCOUNT.into() }
+            }
+            _ => bail!(
+                "`vault_address` needs one way in, and no second: `vault_token`, `vault_token_file`, `vault_role_id`, or \
+                 `vault_kubernetes_role`"
+            ),
+        };
+        Ok(login)
+    }
+
+    fn egress_hosts(&self) -> BTreeMap<String, Vec<IpAddr>> {
+        let mut hosts = BTreeMap::<String, Vec<IpAddr>>::new();
+        for NamedHost { name, address } in self.egress_hosts.iter().flatten().cloned() {
+            hosts.entry(name).or_default().push(address);
+        }
+        hosts
+    }
+
     /// What may be sent out, and where to.
     pub(crate) fn egress(&self, dev: bool) -> anyhow::Result<Rules> {
         let loopback =
             || vec![IpAddr::from(Ipv6Addr::LOCALHOST).into(), IpNet::new_assert(Ipv4Addr::LOCALHOST.into(), 8).trunc()];
         let private = self.egress_allow_private.clone();
         let private = private.unwrap_or_else(|| if dev { loopback() } else { Vec::new() });
-        let mut hosts = BTreeMap::<String, Vec<IpAddr>>::new();
-        for NamedHost { name, address } in self.egress_hosts.iter().flatten().cloned() {
-            hosts.entry(name).or_default().push(address);
-        }
         Ok(Rules {
             is_http_open: self.egress_allow_http.unwrap_or(dev),
             private: Private::new(private).context("egress_allow_private")?,
-            hosts,
+            hosts: self.egress_hosts(),
             ca_file: self.egress_ca_file.clone(),
         })
     }
@@ -239,10 +388,37 @@ impl Settings {
         Ok(Some(relay))
     }
 
-    /// The file of the root key.
-    pub(crate) fn root_key(&self, dev: bool) -> PathBuf {
-        self.root_key.clone().unwrap_or_else(|| self.data_dir(dev).join("root.key"))
+    /// Where the root key is.
+    pub(crate) fn root_key(&self, dev: bool) -> anyhow::Result<Source> {
+        match (&self.root_key, &self.root_key_file) {
+            (Some(RootKeySource(source)), None) => Ok(source.clone()),
+            (None, Some(file)) => Ok(Source::File(file.clone())),
+            (None, None) => Ok(Source::File(self.data_dir(dev).join("root.key"))),
+            (Some(_), Some(_)) => bail!("`root_key` and `root_key_file` are both stated; state one"),
+        }
     }
+
+    /// Where the URL of Redis is, if anything says so.
+    pub(crate) fn redis_source(&self) -> anyhow::Result<Option<Source>> {
+        source("redis", self.redis.as_ref(), self.redis_file.as_deref())
+    }
+
+    /// Where the token of the metrics listener is, if anything says so.
+    pub(crate) fn metrics_token_source(&self) -> anyhow::Result<Option<Source>> {
+        source("metrics_token", self.metrics_token.as_ref(), self.metrics_token_file.as_deref())
+    }
+}
+
+/// Where a password is: what is stated, or where that says it is, or its file.
+fn source(name: &str, stated: Option<&PlainSecret>, file: Option<&Path>) -> anyhow::Result<Option<Source>> {
+    Ok(match (stated, file) {
+        (Some(_), Some(_)) => bail!("`{name}` and `{name}_file` are both stated; state one"),
+        (Some(stated), None) => {
+            let source = Source::parse(stated.expose()).with_context(|| format!("`{name}`"))?;
+            Some(source.unwrap_or_else(|| Source::Value(stated.clone())))
+        }
+        (None, file) => file.map(|file| Source::File(file.to_owned())),
+    })
 }
 
 /// What an error about it must not quote. Whatever it says is looked at where it is used.
@@ -254,11 +430,21 @@ fn secret(text: &str) -> Result<PlainSecret, std::convert::Infallible> {
 /// A URL as it may be shown: who may use it is left out, and whatever else may say so.
 fn without_password<S: Serializer>(url: &Option<PlainSecret>, serializer: S) -> Result<S::Ok, S::Error> {
     let shown = url.as_ref().map(|url| {
+        if let Ok(Some(source)) = Source::parse(url.expose()) {
+            return source.to_string();
+        }
         let (url, query) = url.expose().split_once('?').map_or((url.expose(), ""), |(url, _)| (url, "?…"));
         let (scheme, rest) = url.split_once("://").unwrap_or(("…", url));
         let (user, place) = rest.rsplit_once('@').map_or(("", rest), |(_, place)| ("…@", place));
         format!("{scheme}://{user}{place}{query}")
     });
+    shown.serialize(serializer)
+}
+
+/// A secret as it may be shown: the source, where it names one, or that there is one.
+fn hidden<S: Serializer>(secret: &Option<PlainSecret>, serializer: S) -> Result<S::Ok, S::Error> {
+    let named = |secret: &PlainSecret| Source::parse(secret.expose()).ok().flatten();
+    let shown = secret.as_ref().map(|secret| named(secret).map_or_else(|| "…".to_owned(), |source| source.to_string()));
     shown.serialize(serializer)
 }
 
@@ -285,7 +471,7 @@ pub(crate) fn unknown_variables() -> Vec<String> {
 }
 
 fn known_variables() -> BTreeSet<String> {
-    let mut known = BTreeSet::from([TOKEN, CREDENTIAL, METRICS_TOKEN].map(str::to_owned));
+    let mut known = BTreeSet::from([TOKEN, CREDENTIAL].map(str::to_owned));
     collect_known(&crate::cli::Cli::command(), &mut known);
     known
 }
@@ -328,12 +514,38 @@ mod tests {
             ("redis://:hunter2/@2@example", "redis://…@example"),
             ("unix:///run/redis.sock?user=u&pass=hunter2", "unix:///run/redis.sock?…"),
             ("hunter2@example", "…://…@example"),
+            ("vault:secret/data/access#redis", "vault:secret/data/access#redis"),
         ] {
             let settings = Settings { redis: Some(PlainSecret::new(url.to_owned())), ..Settings::default() };
             let shown = serde_json::to_value(&settings).unwrap();
             assert_eq!(shown["redis"].as_str(), Some(expected));
             assert!(!format!("{settings:?}").contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn a_root_key_is_a_source_a_file_or_itself_and_never_shown() {
+        let key = "0123456789abcdef".repeat(4);
+        for (text, shown) in [
+            ("/etc/root.key", "/etc/root.key"),
+            ("file:/etc/root.key", "/etc/root.key"),
+            ("env:ROOT", "env:ROOT"),
+            (&key, "…"),
+            (&key[..63], "…"),
+        ] {
+            let settings = Settings { root_key: text.parse().ok(), ..Settings::default() };
+            assert_eq!(serde_json::to_value(&settings).unwrap()["root_key"], shown);
+            assert!(!format!("{settings:?}").contains(&key[..32]));
+        }
+        assert!("vault:secret/x".parse::<RootKeySource>().unwrap_err().contains("vault:MOUNT/data/PATH#FIELD"));
+        let both = Settings {
+            root_key: "env:A".parse().ok(),
+            root_key_file: Some("b".into()),
+            vault_token: Some(PlainSecret::new("hunter2".into())),
+            ..Settings::default()
+        };
+        assert!(both.root_key(false).unwrap_err().to_string().contains("state one"));
+        assert_eq!(serde_json::to_value(&both).unwrap()["vault_token"], "…");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The binary parses, wires and runs; everything else lives in the rooms beside it. Reading order: [`cli`] (what can be
 //! said on the command line), [`config`] (the file, the environment and their order), [`commands`] (one file each; start
-//! with `serve`), [`store`] (the embedded one or Redis), [`api`] (how the other commands speak to a running host),
+//! with `serve`), [`secrets`] (where the root key and passwords come from), [`store`] (the embedded one or Redis), [`api`] (how the other commands speak to a running host),
 //! [`output`], [`report`] (findings, a line each),
 //! [`sandbox`] (what policies run in).
 //!
@@ -15,6 +15,7 @@ mod config;
 mod output;
 mod report;
 mod sandbox;
+mod secrets;
 mod store;
 
 use std::process::ExitCode;

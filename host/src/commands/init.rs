@@ -10,13 +10,14 @@ use access_authority::lifecycle::{Installation, LifecycleError};
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
 use access_model::{Catalog, Clock, Email, Entropy};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::Format;
 use crate::config::Settings;
 use crate::output;
+use crate::secrets;
 use crate::store::{Opened, WhenAbsent};
 
 /// Begin an installation.
@@ -48,6 +49,7 @@ impl Init {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let settings = runtime.block_on(secrets::resolved(settings))?;
         let beginning = runtime.block_on(async {
             let (its_clock, its_entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
             let opened = Opened::open(&settings, false, WhenAbsent::Begin, its_clock, its_entropy).await?;
@@ -56,7 +58,9 @@ impl Init {
             if Installation::read(store.as_ref()).await?.is_some() {
                 return Err(LifecycleError::AlreadyInitialized.into());
             }
-            let root = root_key(&settings.root_key(false))?;
+            let root = root_key(&settings, false).await.map_err(|error| {
+                anyhow!("{error:#}; a new installation's is put there first: `secrets generate` prints one")
+            })?;
             let (organization, workspace, owner) = (&self.organization, &self.workspace, owner.as_ref());
             let names = Names { organization, workspace, owner };
             let beginning = init(store.as_ref(), &catalog, &root, clock.as_ref(), entropy.as_ref(), names).await?;
@@ -74,7 +78,7 @@ impl Init {
             "workspace": beginning.workspace,
             "operator_token": beginning.operator_token.expose(),
             "data_dir": data_dir,
-            "root_key": settings.root_key(false),
+            "root_key": settings.root_key(false)?.to_string(),
         });
         let is_invited = setup_link.is_some();
         if let (Some(link), Some(fields)) = (setup_link, shown.as_object_mut()) {
@@ -102,7 +106,12 @@ pub(super) fn catalog(file: Option<&Path>) -> anyhow::Result<Arc<Catalog>> {
     Ok(Arc::new(Catalog::parse(&text)?))
 }
 
-/// The root key in `file`, made first where there is none.
-pub(super) fn root_key(file: &Path) -> anyhow::Result<RootKey> {
-    if file.exists() { Ok(RootKey::read(file)?) } else { Ok(RootKey::create(file, &SystemEntropy)?) }
+/// The root key, from wherever the settings say. Only where that is a file, one is made that is not there.
+pub(super) async fn root_key(settings: &Settings, dev: bool) -> anyhow::Result<RootKey> {
+    let source = settings.root_key(dev)?;
+    match source.file() {
+        Some(file) if !file.exists() => Ok(RootKey::create(file, &SystemEntropy)?),
+        Some(file) => Ok(RootKey::read(file)?),
+        None => secrets::root_key(settings, &source).await,
+    }
 }

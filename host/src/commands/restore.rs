@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use access_authority::lifecycle::restore::{Order, Restored, restore};
+use access_authority::lifecycle::restore::{KeyPlace, Order, Restored, restore};
 use access_model::clock::SystemClock;
 use access_model::entropy::SystemEntropy;
 use clap::Args;
@@ -11,8 +11,10 @@ use serde_json::json;
 
 use super::backup::refuse_redis;
 use crate::cli::Format;
-use crate::config::{self, Settings};
+use crate::commands::config::read::of_environment;
+use crate::config::Settings;
 use crate::output;
+use crate::secrets;
 
 /// Restore a backup into an empty data folder.
 #[derive(Debug, Args)]
@@ -34,24 +36,23 @@ pub(crate) struct Restore {
 impl Restore {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         // Where the host will look for the root key, which is not what this command's own flag says.
-        let place = config::environment(config::ROOT_KEY).map(PathBuf::from);
-        let stated = Settings { data_dir: self.data_dir, root_key: place, ..Settings::default() };
+        let stated = Settings { data_dir: self.data_dir, ..of_environment()? };
         let settings = stated.completed_from(self.config.as_deref())?;
         refuse_redis(&settings)?;
-        let (data_dir, root_key_place) = (settings.data_dir(false), settings.root_key(false));
-        let order = Order {
-            from: &self.from,
-            data_dir: &data_dir,
-            root_key: self.root_key.as_deref(),
-            root_key_place: &root_key_place,
-        };
+        let (data_dir, source) = (settings.data_dir(false), settings.root_key(false)?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let place = match source.file() {
+            Some(file) => KeyPlace::File(file),
+            None => KeyPlace::Elsewhere(source.to_string(), runtime.block_on(secrets::root_key(&settings, &source))?),
+        };
+        let order =
+            Order { from: &self.from, data_dir: &data_dir, root_key: self.root_key.as_deref(), root_key_place: place };
         let Restored { manifest, placed_root_key } =
             runtime.block_on(restore(&order, &SystemClock::new(), &SystemEntropy))?;
         let at = manifest.created_at;
         let shown = json!({
             "data_dir": data_dir,
-            "root_key": root_key_place,
+            "root_key": source.to_string(),
             "root_key_placed": placed_root_key,
             "as_of": at,
             "dev": manifest.installation.dev,

@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use super::init::{catalog, root_key};
 use crate::config::Settings;
 use crate::output;
+use crate::secrets;
 use crate::store::{Opened, WhenAbsent};
 
 /// How often the policy folder is looked at.
@@ -61,7 +62,7 @@ impl Serve {
         let settings = self.settings.clone().completed_from(self.config.as_deref())?;
         logging::start(&settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let served = runtime.block_on(self.serve(settings));
+        let served = runtime.block_on(async { self.serve(secrets::resolved(settings).await?).await });
         // The books are in order. A resolver that was asked for a webhook's name may take its time; nobody waits for it.
         runtime.shutdown_background();
         served.map(|()| ExitCode::SUCCESS)
@@ -88,7 +89,7 @@ impl Serve {
         let opened = Opened::open(&settings, self.dev, when_absent, its_clock, its_entropy).await?;
         let store = Arc::new(Metered::new(opened.store()));
         self.check_installation(store.as_ref(), &settings).await?;
-        let root = root_key(&settings.root_key(self.dev))?;
+        let root = root_key(&settings, self.dev).await?;
         let compiled =
             CompiledCache::new(settings.data_dir(self.dev).join("compiled"), root.derive("compiled policies"));
         let sandbox = crate::sandbox::sandbox(Some(compiled))?;
@@ -165,10 +166,10 @@ impl Serve {
         }
         // Only an empty dev store gets a root key made for it: one that no store knows must not lie beside a store.
         let is_begun = !self.dev || begun.is_some();
-        if is_begun && !settings.root_key(self.dev).exists() {
+        let source = settings.root_key(self.dev)?;
+        if is_begun && source.file().is_some_and(|file| !file.exists()) {
             bail!(
-                "root key: there is no `{}`; without it the store identifies nobody; put it back from where it is kept",
-                settings.root_key(self.dev).display()
+                "root key: there is no `{source}`; without it the store identifies nobody; put it back from where it is kept"
             );
         }
         Ok(())

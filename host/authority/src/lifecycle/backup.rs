@@ -22,8 +22,8 @@ pub(super) const FILES: [&str; 3] = [embedded::FILE, manifest::FILE, root_key::F
 pub struct Order<'a> {
     /// The data folder.
     pub data_dir: &'a Path,
-    /// The file of its root key. It is read, so that what can't be restored is not taken for a backup.
-    pub root_key: &'a Path,
+    /// Its root key. It must open the store, so that what can't be restored is not taken for a backup.
+    pub root_key: KeyOfBackup<'a>,
     /// Put the root key into the backup too.
     pub with_root_key: bool,
     /// The folder of the backup, which does not exist yet, or is empty.
@@ -32,6 +32,15 @@ pub struct Order<'a> {
     pub replace: bool,
     /// The release that this is.
     pub version: &'a str,
+}
+
+/// The root key of what is to be backed up.
+#[derive(Debug)]
+pub enum KeyOfBackup<'a> {
+    /// In this file.
+    At(&'a Path),
+    /// Kept elsewhere, and read already.
+    Kept(RootKey),
 }
 
 /// The backup was not made. What was at its place is there still.
@@ -86,7 +95,10 @@ pub async fn backup(order: &Order<'_>, clock: &dyn Clock) -> Result<Manifest, Ba
     let is_taken = refuse_taken(target, order.replace)?;
     let source = Look::at(&order.data_dir.join(embedded::FILE))?;
     let installation = Installation::read(&source).await?.ok_or(LifecycleError::NotInitialized)?;
-    let root = RootKey::read(order.root_key)?;
+    let root = match &order.root_key {
+        KeyOfBackup::At(file) => RootKey::read(file)?,
+        KeyOfBackup::Kept(key) => key.clone(),
+    };
     Installation::open(&source, &root, installation.dev).await?;
     dev_clock::restore(&source, clock).await.map_err(LifecycleError::from)?;
     let created_at = clock.now();

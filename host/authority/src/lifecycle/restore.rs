@@ -39,17 +39,27 @@ pub struct Order<'a> {
     /// The file of the root key that opens the backup. Absent: the one in the backup, else the one that is in place.
     pub root_key: Option<&'a Path>,
     /// Where the host will look for it. In the data folder it is put in place too; elsewhere it must be there.
-    pub root_key_place: &'a Path,
+    pub root_key_place: KeyPlace<'a>,
+}
+
+/// Where a host looks for its root key.
+#[derive(Debug)]
+pub enum KeyPlace<'a> {
+    /// In this file.
+    File(&'a Path),
+    /// Where somebody else keeps it: how that is shown, and what is there.
+    Elsewhere(String, RootKey),
 }
 
 impl Order<'_> {
     fn is_key_beside_store(&self) -> bool {
-        let folder = self.root_key_place.parent().unwrap_or(Path::new("."));
+        let KeyPlace::File(place) = self.root_key_place else { return false };
+        let folder = place.parent().unwrap_or(Path::new("."));
         let same = |one: &Path, other: &Path| {
             one == other
                 || fs::canonicalize(one).ok().is_some_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
         };
-        self.root_key_place.file_name().is_some_and(|name| name == root_key::FILE) && same(folder, self.data_dir)
+        place.file_name().is_some_and(|name| name == root_key::FILE) && same(folder, self.data_dir)
     }
 }
 
@@ -104,10 +114,9 @@ pub enum RestoreError {
     Unsealed(PathBuf),
     /// The wrong root key.
     #[error(
-        "the backup does not open under the root key `{}`: it is another installation's; name the right one with --root-key",
-        .0.display()
+        "the backup does not open under the root key `{0}`: it is another installation's; name the right one with --root-key"
     )]
-    WrongKey(PathBuf),
+    WrongKey(String),
     /// No root key.
     #[error(
         "there is no root key: neither in the backup nor at `{}`, where the host looks for it; put it there, or name its file \
@@ -116,11 +125,8 @@ pub enum RestoreError {
     )]
     NoKey(PathBuf),
     /// Another root key is in its place.
-    #[error(
-        "`{}` holds another root key than the one that opens the backup; move it away, for the host would use it",
-        .0.display()
-    )]
-    OtherKey(PathBuf),
+    #[error("`{0}` holds another root key than the one that opens the backup; move it away, for the host would use it")]
+    OtherKey(String),
     /// A file or folder.
     #[error("can't write `{}`: {source}; nothing was restored", path.display())]
     Write {
@@ -149,8 +155,8 @@ pub async fn restore(order: &Order<'_>, clock: &dyn Clock, entropy: &dyn Entropy
     refuse_served(order.data_dir)?;
     refuse_taken(order)?;
     let (sealed, manifest) = read_manifest(order.from)?;
-    let (root, root_file) = read_root_key(order)?;
-    check_store(order.from, &manifest, &root, &root_file).await?;
+    let (root, shown) = read_root_key(order)?;
+    check_store(order.from, &manifest, &root, &shown).await?;
     if !sealed.is_sealed_under(&root) {
         return Err(RestoreError::Unsealed(order.from.join(manifest::FILE)));
     }
@@ -158,7 +164,10 @@ pub async fn restore(order: &Order<'_>, clock: &dyn Clock, entropy: &dyn Entropy
     let staged = place.aside.join(embedded::FILE);
     copy(&order.from.join(embedded::FILE), &staged, &manifest)?;
     record(&place.aside, &manifest, clock, entropy).await?;
-    let placed_root_key = place.put_root_key(order.root_key_place, &root)?;
+    let placed_root_key = match order.root_key_place {
+        KeyPlace::File(file) => place.put_root_key(file, &root)?,
+        KeyPlace::Elsewhere(..) => false,
+    };
     place.put_store(&staged)?;
     Ok(Restored { manifest, placed_root_key })
 }
@@ -202,28 +211,38 @@ fn read_manifest(from: &Path) -> Result<(SealedManifest, Manifest), RestoreError
     Ok((sealed, manifest))
 }
 
-/// The root key that opens the backup, and its file.
-fn read_root_key(order: &Order<'_>) -> Result<(RootKey, PathBuf), RestoreError> {
+/// The root key that opens the backup, and where it was found.
+fn read_root_key(order: &Order<'_>) -> Result<(RootKey, String), RestoreError> {
     let included = order.from.join(root_key::FILE);
-    let place = order.root_key_place;
+    let stated = order.root_key.or_else(|| included.exists().then_some(&*included));
+    let shown = |file: &Path| file.display().to_string();
+    let place = match &order.root_key_place {
+        KeyPlace::File(place) => *place,
+        KeyPlace::Elsewhere(place, kept) => {
+            return match stated.map(|file| Ok::<_, LifecycleError>((RootKey::read(file)?, shown(file)))).transpose()? {
+                Some((root, _)) if !root.is(kept) => Err(RestoreError::OtherKey(place.clone())),
+                Some(stated) => Ok(stated),
+                None => Ok((kept.clone(), place.clone())),
+            };
+        }
+    };
     if !place.exists() && !order.is_key_beside_store() {
         return Err(RestoreError::NoKey(place.to_owned()));
     }
-    let file = match order.root_key {
+    let file = match stated {
         Some(file) => file,
-        None if included.exists() => &included,
         None if place.exists() => place,
         None => return Err(RestoreError::NoKey(place.to_owned())),
     };
     let root = RootKey::read(file)?;
     if place.exists() && !RootKey::read(place)?.is(&root) {
-        return Err(RestoreError::OtherKey(place.to_owned()));
+        return Err(RestoreError::OtherKey(shown(place)));
     }
-    Ok((root, file.to_owned()))
+    Ok((root, shown(file)))
 }
 
 /// The store in the backup is the one that was backed up, sound, and opens under the root key.
-async fn check_store(from: &Path, manifest: &Manifest, root: &RootKey, root_file: &Path) -> Result<(), RestoreError> {
+async fn check_store(from: &Path, manifest: &Manifest, root: &RootKey, shown: &str) -> Result<(), RestoreError> {
     let path = from.join(embedded::FILE);
     let damaged = |detail: String| RestoreError::Damaged { path: path.clone(), detail };
     let found = digest(&path, None).map_err(|error| damaged(error.to_string()))?;
@@ -237,7 +256,7 @@ async fn check_store(from: &Path, manifest: &Manifest, root: &RootKey, root_file
         return Err(damaged("it is not of the installation that the manifest names".to_owned()));
     }
     match Installation::open(&look, root, manifest.installation.dev).await {
-        Err(LifecycleError::Sealed) => Err(RestoreError::WrongKey(root_file.to_owned())),
+        Err(LifecycleError::Sealed) => Err(RestoreError::WrongKey(shown.to_owned())),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(()),
     }

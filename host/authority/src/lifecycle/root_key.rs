@@ -1,12 +1,12 @@
-//! The root key: 32 bytes in a file of its own, beside the store or wherever `root_key` points. Peppers and data keys lie
+//! The root key: 32 bytes in a file of its own beside the store, or wherever `root_key` points. Peppers and data keys lie
 //! sealed under it in the store; without it the store identifies nobody.
 
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
 
-use access_model::Entropy;
 use access_model::text::hex;
+use access_model::{Entropy, PlainSecret};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -29,10 +29,17 @@ impl RootKey {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| LifecycleError::RootKey(format!("`{shown}` can't be read: {error}")))?;
-        let text = Zeroizing::new(text);
-        let wrong = || LifecycleError::RootKey(format!("`{shown}` is not a root key: expected 64 hexadecimal digits"));
+        Self::parse(&PlainSecret::new(text), &shown)
+    }
+
+    /// Reads a key as text: 64 hexadecimal digits. `from` is where it stood, as it may be shown.
+    ///
+    /// # Errors
+    /// When it is not a key.
+    pub fn parse(text: &PlainSecret, from: &dyn fmt::Display) -> Result<Self, LifecycleError> {
+        let wrong = || LifecycleError::RootKey(format!("`{from}` is not a root key: expected 64 hexadecimal digits"));
         let mut key = Zeroizing::new([0_u8; 32]);
-        let digits = text.trim().as_bytes();
+        let digits = text.expose().trim().as_bytes();
         if digits.len() != 64 {
             return Err(wrong());
         }
@@ -43,14 +50,27 @@ impl RootKey {
         Ok(Self(*key))
     }
 
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn draw(entropy: &dyn Entropy) -> Result<Self, LifecycleError> {
+        let mut key = Zeroizing::new([0_u8; 32]);
+        entropy.fill(key.as_mut_slice())?;
+        Ok(Self(*key))
+    }
+
+    /// The key as text, to be kept somewhere.
+    pub fn to_text(&self) -> PlainSecret {
+        PlainSecret::new(hex(self.0.as_slice()))
+    }
+
     /// Makes a key and writes it to a new file that only its owner may read.
     ///
     /// # Errors
     /// When the file exists or can't be written.
     pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<Self, LifecycleError> {
-        let mut key = Zeroizing::new([0_u8; 32]);
-        entropy.fill(key.as_mut_slice())?;
-        let key = Self(*key);
+        let key = Self::draw(entropy)?;
         key.write(path)?;
         Ok(key)
     }

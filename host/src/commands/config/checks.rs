@@ -8,13 +8,14 @@ use std::path::Path;
 use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
 use access_model::network::{AllowList, AllowListError};
+use access_outbound::Source;
 use access_store_redis::Options;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::init::catalog;
 use crate::commands::serve::metrics;
-use crate::config::{self, Settings};
+use crate::config::{self, RootKeySource, Settings};
 use crate::report::Finding;
 use crate::store::bound;
 
@@ -22,24 +23,27 @@ use crate::store::bound;
 const WIDE: (u8, u8) = (8, 32);
 
 /// Those of settings that speak for themselves, in the order of their lines.
-pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 10] =
-    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, mail, log, shutdown_seconds];
+pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 11] =
+    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, mail, keepers, log, shutdown_seconds];
 /// Those that `doctor` says more about.
 pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, trusted_proxies, policies];
 
 fn paths(settings: &Settings) -> Vec<Finding> {
     let stated = [
         ("data_dir", &settings.data_dir),
-        ("root_key", &settings.root_key),
+        ("root_key_file", &settings.root_key_file),
+        ("redis_file", &settings.redis_file),
         ("policies", &settings.policies),
         ("catalog", &settings.catalog),
         ("metrics_token_file", &settings.metrics_token_file),
         ("egress_ca_file", &settings.egress_ca_file),
+        ("vault_token_file", &settings.vault_token_file),
+        ("vault_secret_id_file", &settings.vault_secret_id_file),
     ];
-    let relative = stated
-        .into_iter()
-        .filter_map(|(name, path)| Some((name, path.as_ref()?)))
-        .filter(|(_, path)| path.is_relative());
+    let root_key = settings.root_key.as_ref().and_then(|RootKeySource(source)| source.file()).map(Path::to_owned);
+    let stated = stated.into_iter().chain([("root_key", &root_key)]);
+    let relative =
+        stated.filter_map(|(name, path)| Some((name, path.as_ref()?))).filter(|(_, path)| path.is_relative());
     let warn = |(name, path): (&str, &std::path::PathBuf)| {
         let what = format!("`{}` is looked for in whatever folder the host is started from", path.display());
         Finding::warn(name, what, "state the whole path, from `/`")
@@ -62,8 +66,13 @@ fn listen(settings: &Settings) -> Vec<Finding> {
 
 fn metrics_listen(settings: &Settings) -> Vec<Finding> {
     let (name, address) = ("metrics_listen", settings.metrics_listen());
-    let token = match metrics::token(settings) {
-        Ok(token) => token,
+    let has_token = match settings.metrics_token_source() {
+        // `doctor` asks there.
+        Ok(Some(source)) if !matches!(source, Source::Value(_) | Source::File(_)) => Ok(true),
+        _ => metrics::token(settings).map(|token| token.is_some()),
+    };
+    let has_token = match has_token {
+        Ok(has_token) => has_token,
         Err(error) => {
             return vec![Finding::fail(
                 "metrics_token_file",
@@ -73,7 +82,7 @@ fn metrics_listen(settings: &Settings) -> Vec<Finding> {
         }
     };
     let shown = if address.port() == 0 { format!("{} on a free port", address.ip()) } else { address.to_string() };
-    let mut findings = vec![match (address.ip().is_loopback(), token.is_some()) {
+    let mut findings = vec![match (address.ip().is_loopback(), has_token) {
         (false, false) => {
             let todo =
                 format!("name a file with `metrics_token_file`, set {}, or listen on 127.0.0.1", config::METRICS_TOKEN);
@@ -104,26 +113,59 @@ fn data_dir(settings: &Settings) -> Vec<Finding> {
 }
 
 pub(crate) fn root_key(settings: &Settings) -> Vec<Finding> {
-    let (name, file) = ("root_key", settings.root_key(false));
+    let name = "root_key";
+    let source = match settings.root_key(false) {
+        Ok(source) => source,
+        Err(error) => return vec![Finding::fail(name, error.to_string(), "take one of them out")],
+    };
+    let Some(file) = source.file() else { return vec![elsewhere(name, settings, &source)] };
     let shown = file.display();
     let begun = settings.data_dir(false).join(access_store::embedded::FILE).exists();
-    if fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) && !begun {
+    if fs::metadata(file).is_err_and(|error| error.kind() == ErrorKind::NotFound) && !begun {
         let todo = "`cronflow-access init` makes it; a restored installation needs the one that it was begun with";
         return vec![Finding::warn(name, format!("there is no `{shown}` yet"), todo)];
     }
-    vec![match RootKey::read(&file) {
+    vec![match RootKey::read(file) {
         Err(error) => Finding::fail(
             name,
             error.to_string(),
             "put the installation's root key there, readable for the host's user",
         ),
-        Ok(_) => not_private(name, &file).unwrap_or_else(|| Finding::ok(name, format!("`{shown}`"))),
+        Ok(_) => not_private(name, file).unwrap_or_else(|| Finding::ok(name, format!("`{shown}`"))),
     }]
 }
 
+/// What somebody else keeps is asked for by `doctor` alone; here it matters that it can be.
+fn elsewhere(name: &str, settings: &Settings, source: &Source) -> Finding {
+    let needs_vault = matches!(source, Source::Vault { .. } | Source::Transit { .. });
+    if needs_vault && settings.vault_address.is_none() {
+        let todo = "set `vault_address`, and `vault_token_file` or `vault_role_id`";
+        return Finding::fail(name, format!("`{source}` needs Vault, and where that is, is not stated"), todo);
+    }
+    match source {
+        Source::Value(key) => match RootKey::parse(key, source) {
+            Ok(_) => Finding::ok(name, "stated itself"),
+            Err(error) => Finding::fail(name, error.to_string(), "state all of it, or name where it is"),
+        },
+        _ => Finding::ok(name, format!("from `{source}`")),
+    }
+}
+
+fn keepers(settings: &Settings) -> Vec<Finding> {
+    match settings.keepers() {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![Finding::fail("vault_address", format!("{error:#}"), "state one way in")],
+    }
+}
+
 fn redis(settings: &Settings) -> Vec<Finding> {
-    let Some(url) = &settings.redis else { return Vec::new() };
-    vec![match (Options::new(url.clone()).address(), bound(settings)) {
+    let url = match settings.redis_source() {
+        Ok(None) => return Vec::new(),
+        Ok(Some(Source::Value(url))) => url,
+        Ok(Some(source)) => return vec![elsewhere("redis", settings, &source)],
+        Err(error) => return vec![Finding::fail("redis", format!("{error:#}"), "correct it")],
+    };
+    vec![match (Options::new(url).address(), bound(settings)) {
         (Err(error), _) => Finding::fail("redis", error.to_string(), "correct the URL"),
         (_, Err(error)) => Finding::fail("freshness_ms", error.to_string(), "leave it out for a second"),
         (Ok(address), Ok(bound)) => {

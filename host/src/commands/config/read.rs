@@ -40,6 +40,19 @@ impl Stated {
     }
 }
 
+/// The environment alone.
+///
+/// # Errors
+/// What is wrong with the first that can't be read.
+pub(crate) fn of_environment() -> anyhow::Result<Settings> {
+    let mut findings = Vec::new();
+    let settings = environment(&mut findings);
+    match findings.first() {
+        Some(finding) => anyhow::bail!("{}", finding.what),
+        None => Ok(settings),
+    }
+}
+
 fn environment(findings: &mut Vec<Finding>) -> Settings {
     for name in config::unknown_variables() {
         findings.push(Finding::fail(

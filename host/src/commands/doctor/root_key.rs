@@ -1,17 +1,26 @@
 //! The root key: there, private, and the one that the store was begun with.
 
-use access_authority::lifecycle::root_key::RootKey;
 use access_authority::lifecycle::{Installation, LifecycleError};
 
 use super::scene::{Scene, not_looked_at};
 use crate::commands::config::checks;
 use crate::report::{Finding, Level};
+use crate::secrets;
 
 const NAME: &str = "root_key";
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let mut findings = checks::root_key(&scene.settings);
-    let Ok(root) = RootKey::read(&scene.settings.root_key(false)) else { return findings };
+    let Ok(source) = scene.settings.root_key(false) else { return findings };
+    let root = match scene.wait(secrets::root_key(&scene.settings, &source)) {
+        Ok(root) => root,
+        // Told already.
+        Err(_) if findings.iter().any(|finding| finding.level != Level::Ok) => return findings,
+        Err(error) => {
+            let todo = "a host can't be started until this is mended; one that runs goes on";
+            return vec![Finding::fail(NAME, format!("{error:#}"), todo)];
+        }
+    };
     findings.retain(|finding| finding.level != Level::Ok);
     let (Ok(store), Ok(begun)) = (scene.store_for(NAME), scene.installation()) else {
         findings.push(not_looked_at(NAME));
@@ -24,11 +33,11 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     };
     match scene.wait(Installation::open(store, &root, installation.dev)) {
         Ok(_) if findings.is_empty() => {
-            findings.push(Finding::ok(NAME, "private, and opens what is sealed in the store"));
+            findings.push(Finding::ok(NAME, format!("`{source}` is private, and opens what is sealed in the store")));
         }
         Ok(_) => {}
         Err(LifecycleError::Sealed) => {
-            let what = format!("`{}` is not the key of this store", scene.settings.root_key(false).display());
+            let what = format!("`{source}` is not the key of this store");
             let todo = "put the right one in place; without it the store identifies nobody";
             findings.push(Finding::fail(NAME, what, todo));
         }

@@ -14,6 +14,7 @@ use super::host::Host;
 use crate::commands::config::read::Stated;
 use crate::config::Settings;
 use crate::report::Finding;
+use crate::secrets;
 
 /// The store, looked at.
 pub(super) enum Books {
@@ -46,7 +47,16 @@ impl Scene {
         let mut settings = stated.or(file.file);
         settings.data_dir = Some(settings.data_dir(dev));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { settings, unread: file.findings, runtime, store: OnceCell::new(), host: OnceCell::new(), url })
+        let mut unread = file.findings;
+        match runtime.block_on(secrets::resolved(settings.clone())) {
+            Ok(resolved) => settings = resolved,
+            Err(error) => unread.push(Finding::fail(
+                "secrets",
+                format!("{error:#}"),
+                "a host can't be started until this is mended; one that runs goes on",
+            )),
+        }
+        Ok(Self { settings, unread, runtime, store: OnceCell::new(), host: OnceCell::new(), url })
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {

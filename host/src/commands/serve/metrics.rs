@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use access_model::PlainSecret;
+use access_outbound::Source;
 use access_web::App;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -50,11 +51,15 @@ pub(super) fn serve(
     }))
 }
 
-/// What a scraper presents, if anything is asked for.
+/// What a scraper presents, if anything is asked for. The settings must be resolved.
 pub(crate) fn token(settings: &Settings) -> anyhow::Result<Option<PlainSecret>> {
-    let file = settings.metrics_token_file.as_deref().map(|path| path.to_string_lossy().into_owned());
-    if file.is_none() && config::environment(config::METRICS_TOKEN).is_none() {
-        return Ok(None);
+    match settings.metrics_token_source()? {
+        None => Ok(None),
+        Some(Source::Value(token)) => Ok(Some(token)),
+        Some(Source::File(file)) => {
+            let read = secret(Some(&file.to_string_lossy()), config::METRICS_TOKEN);
+            Ok(Some(PlainSecret::new(read.context("metrics token")?)))
+        }
+        Some(source) => bail!("metrics token: `{source}` was not asked"),
     }
-    Ok(Some(PlainSecret::new(secret(file.as_deref(), config::METRICS_TOKEN).context("metrics token")?)))
 }
