@@ -176,7 +176,7 @@ impl Authority {
     }
 
     async fn audit_page(&self, trail: &Trail, filter: &AuditFilter, page: &PageRequest) -> Result<AuditPage, Error> {
-        let (limit, keyring) = (page.limit()?, &self.keyring);
+        let (limit, keyring) = (page.limit()?, &self.keyring());
         if let Some(after) = &filter.after {
             if page.cursor.is_some() {
                 return Err(Error::invalid("after", "goes on from the newest, `cursor` to the oldest; state one"));

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use access_model::entropy::{EntropyError, random_base62};
 use access_model::{Catalog, Clock, Entropy, PlainSecret, Timestamp};
-use access_outbound::Egress;
+use access_outbound::{Egress, Keepers};
 use access_store::{Change, Freshness, Metered, Store, StoreError, in_background};
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::audit::{Decisions, EXPORTS};
@@ -27,6 +28,7 @@ use crate::numbers::Numbers;
 use crate::policies::quarantined::Quarantined;
 use crate::policies::tenant_set::TenantSets;
 use crate::policies::{GateQueue, Policies};
+use crate::secrets::{self, Rehashes};
 use crate::sign_in::Door;
 use crate::traffic::Days;
 use crate::trouble;
@@ -59,7 +61,8 @@ pub struct Authority {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) catalog: Arc<Catalog>,
-    pub(crate) keyring: Keyring,
+    /// What [`crate::secrets`] swaps; see [`Authority::keyring`].
+    pub(crate) keys: ArcSwap<Keyring>,
     pub(crate) policies: Policies,
     pub(crate) tenant_sets: TenantSets,
     pub(crate) lane: Lane,
@@ -89,6 +92,10 @@ pub struct Authority {
     pub(crate) mailer: Option<Mailer>,
     pub(crate) post: Post,
     pub(crate) clock_moved: Arc<Notify>,
+    pub(crate) keyring_changed: Arc<Notify>,
+    pub(crate) rehashes: Rehashes,
+    /// Whoever is asked for a new root key.
+    pub(crate) keepers: Option<Keepers>,
     /// In monotonic time.
     next_sweep: Mutex<Duration>,
 }
@@ -112,10 +119,15 @@ impl Authority {
         let watching = Arc::clone(&cache);
         let clock_moved = Arc::new(Notify::new());
         let moved = Arc::clone(&clock_moved);
+        let keyring_changed = Arc::new(Notify::new());
+        let changed = Arc::clone(&keyring_changed);
         store.watch(Arc::new(move |change: &Change| {
             watching.invalidate(change);
             if dev_clock::may_have_moved(change) {
                 moved.notify_one();
+            }
+            if secrets::may_have_changed(change) {
+                changed.notify_one();
             }
         }));
         let meters = Arc::new(Meters::new(Arc::clone(&store), Arc::clone(&clock), host.clone()));
@@ -132,7 +144,7 @@ impl Authority {
             clock,
             entropy,
             catalog,
-            keyring,
+            keys: ArcSwap::from_pointee(keyring),
             policies,
             tenant_sets: TenantSets::new(Arc::clone(&cache)),
             lane: Lane::default(),
@@ -154,6 +166,9 @@ impl Authority {
             mailer: None,
             post: Post::default(),
             clock_moved,
+            keyring_changed,
+            rehashes: Rehashes::default(),
+            keepers: None,
         })
     }
 
@@ -172,6 +187,17 @@ impl Authority {
     #[must_use]
     pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
         Self { mailer, ..self }
+    }
+
+    /// The same, that reads a new root key from those who keep secrets.
+    #[must_use]
+    pub fn with_keepers(self, keepers: Keepers) -> Self {
+        Self { keepers: Some(keepers), ..self }
+    }
+
+    /// The keys that are held at this moment. What is made of several of them takes them once.
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        self.keys.load_full()
     }
 
     /// The catalog.
@@ -220,6 +246,7 @@ impl Authority {
         trouble::flush();
         self.tell_usage().await;
         self.record_decisions(false).await;
+        self.rehash_noted().await;
         self.seal_appended().await;
         self.tell_policies().await;
         self.tell_quarantines().await;

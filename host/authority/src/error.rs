@@ -112,6 +112,12 @@ pub enum Error {
     /// Others changed it at the same time, again and again.
     #[error("it was changed by others at the same time; try again")]
     Contended,
+    /// A host has not heard of the newest keys.
+    #[error("host `{host}` has not told yet that it holds the newest keys; try again in a few seconds")]
+    HostBehind {
+        /// Its name.
+        host: String,
+    },
     /// So many audit records wait to be sealed that none is taken.
     #[error(
         "the audit trail takes no more records at the moment, so nothing is changed; an operator should look at it (`doctor`)"

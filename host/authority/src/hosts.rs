@@ -35,12 +35,32 @@ pub struct HostView {
     pub seen_at: Timestamp,
 }
 
+/// What a host tells the others of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Greeting {
+    #[serde(flatten)]
+    view: HostView,
+    /// Version of the keyring that it holds; none from a release that tells nothing of it.
+    #[serde(default)]
+    keyring: u64,
+    /// Id of the root key that it was started with.
+    #[serde(default)]
+    root_key: String,
+}
+
 /// The other hosts, as this one last saw them.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     others: Mutex<Vec<HostView>>,
     /// In monotonic time.
     next_look: Mutex<Duration>,
+}
+
+impl Hosts {
+    /// Has the others told with the next tick: something about this host has changed.
+    pub(crate) fn look_soon(&self) {
+        *lock(&self.next_look) = Duration::ZERO;
+    }
 }
 
 impl Authority {
@@ -57,33 +77,60 @@ impl Authority {
         }
         *lock(&self.hosts.next_look) = now + LOOK_EVERY;
         match self.look_at_hosts().await {
-            Ok(others) => *lock(&self.hosts.others) = others,
+            Ok(others) => *lock(&self.hosts.others) = others.into_iter().map(|other| other.view).collect(),
             Err(error) => tracing::debug!(%error, "the other hosts could not be looked at"),
         }
     }
 
-    async fn look_at_hosts(&self) -> Result<Vec<HostView>, Error> {
+    /// Refuses while a host has not told that it holds the keyring of this version, or a newer one.
+    pub(crate) async fn check_all_know(&self, version: u64) -> Result<(), Error> {
+        self.read_keyring().await?;
+        if self.freshness.is_some()
+            && let Some(behind) = self.look_at_hosts().await?.into_iter().find(|other| other.keyring < version)
+        {
+            return Err(Error::HostBehind { host: behind.view.id });
+        }
+        Ok(())
+    }
+
+    /// Hosts that were started with another root key than `root`, this one among them.
+    pub(crate) async fn hosts_under_another_root(&self, root: &str) -> Result<Vec<String>, Error> {
+        let own = (self.host.clone(), self.keyring().root().to_owned());
+        let mut all = vec![own];
+        if self.freshness.is_some() {
+            all.extend(self.look_at_hosts().await?.into_iter().map(|other| (other.view.id, other.root_key)));
+        }
+        Ok(all.into_iter().filter(|(_, of)| of != root).map(|(id, _)| id).collect())
+    }
+
+    async fn look_at_hosts(&self) -> Result<Vec<Greeting>, Error> {
         let (store, now) = (self.store.as_ref(), self.clock.now());
-        let own = HostView {
-            id: self.host.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            set_digest: self.policies.digest().to_string(),
-            seen_at: now,
+        let keyring = self.keyring();
+        let own = Greeting {
+            view: HostView {
+                id: self.host.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                set_digest: self.policies.digest().to_string(),
+                seen_at: now,
+            },
+            keyring: keyring.version(),
+            root_key: keyring.root().to_owned(),
         };
+        let id = &own.view.id;
         let oldest = now.as_millis() - GONE_AFTER.as_millis() as i64;
         let range =
             Range { index: records::HOSTS.to_owned(), after: None, up_to: None, descending: false, limit: MOST };
         let members = store.range(Shard::PLATFORM, range).await?;
         let (here, gone): (Vec<_>, Vec<_>) = members.into_iter().partition(|entry| entry.score > oldest);
         let mut commit = quiet();
-        let key = records::host(&own.id);
+        let key = records::host(id);
         let json = serde_json::to_vec(&own).map_err(Error::internal)?;
         commit.puts.push(Put { forget_after: Some(now.plus(GONE_AFTER)), ..Put::new(key, json.into()) });
-        let entry = IndexEntry { score: now.as_millis(), member: own.id.clone() };
+        let entry = IndexEntry { score: now.as_millis(), member: id.clone() };
         commit.index_puts.push((records::HOSTS.to_owned(), entry));
         commit.index_deletes.extend(gone.into_iter().map(|entry| (records::HOSTS.to_owned(), entry.member)));
         store.commit(commit).await?;
-        let others: Vec<_> = here.iter().filter(|entry| entry.member != own.id).collect();
+        let others: Vec<_> = here.iter().filter(|entry| entry.member != *id).collect();
         let keys: Vec<_> = others.iter().map(|entry| records::host(&entry.member)).collect();
         let found = store.read(Shard::PLATFORM, &keys).await?;
         let views = keys.iter().zip(&found).filter_map(|(key, record)| Some(records::decode(key, record.as_ref()?)));

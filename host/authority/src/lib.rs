@@ -4,7 +4,8 @@
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
 //! decisions stand on: [`organizations`], [`workspaces`], [`members`], [`invitations`], [`roles`], [`permissions`] (its people, and who may do what), [`sign_in`] (how people come in), [`keys`], [`oauth`], [`gateways`], [`network`], [`settings`], [`audit`], [`events`], [`webhooks`] and [`mail`] (who is told of them), [`leaks`] (what becomes of secrets that others came upon); [`policies`] (which decide, the platform's and
 //! the workspaces' own); [`hosts`] (who else serves from the store),
-//! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo).
+//! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo);
+//! [`secrets`] (how its keys are replaced).
 //!
 //! To add a use case: one file in the room of its noun. It takes a [`Permit`] for its action, reads, makes one
 //! [`access_store::Commit`] with its audit record inside, and returns the new record.
@@ -44,6 +45,7 @@ pub mod overview;
 pub mod permissions;
 pub mod policies;
 pub mod roles;
+pub mod secrets;
 pub mod settings;
 pub mod sign_in;
 pub mod traffic;

@@ -70,7 +70,7 @@ impl Authority {
         page: &PageRequest,
     ) -> Result<(Vec<String>, Option<String>), Error> {
         let limit = page.limit()?;
-        let after = page.position::<(i64, String)>(&self.keyring, index)?;
+        let after = page.position::<(i64, String)>(&self.keyring(), index)?;
         let range = Range {
             index: index.to_owned(),
             after: after.map(|(score, member)| IndexEntry { score, member }),
@@ -82,9 +82,18 @@ impl Authority {
         let more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| more).map(|entry| (entry.score, entry.member.clone()));
-        let next_cursor = last.map(|last| cursor(&self.keyring, index, &last)).transpose()?;
+        let next_cursor = last.map(|last| cursor(&self.keyring(), index, &last)).transpose()?;
         Ok((entries.into_iter().map(|entry| entry.member).collect(), next_cursor))
     }
+}
+
+/// Where a list is gone on with that is no page's; nothing without a cursor.
+pub(crate) fn opened_cursor<T: DeserializeOwned>(
+    keyring: &Keyring,
+    list: &str,
+    cursor: Option<&str>,
+) -> Result<Option<T>, Error> {
+    PageRequest { limit: None, cursor: cursor.map(str::to_owned) }.position(keyring, list)
 }
 
 /// The cursor that continues `list` after `position`.

@@ -100,6 +100,9 @@ pub(crate) fn policies_of(workspace: &Id) -> String {
 /// Index of all organizations, by time of creation.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
 
+/// Index of the operators, by when they came to be.
+pub(crate) const OPERATORS: &str = "operators";
+
 /// Index of all gateway credentials, by time of issue.
 pub(crate) const GATEWAYS: &str = "gateways";
 

@@ -107,8 +107,11 @@ impl Serve {
             None => PublicUrl::parse(&base_url)?,
         };
         let mailer = relay.map(|relay| Mailer::new(relay, public_url.to_string()));
-        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?;
-        let authority = Arc::new(self.dying(authority.with_egress(egress).with_mailer(mailer))?);
+        let authority = Authority::new(world, catalog, keyring, policies, self.dev)?
+            .with_egress(egress)
+            .with_mailer(mailer)
+            .with_keepers(settings.keepers()?);
+        let authority = Arc::new(self.dying(authority)?);
         let proxies = settings.trusted_proxies.clone().unwrap_or_default();
         let app = App::new(Arc::clone(&authority), proxies, public_url);
         let app = Arc::new(app.with_demo_owner(demo.as_ref().map(|demo| demo.owner.clone())));
@@ -123,6 +126,8 @@ impl Serve {
         let mailing = tokio::spawn(Arc::clone(&authority).carry_mails());
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
         let filling = tokio::spawn(fill_due(Arc::clone(&authority)));
+        let of_keys = Arc::clone(&authority);
+        let following_keys = tokio::spawn(async move { of_keys.follow_keyring().await });
 
         authority.check_store().await?;
         // Before anybody hears that it serves: who is told to stop from then on leaves the books in order.
@@ -138,7 +143,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking, delivering, mailing, following, filling] {
+        for task in [metrics, looking, ticking, delivering, mailing, following, filling, following_keys] {
             task.abort();
         }
         authority.shut_down().await;

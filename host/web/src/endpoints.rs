@@ -28,6 +28,7 @@ pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod profile;
 pub(crate) mod roles;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod traffic;

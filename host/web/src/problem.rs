@@ -82,6 +82,7 @@ impl Problem {
             Error::Conflict(_) | Error::NotPublished(_) => Self::new(409, "conflict", text),
             Error::Archived(_) | Error::NotActive { .. } | Error::Transition(_) => Self::new(409, "conflict", text),
             Error::Contended => Self::new(409, "conflict", text).retry_after(1),
+            Error::HostBehind { .. } => Self::new(409, "host_behind", text).retry_after(1),
             Error::AuditFull => Self::new(503, "audit_full", text).retry_after(1),
             Error::StoreUnavailable | Error::Unconfirmed => Self::new(503, "store_unavailable", text).retry_after(1),
             Error::Internal => Self::new(500, "internal", text),

@@ -26,6 +26,10 @@ use access_authority::policies::{
     DiffRequest, DiffView, PolicyView, Publication, PutView, RevisionView, StatusView, UploadRequest,
 };
 use access_authority::roles::{RoleList, RoleRequest, RoleView};
+use access_authority::secrets::{
+    FinishRequest, RekeyRequest, ResealRequest, ResealView, RetireRequest, RetireView, SecretsUsageRequest,
+    SecretsUsageView, SecretsView,
+};
 use access_authority::settings::{OrganizationSettingsUpdate, OrganizationSettingsView, SettingsUpdate, SettingsView};
 use access_authority::sign_in::{
     EnrolView, EnrolledView, FactorRequest, InvitationAcceptance, PasswordChange, ProfileUpdate, ProfileView,
@@ -47,7 +51,7 @@ use crate::app::App;
 use crate::endpoints::{
     acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock,
     documents, events, forward_auth, gateways, health, invitations, keys, leaks, members, network, oauth,
-    organizations, overview, permissions, policies, profile, roles, sessions, settings, traffic, usage, webhooks,
+    organizations, overview, permissions, policies, profile, roles, secrets, sessions, settings, traffic, usage, webhooks,
     workspaces,
 };
 use crate::upload::UploadForm;
@@ -776,6 +780,50 @@ pub(crate) fn table() -> Vec<Group> {
                     .action(authority::gateways::ACTION_REVOKE)
                     .says("End a gateway's credential for good")
                     .answers::<GatewayView>(200),
+            ],
+        },
+        Group {
+            name: "Secrets",
+            about: "The keys that everything sealed hangs on, and how they are replaced while hosts serve. For operators.",
+            endpoints: vec![
+                get("/v1/secrets", secrets::show)
+                    .action(authority::secrets::actions::GET)
+                    .says("Show which root key, peppers and data keys there are")
+                    .answers::<SecretsView>(200),
+                get("/v1/secrets/usage", secrets::usage)
+                    .action(authority::secrets::actions::GET)
+                    .named("secrets.usage")
+                    .says("Count what stands under each, a part at a time")
+                    .query::<SecretsUsageRequest>()
+                    .answers::<SecretsUsageView>(200),
+                post("/v1/secrets/rekey", secrets::rekey)
+                    .action(authority::secrets::actions::REKEY)
+                    .says("Begin the change to another root key")
+                    .takes::<RekeyRequest>()
+                    .answers::<SecretsView>(200),
+                post("/v1/secrets/reseal", secrets::reseal)
+                    .action(authority::secrets::actions::REKEY)
+                    .named("secrets.reseal")
+                    .says("Seal the next part under the new data key")
+                    .takes::<ResealRequest>()
+                    .answers::<ResealView>(200),
+                post("/v1/secrets/rekey/finish", secrets::finish)
+                    .action(authority::secrets::actions::REKEY)
+                    .named("secrets.rekey.finish")
+                    .says("End the change: the old root key opens nothing any more")
+                    .takes::<FinishRequest>()
+                    .answers::<SecretsView>(200),
+                post("/v1/secrets/peppers", secrets::rotate_pepper)
+                    .action(authority::secrets::actions::PEPPERS)
+                    .says("Make another pepper, for all that is digested from now on")
+                    .answers::<SecretsView>(200),
+                post("/v1/secrets/peppers/retire", secrets::retire_pepper)
+                    .action(authority::secrets::actions::PEPPERS)
+                    .named("secrets.peppers.retire")
+                    .says("End a pepper that nothing stands under, or all that does with it")
+                    .takes::<RetireRequest>()
+                    .answers::<RetireView>(200)
+                    .also(404),
             ],
         },
         Group {

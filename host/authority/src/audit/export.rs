@@ -269,7 +269,7 @@ impl Chains {
             left_out: self.left_out,
             chains: self.ended.clone(),
         };
-        lines::trailer(&trailer, authority.audit_key()?).map_err(Error::internal)
+        lines::trailer(&trailer, &authority.audit_key()?).map_err(Error::internal)
     }
 }
 

@@ -168,7 +168,7 @@ impl Authority {
         commit.checks.extend([told, check]);
         commit.put(key, &(last + 1))?;
         let first = begins.sequence + 1;
-        let begins = Checkpoint::sign(log, last, link, self.clock.now(), self.audit_key()?);
+        let begins = Checkpoint::sign(log, last, link, self.clock.now(), &self.audit_key()?);
         commit.put(records::chain_of(log), &Chain { begins, sealed })?;
         commit.log_trims.push((log.to_owned(), last));
         let record = AuditRecord {

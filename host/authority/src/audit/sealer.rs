@@ -150,26 +150,26 @@ impl Authority {
         let Forward { sequence, link, .. } = forward;
         let sealed = match &was {
             Some(chain) if chain.sealed.sequence == sequence => chain.sealed.clone(),
-            _ => Checkpoint::sign(log, sequence, link, self.clock.now(), self.audit_key()?),
+            _ => Checkpoint::sign(log, sequence, link, self.clock.now(), &self.audit_key()?),
         };
         Ok(Some(Sealed { log, check, was, is: Chain { begins, sealed }, is_whole: sequence == last }))
     }
 
     /// What the signatures of checkpoints and exports are checked with: the key that signs now, then those before it.
     pub fn audit_keys(&self) -> Vec<PublicKey> {
-        self.keyring.audit_keys()
+        self.keyring().audit_keys()
     }
 
     /// What signs.
-    pub(super) fn audit_key(&self) -> Result<&AuditKey, Error> {
-        self.keyring.audit_key().map_err(Error::internal)
+    pub(super) fn audit_key(&self) -> Result<AuditKey, Error> {
+        self.keyring().audit_key().cloned().map_err(Error::internal)
     }
 
     /// Where the chain of a log begins that has none.
     async fn beginning(&self, home: Shard, log: &str) -> Result<Checkpoint, Error> {
         let begins = records::read::<u64>(self.store.as_ref(), home, records::log_begins(log)).await?;
         let gone = begins.map_or(0, |begins| begins.value.saturating_sub(1));
-        Ok(Checkpoint::sign(log, gone, Link::beginning(log, gone), self.clock.now(), self.audit_key()?))
+        Ok(Checkpoint::sign(log, gone, Link::beginning(log, gone), self.clock.now(), &self.audit_key()?))
     }
 }
 

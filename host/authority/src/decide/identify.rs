@@ -83,13 +83,16 @@ impl Authority {
             _ => self.look_up(&id, source).await?,
         };
         // INVARIANT: nothing about the entry is used before its digest has matched, in constant time.
-        let matches = entry.credential.secret().is_some_and(|digest| self.is_digest_of(digest, secret));
-        if !matches || entry.kind.name != kind.name {
+        let digest = entry.credential.secret().filter(|digest| self.is_digest_of(digest, secret));
+        let Some(digest) = digest.filter(|_| entry.kind.name == kind.name) else {
             self.throttle.count(source, self.clock.monotonic());
             return Err(nobody());
-        }
+        };
         if !entry.credential.is_valid_at(now) {
             return Err(nobody());
+        }
+        if !matches!(entry.credential, Credential::AccessToken(_) | Credential::Session(_)) {
+            self.note_pepper(&id, digest, secret);
         }
         if let Credential::Session(session) = &entry.credential
             && session.is_news_at(now)
@@ -101,7 +104,7 @@ impl Authority {
 
     /// Whether `digest` is of `secret`, in time that does not depend on where they differ.
     pub(crate) fn is_digest_of(&self, digest: &SecretDigest, secret: &PlainSecret) -> bool {
-        self.keyring.pepper(digest.pepper()).is_some_and(|pepper| pepper.digest(secret).matches(digest))
+        self.keys.load().pepper(digest.pepper()).is_some_and(|pepper| pepper.digest(secret).matches(digest))
     }
 
     /// The same caller as it stands at `now`: nothing, when it identifies nobody any more.
@@ -168,6 +171,7 @@ impl Authority {
             return Ok(None);
         };
         let credential: Credential = found.value;
+        self.know_peppers_of(&credential).await?;
         let client = match &credential {
             Credential::AccessToken(token) => match self.client_of(token).await? {
                 Some(client) => Some(client),

@@ -124,7 +124,7 @@ impl Authority {
 
     async fn events_of(&self, owner: &Id, filter: &EventFilter, page: &PageRequest) -> Result<Page<EventView>, Error> {
         let (limit, index, now) = (page.limit()?, records::events_of(owner), self.clock.now());
-        let after = page.position::<(i64, String)>(&self.keyring, &index)?;
+        let after = page.position::<(i64, String)>(&self.keyring(), &index)?;
         let mut after = after.map(|(score, member)| IndexEntry { score, member });
         let mut items = Vec::new();
         for _ in 0..TIMES {
@@ -164,7 +164,7 @@ impl Authority {
         items: Vec<EventView>,
         after: Option<IndexEntry>,
     ) -> Result<Page<EventView>, Error> {
-        let next = after.map(|entry| cursor(&self.keyring, index, &(entry.score, entry.member))).transpose()?;
+        let next = after.map(|entry| cursor(&self.keyring(), index, &(entry.score, entry.member))).transpose()?;
         Ok(Page { items, next_cursor: next })
     }
 }

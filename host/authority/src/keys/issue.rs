@@ -158,7 +158,8 @@ impl Authority {
     }
 
     pub(crate) fn digest(&self, secret: &PlainSecret) -> Result<access_model::SecretDigest, Error> {
-        let pepper = self.keyring.current_pepper().ok_or_else(|| Error::internal("the keyring has no pepper"))?;
+        let keyring = self.keyring();
+        let pepper = keyring.current_pepper().ok_or_else(|| Error::internal("the keyring has no pepper"))?;
         Ok(pepper.digest(secret))
     }
 }

@@ -113,7 +113,7 @@ impl Authority {
     /// Which of an endpoint's secrets it is.
     fn number_of(&self, webhook: &Webhook, secret: &PlainSecret, now: Timestamp) -> Option<u32> {
         let is_it = |sealed: &str, number| {
-            let opened = self.keyring.open(&purpose(&webhook.id, number), sealed).ok();
+            let opened = self.keyring().open(&purpose(&webhook.id, number), sealed).ok();
             let opened = opened.and_then(|opened| String::from_utf8(opened.to_vec()).ok()).map(PlainSecret::new);
             opened.is_some_and(|opened| opened.matches(secret))
         };

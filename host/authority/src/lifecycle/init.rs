@@ -10,7 +10,7 @@ use access_model::organization::check_name;
 use access_model::{
     Catalog, Class, Clock, Credential, Email, Entropy, Id, IdKind, Operator, PlainSecret, Shard, Timestamp,
 };
-use access_store::{Commit, Store};
+use access_store::{Commit, IndexEntry, Store};
 use serde_json::json;
 
 use super::installation::{Installation, LifecycleError};
@@ -137,7 +137,7 @@ pub(crate) fn system() -> Actor {
 
 pub(super) fn new_keyring(root: &RootKey, entropy: &dyn Entropy) -> Result<(Keyring, SealedKeyring), LifecycleError> {
     let sealed = SealedKeyring::create(root, entropy)?;
-    Ok((sealed.open(root)?, sealed))
+    Ok((sealed.open(root, 0)?, sealed))
 }
 
 pub(super) fn begin(
@@ -169,6 +169,8 @@ pub(super) fn put_operator(
         created_at: now,
         revoked_at: None,
     };
+    let entry = IndexEntry { score: now.as_millis(), member: id.to_string() };
+    commit.index_puts.push((records::OPERATORS.to_owned(), entry));
     commit.put_credential(&Credential::Operator(operator))?;
     Ok(token)
 }

@@ -86,7 +86,8 @@ impl Installation {
         let installation = Self::read(store).await?.ok_or(LifecycleError::NotInitialized)?;
         installation.check_dev(dev)?;
         let sealed = records::read::<SealedKeyring>(store, Shard::PLATFORM, records::KEYRING.to_owned()).await?;
-        sealed.ok_or(LifecycleError::Sealed)?.value.open(root)
+        let sealed = sealed.ok_or(LifecycleError::Sealed)?;
+        sealed.value.open(root, sealed.version())
     }
 
     /// Refuses a dev host on a real store, and the other way round.

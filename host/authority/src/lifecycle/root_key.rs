@@ -60,6 +60,21 @@ impl RootKey {
         Ok(Self(*key))
     }
 
+    /// Which key it is: tells nothing of the key.
+    pub(crate) fn id(&self) -> String {
+        let whole: [u8; 32] = self.mac(b"cronflow-access key id").finalize().into_bytes().into();
+        hex(&whole).chars().take(16).collect()
+    }
+
+    /// The key itself, to be sealed under another.
+    pub(crate) const fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, LifecycleError> {
+        bytes.try_into().map(Self).map_err(|_| LifecycleError::Sealed)
+    }
+
     /// The key as text, to be kept somewhere.
     pub fn to_text(&self) -> PlainSecret {
         PlainSecret::new(hex(self.0.as_slice()))

@@ -55,7 +55,7 @@ impl Authority {
         let Credential::Client(client) = &entry.credential else { return Err(nobody()) };
         // INVARIANT: every secret is compared, so that the time does not tell which of them came near.
         let matching = client.secrets.iter().filter(|of| self.is_digest_of(&of.digest, secret));
-        let Some(number) = matching.filter(|of| of.is_live_at(now)).map(|of| of.number).last() else {
+        let Some(of) = matching.filter(|of| of.is_live_at(now)).last() else {
             return Err(match self.throttle.is_shut(&source, monotonic) {
                 Some(seconds) => (Refusal::RateLimited(THROTTLED), Some(seconds)),
                 None => {
@@ -67,6 +67,8 @@ impl Authority {
         if !client.is_active() {
             return Err(nobody());
         }
+        let number = of.number;
+        self.note_pepper(&id, &of.digest, secret);
         let mut caller = self.with_living_parents(entry, now).await.map_err(unavailable)?.ok_or_else(nobody)?;
         self.usage.used_secret(&id, number, now);
         caller.presented = Some(number);

@@ -20,7 +20,7 @@ impl Authority {
         permit.covers(actions::LIST)?;
         let workspace = permit.workspace_id()?;
         let (index, limit) = (records::policies_of(&workspace), page.limit()?);
-        let after = page.position::<String>(&self.keyring, &index)?.map(|member| IndexEntry { score: 0, member });
+        let after = page.position::<String>(&self.keyring(), &index)?.map(|member| IndexEntry { score: 0, member });
         let range = Range { index: index.clone(), after, up_to: None, descending: false, limit: limit + 1 };
         let mut names: Vec<_> =
             self.store.range(workspace.home(), range).await?.into_iter().map(|entry| entry.member).collect();
@@ -35,7 +35,7 @@ impl Authority {
             items.extend(policy.filter(|policy| policy.deleted_at.is_none()).map(|policy| PolicyView::from(&policy)));
         }
         let last = names.last().filter(|_| more);
-        let next_cursor = last.map(|last| cursor(&self.keyring, &index, last)).transpose()?;
+        let next_cursor = last.map(|last| cursor(&self.keyring(), &index, last)).transpose()?;
         Ok(Page { items, next_cursor })
     }
 
@@ -53,13 +53,13 @@ impl Authority {
         let workspace = permit.workspace_id()?;
         let policy = self.read_policy(&workspace, name).await?.value;
         let (list, limit) = (records::policy_revision(&workspace, name, 0), page.limit()?);
-        let below = page.position::<u64>(&self.keyring, &list)?.unwrap_or_else(|| policy.next());
+        let below = page.position::<u64>(&self.keyring(), &list)?.unwrap_or_else(|| policy.next());
         let numbers: Vec<u64> = (1..below.min(policy.next())).rev().take(limit).collect();
         let wanted: Vec<_> = numbers.iter().map(|number| (name, *number)).collect();
         let found = self.read_revisions(&workspace, &wanted).await?;
         let items = found.into_iter().flatten().map(|revision| RevisionView::new(revision, None)).collect();
         let last = numbers.last().filter(|last| **last > 1);
-        let next_cursor = last.map(|last| cursor(&self.keyring, &list, last)).transpose()?;
+        let next_cursor = last.map(|last| cursor(&self.keyring(), &list, last)).transpose()?;
         Ok(Page { items, next_cursor })
     }
 

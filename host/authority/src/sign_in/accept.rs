@@ -145,6 +145,9 @@ impl Authority {
         let id = secret.id(IdKind::Invitation, tail).filter(|_| kind.class == Class::Invitation);
         let id = id.filter(|id| id.home().number() < self.store.shards()).ok_or_else(missing)?;
         let found = read::<Invitation>(self.store.as_ref(), id.home(), records::invitation(&id)).await?;
+        if let Some(found) = &found {
+            self.know_pepper(found.value.secret.pepper()).await?;
+        }
         found.filter(|found| self.is_digest_of(&found.value.secret, secret)).ok_or_else(missing)
     }
 

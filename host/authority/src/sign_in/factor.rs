@@ -91,12 +91,12 @@ impl Authority {
 
     /// A member's shared secret.
     pub(super) fn opened(&self, member: &Member, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.keyring.open(&purpose(&member.id), sealed).map_err(Error::internal)
+        self.keyring().open(&purpose(&member.id), sealed).map_err(Error::internal)
     }
 
     /// The same, sealed: it opens as this member's alone.
     pub(super) fn sealed(&self, member: &Member, secret: &[u8]) -> Result<String, Error> {
-        self.keyring.seal(&purpose(&member.id), secret, self.entropy.as_ref()).map_err(Error::internal)
+        self.keyring().seal(&purpose(&member.id), secret, self.entropy.as_ref()).map_err(Error::internal)
     }
 }
 

@@ -236,6 +236,9 @@ impl Authority {
             return Ok(None);
         };
         let found = self.session(&id).await?;
+        if let Some(found) = &found {
+            self.know_pepper(found.value.secret.pepper()).await?;
+        }
         Ok(found.filter(|session| self.is_digest_of(&session.value.secret, secret)))
     }
 

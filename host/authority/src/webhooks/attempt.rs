@@ -95,7 +95,9 @@ impl Authority {
         let mut secrets = Vec::new();
         let now = self.clock.now();
         for secret in webhook.secrets.iter().filter(|secret| secret.is_live_at(now)) {
-            let opened = self.keyring.open(&purpose(&webhook.id, secret.number), &secret.sealed);
+            let known = self.know_data_key_of(&secret.sealed).await;
+            known.map_err(|error| wrong(&error.to_string()))?;
+            let opened = self.keyring().open(&purpose(&webhook.id, secret.number), &secret.sealed);
             let opened = opened.map_err(|error| wrong(&error.to_string()))?;
             let text = std::str::from_utf8(&opened).map_err(|_| wrong("a secret is no text"))?;
             secrets.push(PlainSecret::new(text.to_owned()));

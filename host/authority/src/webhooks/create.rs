@@ -88,7 +88,7 @@ impl Authority {
             }
             let id = Id::draw(IdKind::Webhook, home, entropy)?;
             let secret = sign::draw(&id, entropy)?;
-            let sealed = self.keyring.seal(&purpose(&id, 1), secret.expose().as_bytes(), entropy);
+            let sealed = self.keyring().seal(&purpose(&id, 1), secret.expose().as_bytes(), entropy);
             let sealed = sealed.map_err(Error::internal)?;
             let webhook = Webhook {
                 id,

@@ -46,7 +46,7 @@ impl Authority {
             if_match.check(found.version())?;
             let secret = sign::draw(id, entropy)?;
             let of = purpose(id, found.value.next_number());
-            let sealed = self.keyring.seal(&of, secret.expose().as_bytes(), entropy).map_err(Error::internal)?;
+            let sealed = self.keyring().seal(&of, secret.expose().as_bytes(), entropy).map_err(Error::internal)?;
             let overlap = Duration::from_secs(overlap_seconds);
             let after = found.value.clone().rotate(sealed, overlap, now);
             let after = after.map_err(|error| Error::Conflict(error.to_string()))?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::{Hex, NoHex};
 
 /// The secret half. Wiped when dropped.
+#[derive(Clone)]
 pub struct AuditKey(SigningKey);
 
 /// The public half: 32 bytes in hexadecimal.

@@ -68,9 +68,12 @@ impl From<Error> for OAuthError {
         let text = error.to_string();
         match error {
             Error::Denied(answer) => Self::denied(&answer),
-            Error::StoreUnavailable | Error::AuditFull | Error::Unconfirmed | Error::Contended | Error::Busy => {
-                Self { retry_after: Some(1), ..Self::new(503, "temporarily_unavailable", &text) }
-            }
+            Error::StoreUnavailable
+            | Error::AuditFull
+            | Error::Unconfirmed
+            | Error::Contended
+            | Error::HostBehind { .. }
+            | Error::Busy => Self { retry_after: Some(1), ..Self::new(503, "temporarily_unavailable", &text) },
             Error::Conflict(_) => Self::new(400, "unsupported_grant_type", &text),
             _ => Self::new(500, "server_error", "something went wrong inside; the log says what"),
         }
