@@ -1,4 +1,9 @@
-//! A secret is shown once: nowhere else is it found, however talkative the host.
+//! A secret is shown once: nowhere else is it found, however talkative the host. And the secrets that a host begins with: where
+//! they are kept, and how they are replaced.
+
+mod keepers;
+mod peppers;
+mod rekey;
 
 use std::path::{Path, PathBuf};
 

@@ -140,6 +140,7 @@ impl Setup {
         let mut command = product();
         command.args(["init", "--organization", "acme", "--workspace", "main", "--output", "json"]);
         command.arg("--data-dir").arg(self.data_dir());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         if let Some(owner) = &self.owner {
             command.args(["--owner", owner]);
         }
@@ -167,6 +168,26 @@ impl Setup {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The same without what was said of the environment so far.
+    #[must_use]
+    pub fn without_env(self) -> Self {
+        Self { env: Vec::new(), ..self }
+    }
+
+    /// A command with its environment and data folder, not yet run.
+    pub fn command(&self, name: &str) -> std::process::Command {
+        let mut command = product();
+        command.arg(name).arg("--data-dir").arg(self.data_dir());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Who and what `init` made.
+    #[track_caller]
+    pub fn identity(&self) -> &Identity {
+        self.identity.as_ref().expect("this setup is initialized")
     }
 
     /// A folder for whatever a test needs besides.
