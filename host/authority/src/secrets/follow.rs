@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access_model::{Credential, Pepper, SecretDigest, Shard};
-use access_store::Change;
+use access_store::{Change, in_background};
 
 use crate::authority::Authority;
 use crate::error::Error;
@@ -24,7 +24,7 @@ impl Authority {
     pub async fn follow_keyring(&self) {
         loop {
             self.keyring_changed.notified().await;
-            if let Err(error) = self.read_keyring().await {
+            if let Err(error) = in_background(self.read_keyring()).await {
                 // What is held goes on being used; the next change, or the next record that needs it, tries again.
                 tracing::error!(%error, "the keyring could not be read anew");
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use access_model::{Credential, Id, PlainSecret, SecretDigest};
-use access_store::{Commit, CommitError, IndexEntry, Survives};
+use access_store::{Commit, CommitError, IndexEntry, Store as _, Survives};
 
 use crate::authority::{Authority, lock};
 use crate::error::Error;

@@ -4,7 +4,7 @@
 //! What is made while somebody walks stands at the end of its index, or under the current keys anyway.
 
 use access_model::{Credential, Id, IdKind, Member, Shard, Webhook};
-use access_store::{Check, IndexEntry, Range};
+use access_store::{Check, IndexEntry, Range, Store as _};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
