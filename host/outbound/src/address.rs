@@ -306,6 +306,9 @@ mod tests {
             assert_eq!(judged(named), Ok(()), "{named}");
         }
         assert!(judged("169.254.169.254").is_err() && judged("fd00:ec2::254").is_err());
+        let judged = |address: &str| judge(address.parse().unwrap(), &Private::own_credentials(), None);
+        assert!(judged("169.254.169.254").is_ok() && judged("169.254.170.2").is_ok());
+        assert!(judged("169.254.169.253").is_err() && judged("10.0.0.1").is_err() && judged("168.63.129.16").is_err());
     }
 
     #[test]

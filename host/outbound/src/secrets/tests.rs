@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use access_model::clock::SystemClock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -126,4 +126,31 @@ async fn secrets_are_never_asked_for_in_the_clear_beyond_this_machine() {
     let keepers = keepers(Some(("https://169.254.169.254", token())), None);
     let error = read(&keepers, "vault:secret/data/access#root_key").await.unwrap_err();
     assert!(error.contains("metadata services"), "{error}");
+}
+
+#[tokio::test]
+async fn a_machine_is_told_its_own_credentials_and_signs_with_them() {
+    static AT: OnceLock<String> = OnceLock::new();
+    let told = r#"{"Code":"Success","AccessKeyId":"AKIDTOLD","SecretAccessKey":"hunter2","Token":"session-told"}"#;
+    let answers = [(200, "token-told"), (200, "access-role\n"), (200, told), (200, r#"{"SecretString":"found"}"#)];
+    let (url, asked) = keeper(&answers).await;
+    AT.set(url.clone()).unwrap();
+    let environment = |name: &str| match name {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT" => AT.get().cloned(),
+        _ => None,
+    };
+    let aws = Aws { region: Some("eu-west-1".to_owned()), endpoint: Some(url) };
+    let keepers = Keepers::new(None, aws, BTreeMap::new(), None, environment);
+    assert_eq!(read(&keepers, "aws:access").await.unwrap(), "found");
+    let asked = asked.lock().unwrap();
+    assert!(asked[0].starts_with("PUT /latest/api/token "), "{asked:?}");
+    assert!(asked[2].starts_with("GET /latest/meta-data/iam/security-credentials/access-role "), "{asked:?}");
+    assert!(asked[2].contains("x-aws-ec2-metadata-token: token-told"), "{asked:?}");
+    for says in [
+        "Credential=AKIDTOLD/",
+        "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
+        "x-amz-security-token: session-told",
+    ] {
+        assert!(asked[3].contains(says), "{asked:?}");
+    }
 }
