@@ -23,6 +23,10 @@ pub(crate) const TOKEN: &str = "CRONFLOW_ACCESS_TOKEN";
 pub(crate) const CREDENTIAL: &str = "CRONFLOW_ACCESS_CREDENTIAL";
 /// The bearer of the metrics listener.
 pub(crate) const METRICS_TOKEN: &str = "CRONFLOW_ACCESS_METRICS_TOKEN";
+/// The token for Vault.
+const VAULT_TOKEN: &str = "CRONFLOW_ACCESS_VAULT_TOKEN";
+/// What proves an AppRole there.
+const VAULT_SECRET_ID: &str = "CRONFLOW_ACCESS_VAULT_SECRET_ID";
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// The Redis that the store is in.
@@ -78,9 +82,8 @@ pub(crate) struct Settings {
     /// Address to serve metrics on; beyond loopback only with a token [default: 127.0.0.1 on a free port].
     #[arg(long, env = "CRONFLOW_ACCESS_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// Bearer token that the metrics listener asks for, or its source, as of the root key. The token itself is said in the
-    /// environment or the config file, never on the command line.
-    #[arg(long, env = METRICS_TOKEN, hide_env_values = true, value_name = "TOKEN", value_parser = secret)]
+    /// Bearer token that the metrics listener asks for, or its source, as of the root key. No flag takes it.
+    #[arg(skip)]
     #[serde(serialize_with = "hidden")]
     #[schemars(with = "Option<String>")]
     pub(crate) metrics_token: Option<PlainSecret>,
@@ -128,8 +131,8 @@ pub(crate) struct Settings {
     /// Namespace of Vault's that everything is read in.
     #[arg(long, env = "CRONFLOW_ACCESS_VAULT_NAMESPACE", value_name = "NAME")]
     pub(crate) vault_namespace: Option<String>,
-    /// Token for Vault. It is said in the environment, never on the command line.
-    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = secret)]
+    /// Token for Vault. No flag takes it.
+    #[arg(skip)]
     #[serde(serialize_with = "hidden")]
     #[schemars(with = "Option<String>")]
     pub(crate) vault_token: Option<PlainSecret>,
@@ -139,8 +142,8 @@ pub(crate) struct Settings {
     /// Role of Vault's AppRole to come in as, in place of a token.
     #[arg(long, env = "CRONFLOW_ACCESS_VAULT_ROLE_ID", value_name = "ID")]
     pub(crate) vault_role_id: Option<String>,
-    /// What proves the AppRole. It is said in the environment, never on the command line.
-    #[arg(long, env = "CRONFLOW_ACCESS_VAULT_SECRET_ID", hide_env_values = true, value_name = "ID", value_parser = secret)]
+    /// What proves the AppRole. No flag takes it.
+    #[arg(skip)]
     #[serde(serialize_with = "hidden")]
     #[schemars(with = "Option<String>")]
     pub(crate) vault_secret_id: Option<PlainSecret>,
@@ -247,12 +250,26 @@ pub(crate) enum LogFormat {
 }
 
 impl Settings {
-    /// These settings, completed from `file`, if there is one.
+    /// These settings and the secrets that no flag takes, completed from `file`, if there is one.
     pub(crate) fn completed_from(self, file: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = file else { return Ok(self) };
+        let this = self.and_secrets();
+        let Some(path) = file else { return Ok(this) };
         let text = std::fs::read_to_string(path).with_context(|| format!("config file `{}`", path.display()))?;
         let below: Self = toml::from_str(&text).with_context(|| format!("config file `{}`", path.display()))?;
-        Ok(self.or(below))
+        Ok(this.or(below))
+    }
+
+    /// The same with the secrets in the environment that no flag takes, since whoever lists processes reads those.
+    pub(crate) fn and_secrets(mut self) -> Self {
+        let fill = |field: &mut Option<PlainSecret>, name| {
+            if field.is_none() {
+                *field = environment(name).map(PlainSecret::new);
+            }
+        };
+        fill(&mut self.metrics_token, METRICS_TOKEN);
+        fill(&mut self.vault_token, VAULT_TOKEN);
+        fill(&mut self.vault_secret_id, VAULT_SECRET_ID);
+        self
     }
 
     /// These settings, and those of `below` where they say nothing.
@@ -471,7 +488,7 @@ pub(crate) fn unknown_variables() -> Vec<String> {
 }
 
 fn known_variables() -> BTreeSet<String> {
-    let mut known = BTreeSet::from([TOKEN, CREDENTIAL].map(str::to_owned));
+    let mut known = BTreeSet::from([TOKEN, CREDENTIAL, METRICS_TOKEN, VAULT_TOKEN, VAULT_SECRET_ID].map(str::to_owned));
     collect_known(&crate::cli::Cli::command(), &mut known);
     known
 }

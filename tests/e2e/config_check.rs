@@ -180,9 +180,9 @@ fn settings_are_shown_with_where_they_come_from() {
     human.check(
         0,
         &[
-            "listen                environment  127.0.0.1:1\n",
-            "trusted_proxies       file         10.0.0.0/8, 192.0.2.0/24",
-            "shutdown_seconds      default      10\n",
+            "listen                 environment  127.0.0.1:1\n",
+            "trusted_proxies        file         10.0.0.0/8, 192.0.2.0/24",
+            "shutdown_seconds       default      10\n",
         ],
     );
     assert!(!human.stdout.contains("hush"), "{human:?}");

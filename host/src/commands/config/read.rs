@@ -61,7 +61,7 @@ fn environment(findings: &mut Vec<Finding>) -> Settings {
             "correct its name or unset it; `cronflow-access serve --help` lists those that mean something",
         ));
     }
-    let mut settings = Settings::default();
+    let mut settings = Settings::default().and_secrets();
     for arg in Settings::augment_args(Command::new("settings")).get_arguments() {
         let (Some(name), Some(flag)) = (arg.get_env(), arg.get_long()) else { continue };
         let Some(value) = config::environment(&name.to_string_lossy()) else { continue };

@@ -44,7 +44,7 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(stated: Settings, config: Option<&Path>, dev: bool, url: Option<String>) -> anyhow::Result<Self> {
         let file = Stated::of_file(config);
-        let mut settings = stated.or(file.file);
+        let mut settings = stated.and_secrets().or(file.file);
         settings.data_dir = Some(settings.data_dir(dev));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut unread = file.findings;
