@@ -51,8 +51,8 @@ use crate::app::App;
 use crate::endpoints::{
     acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock,
     documents, events, forward_auth, gateways, health, invitations, keys, leaks, members, network, oauth,
-    organizations, overview, permissions, policies, profile, roles, secrets, sessions, settings, traffic, usage, webhooks,
-    workspaces,
+    organizations, overview, permissions, policies, profile, roles, secrets, sessions, settings, traffic, usage,
+    webhooks, workspaces,
 };
 use crate::upload::UploadForm;
 

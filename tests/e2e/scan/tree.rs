@@ -68,7 +68,7 @@ fn innocent(plants: &[Plant]) -> Vec<(String, String)> {
         ("Cargo.lock".to_owned(), hashes.clone()),
         ("keys/root.key.sha256".to_owned(), format!("{}  root.key\n", "0f".repeat(32))),
         ("package-lock.json".to_owned(), json!({ "packages": hashes }).to_string()),
-        ("tests/fixtures.toml".to_owned(), many.clone()),
+        ("tests/fixtures.toml".to_owned(), many),
         ("tests/fixtures.min.js".to_owned(), decoys.join(";")),
         (
             "docs/README.md".to_owned(),

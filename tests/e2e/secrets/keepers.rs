@@ -141,7 +141,7 @@ fn a_root_key_that_vaults_transit_engine_sealed_is_opened_at_the_start() {
     let file = setup.folder().join("root.key.sealed");
     std::fs::write(&file, sealed["data"]["ciphertext"].as_str().unwrap()).unwrap();
     let source = format!("transit:transit/access#{}", file.display());
-    check_serves(setup.clone().env(ROOT_KEY, &source));
+    check_serves(setup.env(ROOT_KEY, &source));
 
     let other = in_vault(&vault, &token).env(ROOT_KEY, &source.replace("transit/access", "transit/other"));
     check_refused(other, &["Vault denies it (403)", "`update` on `transit/decrypt/other`"], &[&token]);

@@ -105,7 +105,7 @@ fn rekey_under_load_denies_nobody_and_what_was_sealed_is_read_back() {
     let host = host.terminate().start();
     host.decide(&Question::reads_jobs(&keys[0].secret)).check_allow();
     let stopped = host.terminate();
-    let old = stopped.setup.clone();
+    let old = stopped.setup;
     let host = old.clone().env(ROOT_KEY, &new).start();
     under_load(&host, &keys, || host.cli(&["secrets", "rekey", "--finish"]).check(0, &["opens nothing any more"]).code);
     let after = status(&host);

@@ -54,7 +54,7 @@ fn check(program: impl Fn() -> Command) {
     assert!(!says(program(), other, &received));
 }
 
-fn python(script: &str, needs: &str) -> Option<impl Fn() -> Command> {
+fn python(script: &str, needs: &str) -> Option<impl Fn() -> Command + use<>> {
     let python = tools().join("python/bin/python");
     if is_left_to_tests_run(&tools().join(needs).to_string_lossy()) || is_left_to_tests_run(&python.to_string_lossy()) {
         return None;
@@ -67,7 +67,7 @@ fn python(script: &str, needs: &str) -> Option<impl Fn() -> Command> {
     })
 }
 
-fn node(script: &str, needs: &Path) -> Option<impl Fn() -> Command> {
+fn node(script: &str, needs: &Path) -> Option<impl Fn() -> Command + use<>> {
     if is_left_to_tests_run(&needs.to_string_lossy()) {
         return None;
     }

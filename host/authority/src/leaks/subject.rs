@@ -100,7 +100,7 @@ impl Authority {
             Credential::AccessToken(token) => token.is_valid_at(now).then_some(Subject::Token(token)),
             Credential::Client(client) => {
                 let of = client.secrets.iter().filter(|of| self.is_digest_of(&of.digest, secret));
-                let number = of.filter(|of| of.is_live_at(now)).map(|of| of.number).last();
+                let number = of.filter(|of| of.is_live_at(now)).map(|of| of.number).next_back();
                 let number = number.filter(|_| client.state_name() != "revoked");
                 number.map(|number| Subject::Client(client, number))
             }
@@ -118,7 +118,7 @@ impl Authority {
             opened.is_some_and(|opened| opened.matches(secret))
         };
         let live = webhook.secrets.iter().filter(|one| one.is_live_at(now));
-        live.filter(|one| is_it(&one.sealed, one.number)).map(|one| one.number).last()
+        live.filter(|one| is_it(&one.sealed, one.number)).map(|one| one.number).next_back()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use access_authority::audit::{examine, is_sealed_by};
 use access_authority::lifecycle::Installation;
-use access_authority::lifecycle::root_key::RootKey;
 use access_model::audit::key::PublicKey;
 
 use super::scene::{Log, Scene, not_looked_at};
 use crate::report::Finding;
+use crate::secrets;
 
 const NAME: &str = "audit";
 const TODO: &str = "somebody has written to the store past the host: keep a copy of its data as evidence, find out \
@@ -43,7 +43,8 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 
 /// The keys that logs are sealed by; none where the keyring can't be opened, which the line `root_key` tells.
 fn keys(scene: &Scene) -> Option<Vec<PublicKey>> {
-    let root = RootKey::read(&scene.settings.root_key(false)).ok()?;
+    let source = scene.settings.root_key(false).ok()?;
+    let root = scene.wait(secrets::root_key(&scene.settings, &source)).ok()?;
     let (store, installation) = (scene.store_for(NAME).ok()?, scene.installation().ok()??);
     Some(scene.wait(Installation::open(store, &root, installation.dev)).ok()?.audit_keys())
 }

@@ -42,7 +42,7 @@ mod tests {
     fn lines_are_fingerprints_or_remarks() {
         let one = "0a".repeat(16);
         let known = parse(&format!("# known\n\n{one}  # revoked in May\r\n")).unwrap();
-        assert_eq!(known.into_iter().collect::<Vec<_>>(), [one.clone()]);
+        assert_eq!(known.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&one));
         for wrong in ["cf_prod_", &one[1..], &one.to_uppercase()] {
             let error = parse(&format!("\n{wrong}")).unwrap_err().to_string();
             assert!(error.contains("line 2") && !error.contains(wrong), "{error}");
