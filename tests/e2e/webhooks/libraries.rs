@@ -10,21 +10,8 @@ use serde_json::json;
 use super::{received_by, send, setup};
 
 /// Whether a program says that a request is CronFlow's; it reads it from standard input, as JSON.
-fn says(program: Command, secret: &str, received: &Received) -> bool {
-    is_verified(program, 0, secret, received)
-}
-
-/// The same of a program that lives so many seconds later.
-pub(super) fn is_verified(program: Command, later: u64, secret: &str, received: &Received) -> bool {
+pub(super) fn says(mut program: Command, secret: &str, received: &Received) -> bool {
     use std::io::Write as _;
-    let mut program = match later {
-        0 => program,
-        later => {
-            let mut faked = Command::new("faketime");
-            faked.args(["-f", &format!("+{later}")]).arg(program.get_program()).args(program.get_args());
-            faked
-        }
-    };
     let headers: serde_json::Map<String, serde_json::Value> =
         received.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let body = String::from_utf8(received.body.clone()).expect("text");
