@@ -48,7 +48,18 @@ fn what_can_be_served_is_fine() {
     let named: Vec<_> = names.collect();
     assert_eq!(
         named,
-        ["file", "listen", "metrics_listen", "data_dir", "catalog", "log", "root_key", "trusted_proxies", "policies"]
+        [
+            "file",
+            "listen",
+            "metrics_listen",
+            "data_dir",
+            "catalog",
+            "smtp_url",
+            "log",
+            "root_key",
+            "trusted_proxies",
+            "policies"
+        ]
     );
 }
 

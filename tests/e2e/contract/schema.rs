@@ -33,7 +33,10 @@ fn at(place: &str, document: &Value, schema: &Value, value: &Value) -> Result<()
             let is_closed = known.is_some() && schema["type"] == "object";
             for (name, value) in fields {
                 let place = format!("{place}/{name}");
-                match (known.and_then(|known| known.get(name)), schema.get("additionalProperties")) {
+                let mut by_pattern = schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten();
+                let by_pattern = by_pattern.find(|(pattern, _)| matches(&(*pattern).clone().into(), name));
+                let known = known.and_then(|known| known.get(name)).or(by_pattern.map(|(_, schema)| schema));
+                match (known, schema.get("additionalProperties")) {
                     (Some(schema), _) | (None, Some(schema)) => at(&place, document, schema, value)?,
                     (None, None) if is_closed => return Err(format!("`{place}` is not declared")),
                     (None, None) => {}

@@ -25,7 +25,7 @@ fn a_store_in_redis_is_looked_at_where_it_is() {
     let organization = host.identity().organization.clone();
     let ran = Ran::of(doctor(host.setup()).args(["--url", &host.url()]));
     let lines: Vec<_> = ran.check(0, &[", 16 shards, epoch ", " ms a round trip"]).stdout.lines().collect();
-    let names = ["settings", "store", "root_key", "clock", "trusted_proxies", "policies", "audit", "host"];
+    let names = ["settings", "store", "root_key", "clock", "trusted_proxies", "policies", "audit", "mail", "host"];
     assert_eq!(lines.len(), names.len(), "{lines:#?}");
     assert!(lines.iter().zip(names).all(|(line, name)| line.starts_with(&format!("ok    {name}"))), "{lines:#?}");
 

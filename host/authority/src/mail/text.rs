@@ -76,6 +76,15 @@ const fn todo(kind: EventKind) -> Option<&'static str> {
         EventKind::WebhookDisabled => {
             "Mend its receiver, enable it, and recover what it missed: deliveries are kept for 30 days."
         }
+        EventKind::KeyLeaked | EventKind::ClientLeaked => {
+            "It was ended or switched off, as its kind states. Put another in its place, find out where it lay, and look in the audit trail for \
+             what it was used for."
+        }
+        EventKind::SessionLeaked => {
+            "Ask them whether it was they who reported it; look in the audit trail for what was done with it."
+        }
+        EventKind::InvitationLeaked => "It is void. Invite them again, by another way.",
+        EventKind::WebhookLeaked => "Rotate it: until then, others can sign what your receiver takes for ours.",
         _ => return None,
     })
 }
