@@ -7,8 +7,18 @@ use serde_json::Value;
 use super::spec::resolve;
 
 /// Keywords that say nothing about a value, or are looked at together with others.
-const QUIET: [&str; 9] =
-    ["$ref", "title", "description", "examples", "example", "default", "properties", "additionalProperties", "items"];
+const QUIET: [&str; 10] = [
+    "$ref",
+    "title",
+    "description",
+    "examples",
+    "example",
+    "default",
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "items",
+];
 
 /// Checks `value`; says the first thing that is wrong, and where.
 pub(super) fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {

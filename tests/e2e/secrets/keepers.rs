@@ -141,12 +141,14 @@ fn a_root_key_that_vaults_transit_engine_sealed_is_opened_at_the_start() {
     let file = setup.folder().join("root.key.sealed");
     std::fs::write(&file, sealed["data"]["ciphertext"].as_str().unwrap()).unwrap();
     let source = format!("transit:transit/access#{}", file.display());
-    check_serves(setup.env(ROOT_KEY, &source));
+    let host = check_serves(setup.env(ROOT_KEY, &source));
 
     let other = in_vault(&vault, &token).env(ROOT_KEY, &source.replace("transit/access", "transit/other"));
     check_refused(other, &["Vault denies it (403)", "`update` on `transit/decrypt/other`"], &[&token]);
     std::fs::write(&file, "vault:v1:bm90IHdoYXQgVmF1bHQgbWFkZQ==").unwrap();
     check_refused(in_vault(&vault, &token).env(ROOT_KEY, &source), &["Vault can't decrypt it", "(400)"], &[&token]);
+    // The file lay in its folder.
+    drop(host);
 }
 
 #[test]
