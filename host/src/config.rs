@@ -9,7 +9,7 @@ use std::str::FromStr;
 use access_model::PlainSecret;
 use access_outbound::secrets::{Aws, Login, Vault};
 use access_outbound::{Keepers, Private, Relay, RelayError, Rules, Source};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -29,6 +29,8 @@ const VAULT_TOKEN: &str = "CRONFLOW_ACCESS_VAULT_TOKEN";
 const VAULT_SECRET_ID: &str = "CRONFLOW_ACCESS_VAULT_SECRET_ID";
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// Where the root key is, or the key itself.
+const ROOT_KEY: &str = "CRONFLOW_ACCESS_ROOT_KEY";
 /// The Redis that the store is in.
 pub(crate) const REDIS: &str = "CRONFLOW_ACCESS_REDIS";
 
@@ -45,9 +47,10 @@ pub(crate) struct Settings {
     /// Folder of the root key, and of the embedded store where that serves [default: data; with --dev: data-dev].
     #[arg(long, env = "CRONFLOW_ACCESS_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Where the root key is: a file, `env:NAME`, `vault:MOUNT/data/PATH#FIELD`, `transit:MOUNT/KEY#FILE` or `aws:NAME[#FIELD]`.
-    /// In the environment it may be the key itself, 64 hexadecimal digits [default: DATA_DIR/root.key].
-    #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY", hide_env_values = true, value_name = "SOURCE")]
+    /// Where the root key is: a file (a path with a `/`, or that ends in `.key`, or `file:PATH`), `env:NAME`,
+    /// `vault:MOUNT/data/PATH#FIELD`, `transit:MOUNT/KEY#FILE` or `aws:NAME[#FIELD]`. In the environment or the config file it may
+    /// be the key itself, 64 hexadecimal digits [default: DATA_DIR/root.key].
+    #[arg(long, env = ROOT_KEY, hide_env_values = true, value_name = "SOURCE")]
     #[schemars(with = "Option<String>")]
     pub(crate) root_key: Option<RootKeySource>,
     /// File of the root key, where that is said rather than a source.
@@ -109,8 +112,8 @@ pub(crate) struct Settings {
     #[arg(long, env = "CRONFLOW_ACCESS_EGRESS_CA_FILE", value_name = "FILE")]
     pub(crate) egress_ca_file: Option<PathBuf>,
     /// Mail relay by which people are told what happens: `smtp://[USER:PASSWORD@]HOST[:PORT]` (STARTTLS, without which nothing is said
-    /// off this machine) or `smtps://…`. With a password in it, say it in the config file or the environment, never on the command
-    /// line [default: nobody is mailed].
+    /// off this machine) or `smtps://…`, or the source of such a URL, as of the root key. With a password in it, say it in the config
+    /// file or the environment, never on the command line [default: nobody is mailed].
     #[arg(
         long,
         env = "CRONFLOW_ACCESS_SMTP_URL",
@@ -121,6 +124,9 @@ pub(crate) struct Settings {
     #[serde(serialize_with = "without_password")]
     #[schemars(with = "Option<String>")]
     pub(crate) smtp_url: Option<PlainSecret>,
+    /// File of the URL of the mail relay.
+    #[arg(long, env = "CRONFLOW_ACCESS_SMTP_URL_FILE", value_name = "FILE")]
+    pub(crate) smtp_url_file: Option<PathBuf>,
     /// Whom mail is from, such as `CronFlow Access <access@example.com>`; needed with a relay.
     #[arg(long, env = "CRONFLOW_ACCESS_SMTP_FROM", value_name = "ADDRESS")]
     pub(crate) smtp_from: Option<String>,
@@ -173,35 +179,76 @@ pub(crate) struct Settings {
     pub(crate) shutdown_seconds: Option<u64>,
 }
 
-/// Where the root key is. A text that names no source is a file, or the key itself where it looks like one.
+/// Where the root key is, as it is stated. What is wrong with it is told by [`Self::source`], since whoever reads the command
+/// line would quote what may be a key.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct RootKeySource(pub(crate) Source);
+#[serde(from = "PlainSecret")]
+pub(crate) struct RootKeySource {
+    stated: PlainSecret,
+    /// Whether it stands on the command line.
+    is_flag: bool,
+}
 
-impl FromStr for RootKeySource {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(source) = Source::parse(text).map_err(|error| error.to_string())? {
-            return Ok(Self(source));
+impl RootKeySource {
+    /// Where that is: a source, a file, or the key itself. Nothing of what is stated is quoted.
+    pub(crate) fn source(&self) -> anyhow::Result<Source> {
+        let text = self.stated.expose().trim();
+        if let Some(source) = Source::parse(text).context("`root_key`")? {
+            return Ok(source);
         }
-        // One digit too few must not make a file's name of it, which errors would quote.
-        let is_key = text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        Ok(Self(if is_key { Source::Value(PlainSecret::new(text.to_owned())) } else { Source::File(text.into()) }))
+        // With one digit too few as well: it must not make a file's name of it, which errors would quote.
+        if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            if self.is_flag {
+                bail!(
+                    "`--root-key` does not take the root key itself, which whoever lists processes would read; name where it is, \
+                     or set {ROOT_KEY}"
+                );
+            }
+            return Ok(Source::Value(PlainSecret::new(text.to_owned())));
+        }
+        if is_file_name(text) {
+            return Ok(Source::File(text.into()));
+        }
+        bail!(
+            "`root_key` is stated, and neither a root key nor where one is: it takes 64 hexadecimal digits, a file (a path with a \
+             `/`, or that ends in `.key`, or `file:PATH`), `env:NAME`, `vault:MOUNT/data/PATH#FIELD`, `transit:MOUNT/KEY#FILE` or \
+             `aws:NAME[#FIELD]`"
+        )
     }
 }
 
-impl TryFrom<String> for RootKeySource {
-    type Error = String;
+/// Whether it is the name of a file, and neither a source with a slip in it nor a key in Base64, which has slashes as well.
+fn is_file_name(text: &str) -> bool {
+    let is_base64 = matches!(text.len(), 43 | 44)
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+    let folder = text.split_once('/').map(|(folder, _)| folder);
+    let has_scheme = folder.unwrap_or(text).contains(':');
+    let is_name = folder.is_some() || text.ends_with(".key");
+    is_name && !has_scheme && !is_base64 && !text.chars().any(char::is_control)
+}
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+impl From<PlainSecret> for RootKeySource {
+    fn from(stated: PlainSecret) -> Self {
+        Self { stated, is_flag: false }
+    }
+}
+
+/// Of a flag, or of the environment.
+impl FromStr for RootKeySource {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_flag = environment(ROOT_KEY).is_none_or(|stated| stated != text);
+        Ok(Self { stated: PlainSecret::new(text.to_owned()), is_flag })
     }
 }
 
 impl Serialize for RootKeySource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        match self.source() {
+            Ok(source) => serializer.collect_str(&source),
+            Err(_) => serializer.serialize_str("…"),
+        }
     }
 }
 
@@ -255,7 +302,11 @@ impl Settings {
         let this = self.and_secrets();
         let Some(path) = file else { return Ok(this) };
         let text = std::fs::read_to_string(path).with_context(|| format!("config file `{}`", path.display()))?;
-        let below: Self = toml::from_str(&text).with_context(|| format!("config file `{}`", path.display()))?;
+        // The error as it is would quote the line, and with it what may be a secret.
+        let below: Self = toml::from_str(&text).map_err(|error| {
+            let line = line_of(&text, error.span().map_or(0, |span| span.start));
+            anyhow!("config file `{}`: line {line}: {}", path.display(), error.message())
+        })?;
         Ok(this.or(below))
     }
 
@@ -294,6 +345,7 @@ impl Settings {
             egress_hosts: self.egress_hosts.or(below.egress_hosts),
             egress_ca_file: self.egress_ca_file.or(below.egress_ca_file),
             smtp_url: self.smtp_url.or(below.smtp_url),
+            smtp_url_file: self.smtp_url_file.or(below.smtp_url_file),
             smtp_from: self.smtp_from.or(below.smtp_from),
             vault_address: self.vault_address.or(below.vault_address),
             vault_namespace: self.vault_namespace.or(below.vault_namespace),
@@ -394,7 +446,7 @@ impl Settings {
         })
     }
 
-    /// The mail relay, if there is one.
+    /// The mail relay, if there is one. The settings must be resolved.
     pub(crate) fn relay(&self, rules: &Rules) -> anyhow::Result<Option<Relay>> {
         let (Some(url), from) = (&self.smtp_url, self.smtp_from.as_deref()) else { return Ok(None) };
         let from = from.context("smtp_from: with a mail relay somebody must be whom mail is from; state an address")?;
@@ -408,7 +460,7 @@ impl Settings {
     /// Where the root key is.
     pub(crate) fn root_key(&self, dev: bool) -> anyhow::Result<Source> {
         match (&self.root_key, &self.root_key_file) {
-            (Some(RootKeySource(source)), None) => Ok(source.clone()),
+            (Some(stated), None) => stated.source(),
             (None, Some(file)) => Ok(Source::File(file.clone())),
             (None, None) => Ok(Source::File(self.data_dir(dev).join("root.key"))),
             (Some(_), Some(_)) => bail!("`root_key` and `root_key_file` are both stated; state one"),
@@ -418,6 +470,11 @@ impl Settings {
     /// Where the URL of Redis is, if anything says so.
     pub(crate) fn redis_source(&self) -> anyhow::Result<Option<Source>> {
         source("redis", self.redis.as_ref(), self.redis_file.as_deref())
+    }
+
+    /// Where the URL of the mail relay is, if anything says so.
+    pub(crate) fn smtp_url_source(&self) -> anyhow::Result<Option<Source>> {
+        source("smtp_url", self.smtp_url.as_ref(), self.smtp_url_file.as_deref())
     }
 
     /// Where the token of the metrics listener is, if anything says so.
@@ -436,6 +493,11 @@ fn source(name: &str, stated: Option<&PlainSecret>, file: Option<&Path>) -> anyh
         }
         (None, file) => file.map(|file| Source::File(file.to_owned())),
     })
+}
+
+/// The line of a text that a place in it is on, from 1.
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
 /// What an error about it must not quote. Whatever it says is looked at where it is used.
@@ -545,16 +607,25 @@ mod tests {
         let key = "0123456789abcdef".repeat(4);
         for (text, shown) in [
             ("/etc/root.key", "/etc/root.key"),
+            ("/etc/root", "/etc/root"),
+            ("keys/root", "keys/root"),
+            ("./root", "./root"),
+            ("root.key", "root.key"),
             ("file:/etc/root.key", "/etc/root.key"),
+            ("file:root", "root"),
             ("env:ROOT", "env:ROOT"),
+            (" env:ROOT\n", "env:ROOT"),
             (&key, "…"),
+            (&format!("{key}\n"), "…"),
             (&key[..63], "…"),
         ] {
-            let settings = Settings { root_key: text.parse().ok(), ..Settings::default() };
+            let settings = Settings { root_key: Some(stated(text)), ..Settings::default() };
+            assert!(settings.root_key(false).is_ok(), "{text}");
             assert_eq!(serde_json::to_value(&settings).unwrap()["root_key"], shown);
             assert!(!format!("{settings:?}").contains(&key[..32]));
         }
-        assert!("vault:secret/x".parse::<RootKeySource>().unwrap_err().contains("vault:MOUNT/data/PATH#FIELD"));
+        let wrong = stated("vault:secret/x").source().unwrap_err();
+        assert!(format!("{wrong:#}").contains("vault:MOUNT/data/PATH#FIELD"));
         let both = Settings {
             root_key: "env:A".parse().ok(),
             root_key_file: Some("b".into()),
@@ -563,6 +634,48 @@ mod tests {
         };
         assert!(both.root_key(false).unwrap_err().to_string().contains("state one"));
         assert_eq!(serde_json::to_value(&both).unwrap()["vault_token"], "…");
+    }
+
+    fn stated(text: &str) -> RootKeySource {
+        PlainSecret::new(text.to_owned()).into()
+    }
+
+    #[test]
+    fn what_is_no_root_key_and_names_none_is_no_file_and_not_quoted() {
+        let key = "0123456789abcdef".repeat(4);
+        for text in [
+            &*format!("0x{key}"),
+            &format!("\"{key}\""),
+            &format!("{key} {key}"),
+            "awssm:key",
+            "awssm:prod/hunter2.key",
+            "vualt:secret/data/access#hunter2",
+            "5E3Ahunter2+/5E3AaBcDeFgHiJkLmNoPqRsTuVwXyz=",
+            "/E3Ahunter2+/5E3AaBcDeFgHiJkLmNoPqRsTuVwXyz",
+            "hunter2",
+            "",
+        ] {
+            let error = format!("{:#}", stated(text).source().unwrap_err());
+            assert!(error.contains("64 hexadecimal digits") && error.contains("file:PATH"), "{error}");
+            assert!(!error.contains("hunter2") && !error.contains(&key[..32]), "{error}");
+            let settings = Settings { root_key: Some(stated(text)), ..Settings::default() };
+            assert_eq!(serde_json::to_value(&settings).unwrap()["root_key"], "…");
+        }
+    }
+
+    #[test]
+    fn a_flag_takes_no_root_key_itself() {
+        let key = "0123456789abcdef".repeat(4);
+        let error = key.parse::<RootKeySource>().unwrap().source().unwrap_err().to_string();
+        assert!(error.contains("whoever lists processes") && !error.contains(&key[..32]), "{error}");
+        assert!("/etc/root.key".parse::<RootKeySource>().unwrap().source().is_ok());
+    }
+
+    #[test]
+    fn a_slip_in_the_file_is_told_without_its_line() {
+        let text = "log = \"info\"\nmetrics_token = \"hunter2\"\nvault_token = \"hunter2\" x\n";
+        let error = format!("{:#}", read(text).unwrap_err());
+        assert!(error.contains("line 3: ") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

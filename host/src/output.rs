@@ -60,13 +60,16 @@ fn fields(value: &Value) -> String {
 /// A value in one line.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
-        // What others wrote must not steer this terminal.
-        Value::String(text) if text.chars().any(char::is_control) => text.escape_debug().to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => printable(text),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Object(object) => {
             object.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
     }
+}
+
+/// A text that others wrote, which must not steer this terminal.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
 }

@@ -14,6 +14,8 @@ pub(crate) async fn resolved(mut settings: Settings) -> anyhow::Result<Settings>
     settings.redis_file = None;
     settings.metrics_token = resolve(&settings, "metrics token", settings.metrics_token_source()?).await?;
     settings.metrics_token_file = None;
+    settings.smtp_url = resolve(&settings, "smtp_url", settings.smtp_url_source()?).await?;
+    settings.smtp_url_file = None;
     Ok(settings)
 }
 

@@ -2,6 +2,7 @@
 //! it was touched.
 
 mod events;
+mod follow;
 mod killed;
 mod report;
 mod verify;

@@ -118,6 +118,10 @@ fn what_would_not_work_is_told_before_it_is_served() {
         &["beyond this machine and need a token", "`metrics_token_file`"],
     );
     check("metrics_token_file = \"/missing\"", "fail", &["/missing", "No such file"]);
+    check("smtp_url = \"env:RELAY\"\nsmtp_from = \"a@example.com\"", "ok", &["smtp_url", "from `env:RELAY`"]);
+    check("smtp_url_file = \"/run/secrets/relay\"", "fail", &["smtp_from", "whom mail is from"]);
+    check("smtp_url = \"smtp://a.example\"\nsmtp_url_file = \"/b\"", "fail", &["smtp_url", "state one"]);
+    check("root_key = \"awssm:hunter2\"", "fail", &["root_key", "neither a root key nor where one is"]);
     let token = write("token", "scraper\n");
     let with_token = format!("metrics_listen = \"0.0.0.0:9464\"\nmetrics_token_file = {token:?}");
     check(&with_token, "ok", &["for those who present the token"]);

@@ -55,7 +55,7 @@ fn slips_in_the_file_are_told_with_their_place() {
         ("log = \"info\"\nlistne = \"127.0.0.1:0\"\n", ["line 2", "unknown field `listne`"]),
         ("listen = \"nowhere\"\n", ["line 1", "invalid socket address"]),
         ("listen = 7800\n", ["line 1", "invalid type"]),
-        ("listen = \"127.0.0.1:0\n", ["line 1", "TOML parse error"]),
+        ("listen = \"127.0.0.1:0\n", ["line 1: ", "config file"]),
         ("log = \"info\"\nlog = \"info,access::decisions=off\"\n", ["line 2", "duplicate key"]),
         ("[serve]\nlog = \"info\"\n", ["line 1", "unknown field `serve`"]),
     ] {

@@ -1,6 +1,11 @@
 //! Secrets that somebody reports: what is done about them at once and once, who is told, and what the reporter learns: nothing.
 
-use harness::{Host, Key, Person, Question, Ran, Receiver, Response, Setup, SignedIn, in_parallel, secret, wait_until};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
+use harness::{
+    Host, Key, Person, Question, Ran, Receiver, Request, Response, Setup, SignedIn, in_parallel, secret, wait_until,
+};
 use serde_json::{Value, json};
 
 const FOUND_AT: &str = "https://example.com/acme/app/blob/main/.env";
@@ -68,6 +73,53 @@ fn a_production_key_is_switched_off_and_who_switches_it_on_has_decided() {
     report(&host, &key.secret);
     host.decide(&asks).check_allow();
     assert_eq!(trail(&host).len(), 1, "a second report changes nothing");
+}
+
+#[test]
+fn a_report_that_changed_nothing_stands_in_no_other_ones_way() {
+    let host = Host::dev();
+    let key = host.issue("production", &["jobs:read"]);
+    host.change(&key, "disable");
+    for _ in 0..2 {
+        report(&host, &key.secret);
+    }
+    assert_eq!(trail(&host).len(), 1, "it is told once");
+    host.change(&key, "enable");
+    report(&host, &key.secret);
+    assert_eq!((trail(&host).len(), host.show(&key)["state"].clone()), (2, json!("disabled")));
+    host.change(&key, "enable");
+    report(&host, &key.secret);
+    assert_eq!((trail(&host).len(), host.show(&key)["state"].clone()), (2, json!("active")));
+}
+
+#[test]
+fn what_was_switched_off_comes_back_with_another_secret_alone() {
+    let host = Host::dev();
+    let key = host.issue("production", &["jobs:read"]);
+    report(&host, &key.secret);
+    let successor = host.rotate(&key, 0);
+    host.change(&successor, "enable");
+    host.decide(&Question::reads_jobs(&successor.secret)).check_allow();
+    host.decide(&Question::reads_jobs(&key.secret)).check_unauthenticated();
+
+    let client = host.identity().client.clone();
+    let path = format!("/v1/organizations/{}/clients/{}", host.identity().organization, client.client_id);
+    let change = |change: &str| host.operator().post(&format!("{path}/{change}"), &json!({}));
+    let status = |secret: &str| {
+        let form = format!("grant_type=client_credentials&client_id={}&client_secret={secret}", client.client_id);
+        let request = Request::new("POST", "/oauth/token").body("application/x-www-form-urlencoded", form);
+        host.client(None).send(&request).status
+    };
+    let token = host.token(&["jobs:read"]);
+    report(&host, &client.client_secret);
+    let overlapping = json!({ "overlap_seconds": 60 });
+    host.operator().post(&format!("{path}/rotate"), &overlapping).check_problem_says(409, "conflict", "overlap of 0");
+    let rotated = change("rotate").check_json(201);
+    let secret = rotated["client_secret"].as_str().expect("a secret");
+    assert_eq!((&rotated["state"], status(secret)), (&json!("disabled"), 401));
+    change("enable").check_json(200);
+    assert_eq!((status(secret), status(&client.client_secret)), (200, 401));
+    host.decide(&Question::reads_jobs(&token)).check_unauthenticated();
 }
 
 #[test]
@@ -272,4 +324,58 @@ fn the_command_reports_what_a_text_holds_and_sends_nothing_else() {
     assert_eq!(run(&file.display().to_string()).check_json(0), json!({ "received": 2 }));
     std::fs::write(&file, "nothing of the kind").expect("a file");
     run("-").check(1, &["there is no secret of ours in it"]);
+}
+
+/// A host that gives these answers, one after the other.
+fn host_that_answers(answers: Vec<(u16, Value)>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it listens");
+    std::thread::spawn(move || {
+        for (status, answer) in answers {
+            let (client, _) = listener.accept().expect("a connection");
+            let (mut client, mut line, mut length) = (BufReader::new(client), String::new(), 0);
+            while client.read_line(&mut line).expect("a line") > 2 {
+                let header = line.to_ascii_lowercase();
+                if let Some(value) = header.strip_prefix("content-length:") {
+                    length = value.trim().parse().expect("a number");
+                }
+                line.clear();
+            }
+            client.read_exact(&mut vec![0; length]).expect("a body");
+            let answer = answer.to_string();
+            let head =
+                format!("HTTP/1.1 {status} Said\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+            client.get_mut().write_all(format!("{head}{answer}").as_bytes()).expect("it is read");
+        }
+    });
+    address
+}
+
+#[test]
+fn the_command_goes_on_when_the_host_has_heard_enough_and_says_how_far_it_came() {
+    let folder = harness::setup::temporary();
+    let file = folder.path().join("found.txt");
+    let many = (0..21).map(|number| secret::with_checksum(&format!("cf_prod_01{number:048}000000")) + "\n");
+    std::fs::write(&file, many.collect::<String>()).expect("a file");
+    let run = |answers: Vec<(u16, Value)>| {
+        let mut command = harness::process::product();
+        command.env("CRONFLOW_ACCESS_URL", format!("http://{}", host_that_answers(answers)));
+        Ran::of(command.args(["leak", "report", "--output=json"]).arg(&file))
+    };
+    let received = |count: u64| (202, json!({ "received": count }));
+    let problem = |status: u16, code: &str| (status, json!({ "status": status, "code": code, "detail": "no" }));
+    let ran = run(vec![received(20), problem(429, "too_many_attempts"), received(1)]);
+    assert_eq!(ran.check(0, &["waiting"]).check_json(0), json!({ "received": 21 }));
+    run(vec![received(20), problem(500, "internal")]).check(1, &["20 of 21 secrets were received", "internal"]);
+}
+
+#[test]
+fn the_command_sends_nobody_a_root_key() {
+    let folder = harness::setup::temporary();
+    let file = folder.path().join("found.txt");
+    std::fs::write(&file, format!("CRONFLOW_ACCESS_ROOT_KEY={}\n", "a1".repeat(32))).expect("a file");
+    let mut command = harness::process::product();
+    // Nobody is there to be asked.
+    command.env("CRONFLOW_ACCESS_URL", "http://127.0.0.1:1").args(["leak", "report"]);
+    Ran::of(command.arg(&file)).check(1, &["secrets rekey", "no secret of ours in it to report"]);
 }

@@ -1,7 +1,7 @@
 //! Mail: who is told what by a real relay, and what becomes of it when the relay doesn't do its part.
 
 use harness::process::product;
-use harness::{Host, Mailed, Ran, Relay, Setup, wait_until};
+use harness::{Host, Key, Mailed, Ran, Relay, Setup, wait_until};
 use serde_json::json;
 
 const DAY: u64 = 86_400;
@@ -22,13 +22,24 @@ fn mail_about(host: &Host, patterns: &[&str]) {
     host.operator().put(&path, &json!({ "mail_events": patterns })).check_json(200);
 }
 
-/// Somebody joins with a role.
+/// Somebody joins the first organization with a role.
 #[track_caller]
 fn join(host: &Host, email: &str, role: &str) {
-    let path = format!("/v1/organizations/{}/invitations", host.identity().organization);
+    join_at(host, &host.identity().organization, email, role);
+}
+
+#[track_caller]
+fn join_at(host: &Host, organization: &str, email: &str, role: &str) {
+    let path = format!("/v1/organizations/{organization}/invitations");
     let invited = host.operator().post(&path, &json!({ "email": email, "roles": [role] })).check_json(201);
     let body = json!({ "invitation": invited["secret"], "name": "Grace", "password": "seven quiet lanterns" });
     host.client(None).post("/v1/invitations/accept", &body).check_json(201);
+}
+
+/// Somebody reports a key.
+#[track_caller]
+fn report(host: &Host, key: &Key, url: &str) {
+    host.client(None).post("/v1/leaks", &json!({ "secrets": [key.secret], "url": url })).check_json(202);
 }
 
 /// What `doctor` says of mail.
@@ -97,8 +108,72 @@ fn an_organization_says_what_it_is_mailed_about() {
     relay.wait_for(&last.id, 1);
     assert!(!relay.mailed().iter().any(|mail| mail.body().contains(&quiet.id)));
     let path = format!("/v1/organizations/{}/settings", host.identity().organization);
-    let refused = host.operator().put(&path, &json!({ "mail_events": ["Key"] }));
-    assert_eq!(refused.status, 400, "{refused:?}");
+    for wrong in ["Key", "nope.*", "key.forgotten", "key"] {
+        let refused = host.operator().put(&path, &json!({ "mail_events": ["key.*", wrong] }));
+        assert_eq!(refused.status, 400, "{wrong}: {refused:?}");
+    }
+}
+
+#[test]
+fn of_a_leak_the_key_is_named_and_what_its_reporter_wrote_is_no_link() {
+    let Some((relay, host)) = with_relay() else { return };
+    let key = host.issue("production", &["jobs:read"]);
+    report(&host, &key, "https://cronflow-login.evil.example/verify");
+    let mail = relay.wait_for(&key.id, 1).remove(0);
+    let subject = "[CronFlow Access] key.leaked: \"e2e\" in acme / main";
+    assert_eq!(mail.header("subject").as_deref(), Some(subject));
+    let body = mail.body();
+    assert!(body.contains("https[:]//cronflow-login[.]evil[.]example/verify"), "{body}");
+    assert!(!body.contains("evil.example"), "{body}");
+}
+
+#[test]
+fn while_its_owners_are_suspended_nobody_is_mailed() {
+    let Some((relay, host)) = with_relay() else { return };
+    mail_about(&host, &["key.revoked"]);
+    let organization = format!("/v1/organizations/{}", host.identity().organization);
+    let [of_organization, of_workspace, loud] = [(); 3].map(|()| host.issue("production", &["jobs:read"]));
+    for (count, owner, key) in [(1, organization, &of_organization), (2, host.workspace(""), &of_workspace)] {
+        host.operator().post(&format!("{owner}/suspend"), &json!({})).check_json(200);
+        host.change(key, "revoke");
+        let revoked = || host.metric_of_all("access_events_total{event=\"key.revoked\"}");
+        wait_until("it was dispatched", || revoked() == count);
+        host.operator().post(&format!("{owner}/resume"), &json!({})).check_json(200);
+    }
+    host.change(&loud, "revoke");
+    relay.wait_for(&loud.id, 1);
+    let mailed = relay.mailed();
+    let said = |key: &Key| mailed.iter().any(|mail| mail.body().contains(&key.id));
+    assert!(!said(&of_organization) && !said(&of_workspace), "{mailed:?}");
+}
+
+#[test]
+fn however_much_routine_was_mailed_an_alert_is_mailed_too() {
+    let Some((relay, host)) = with_relay() else { return };
+    mail_about(&host, &["key.*"]);
+    // Enough for one hour, should another begin meanwhile.
+    let keys = host.issue_many(201);
+    wait_until("there were enough", || mails(&host, "too_many") > 0);
+    report(&host, &keys[0], "https://example.com/x");
+    relay.wait_for("key.leaked", 1);
+}
+
+#[test]
+fn an_organization_with_many_mails_keeps_no_other_ones_back() {
+    let Some((relay, host)) = with_relay() else { return };
+    let other = host.create_organization("other");
+    join_at(&host, &other, "owner@other.example", "owner");
+    let theirs = format!("/v1/workspaces/{}/keys", host.create_workspace(&other, "main"));
+    let body = json!({ "kind": "production", "name": "e2e", "scopes": ["jobs:read"] });
+    let theirs = Key::of(host.operator().post(&theirs, &body).check_json(201));
+    mail_about(&host, &["key.issued"]);
+    relay.becomes("hangs");
+    host.issue_many(20);
+    relay.wait_for("key.issued", 3);
+    report(&host, &theirs, "https://example.com/x");
+    relay.wait_for(&theirs.id, 1);
+    // Each hangs for longer than all of this takes.
+    assert_eq!(relay.wait_for("key.issued", 3).len(), 3);
 }
 
 #[test]
@@ -185,11 +260,26 @@ fn a_host_that_dies_after_a_mail_was_taken_sends_it_again_with_the_same_id() {
 }
 
 #[test]
+fn without_a_public_url_it_is_told_where_links_lead() {
+    let checked = |public_url: &[(&str, &str)]| {
+        let mut command = product();
+        command.args(["config", "check"]).envs(public_url.iter().copied());
+        command.env("CRONFLOW_ACCESS_LISTEN", "0.0.0.0:7800").env("CRONFLOW_ACCESS_SMTP_URL", "smtp://localhost");
+        Ran::of(command.env("CRONFLOW_ACCESS_SMTP_FROM", "access@example.com")).stdout
+    };
+    let warned = checked(&[]);
+    assert!(warned.contains("links in mails begin with `http://0.0.0.0:7800`"), "{warned}");
+    let fine = checked(&[("CRONFLOW_ACCESS_PUBLIC_URL", "https://access.example.com")]);
+    assert!(!fine.contains("links in mails"), "{fine}");
+}
+
+#[test]
 fn a_relay_that_is_named_wrongly_keeps_a_host_from_starting_and_its_password_to_itself() {
     for (url, from, says) in [
         ("smtp://u:hunter2@relay.example.com/x", "a@example.com", "smtp_url"),
         ("smtp://u:hunter2@10.0.0.1?starttls=never", "a@example.com", "starttls=never"),
         ("smtps://u:hunter2@relay.example.com", "nobody", "smtp_from"),
+        ("smtps://u:hunter2@relay.example.com", "müll@b.example", "smtp_from"),
     ] {
         let setup = Setup::dev().env("CRONFLOW_ACCESS_SMTP_URL", url).args(["--smtp-from", from]);
         let refused = setup.try_start().expect_err("it must not serve");

@@ -134,7 +134,7 @@ fn what_can_not_be_rotated() {
     host.try_rotate(&revoked, 0).check_problem_says(409, "conflict", "revoked");
     let disabled = host.issue("production", &["jobs:read"]);
     host.change(&disabled, "disable");
-    host.try_rotate(&disabled, 0).check_problem_says(409, "conflict", "disabled");
+    host.try_rotate(&disabled, DAY).check_problem_says(409, "conflict", "overlap of 0");
     let expired = host.issue_with("production", &["jobs:read"], &json!({ "expires_at": host.hours_from_now(1) }));
     host.advance(3_600);
     host.try_rotate(&expired, 0).check_problem_says(409, "conflict", "expired");
@@ -143,6 +143,21 @@ fn what_can_not_be_rotated() {
     host.change(&disabled, "enable");
     let new = host.rotate(&disabled, DAY);
     check_lives(&host, &new);
+}
+
+#[test]
+fn a_disabled_key_is_replaced_where_nothing_overlaps_and_stays_dead() {
+    let host = Host::dev();
+    let disabled = host.issue("production", &["jobs:read"]);
+    host.change(&disabled, "disable");
+    let new = host.rotate(&disabled, 0);
+    assert_eq!(host.show(&new)["state"], "disabled");
+    check_dead(&host, &new);
+    host.change(&new, "enable");
+    check_lives(&host, &new);
+    // Whether or not it may still be enabled, it ended.
+    host.try_change(&disabled, "enable");
+    check_dead(&host, &disabled);
 }
 
 #[test]

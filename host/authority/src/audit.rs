@@ -8,6 +8,7 @@
 mod decisions;
 mod examine;
 mod export;
+mod follow;
 mod forward;
 mod read;
 mod report;
@@ -24,9 +25,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::decisions::{Decisions, Told};
-pub use self::examine::{Examined, LOGS, examine, is_sealed_by};
+pub use self::examine::{Examined, LOG_OF_PLATFORM, LOGS, examine, is_sealed_by};
 pub(crate) use self::export::EXPORTS;
 pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_EXPORT_PLATFORM, Export, ExportFormat};
+pub use self::follow::Follower;
+pub(crate) use self::follow::Followers;
 use self::read::Trail;
 pub use self::report::{ACTION_REPORT, ReportRequest, ReportView};
 pub(crate) use self::retention::schedule as schedule_retention;

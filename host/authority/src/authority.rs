@@ -10,7 +10,7 @@ use access_store::{Change, Freshness, Metered, Store, StoreError, in_background}
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::audit::{Decisions, EXPORTS};
+use crate::audit::{Decisions, EXPORTS, Followers};
 use crate::decide::cache::ReadCache;
 use crate::decide::decision_id::DecisionIds;
 use crate::decide::lane::Lane;
@@ -84,8 +84,10 @@ pub struct Authority {
     pub(crate) usage: Usage,
     pub(crate) traffic: Days,
     pub(crate) decisions: Decisions,
-    /// Places of exports that are written.
-    pub(crate) exports: Arc<Semaphore>,
+    /// Turns of exports to read.
+    pub(crate) exports: Semaphore,
+    /// Places of those who follow a trail.
+    pub(crate) followers: Followers,
     pub(crate) due_turn: due::Turn,
     pub(crate) egress: Egress,
     pub(crate) outgoing: Outgoing,
@@ -159,7 +161,8 @@ impl Authority {
             usage: Usage::default(),
             traffic: Days::default(),
             decisions: Decisions::default(),
-            exports: Arc::new(Semaphore::new(EXPORTS)),
+            exports: Semaphore::new(EXPORTS),
+            followers: Followers::default(),
             due_turn: due::Turn::default(),
             egress: Egress::default(),
             outgoing: Outgoing::default(),

@@ -13,8 +13,11 @@ mod lease;
 mod reminders;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use access_model::{ApiKey, Client, Credential, Event, Id, Shard, Timestamp, Upkeep};
+use access_model::{
+    ApiKey, Client, Credential, Event, Id, Organization, OwnerState, Shard, Timestamp, Upkeep, Workspace,
+};
 use access_store::{Check, Commit, CommitError, IndexEntry, Range, Store as _, Survives};
 
 use crate::authority::Authority;
@@ -30,6 +33,8 @@ const TURNS: u32 = 4;
 /// Pieces of work of one shard that are read at a time, and times that a turn does so.
 const AT_ONCE: usize = 100;
 const TIMES: usize = 10;
+/// Work that can't be done is put so much later.
+const LATER: Duration = Duration::from_secs(60);
 
 /// A piece of work. Its text is its member in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,12 +149,19 @@ impl Authority {
                 return Ok(());
             }
             for entry in &due {
-                match self.do_one(shard, entry).await {
+                let done = match Due::parse(&entry.member) {
+                    Some(due) => self.do_one(shard, &due).await,
+                    // A newer host's.
+                    None => self.put_later(shard, entry).await,
+                };
+                match done {
                     // Somebody changed what it is about, and its time perhaps: it is looked at again.
                     Ok(()) | Err(Error::Contended) => {}
                     Err(error @ (Error::StoreUnavailable | Error::Unconfirmed)) => return Err(error),
-                    // What can't be done keeps nothing else from being done.
-                    Err(error) => tracing::warn!(%error, work = entry.member, "due work is not done"),
+                    Err(error) => {
+                        tracing::warn!(%error, work = entry.member, "due work is not done, and put later");
+                        self.put_later(shard, entry).await?;
+                    }
                 }
             }
             if due.len() < AT_ONCE {
@@ -177,27 +189,46 @@ impl Authority {
         Ok(())
     }
 
-    async fn do_one(&self, shard: Shard, entry: &IndexEntry) -> Result<(), Error> {
-        match Due::parse(&entry.member) {
-            Some(Due::KeyExpiry(id)) => self.expire_key(&id).await,
-            Some(Due::KeyRotation(id)) => self.remind(&id, Reminder::Rotation).await,
-            Some(Due::KeyExpiring(id)) => self.remind(&id, Reminder::Expiry).await,
-            Some(Due::Inactivity(id)) => self.flag_inactive(&id).await,
-            Some(Due::ForgetEvents(id, day)) => self.forget_events(&id, day).await,
-            Some(Due::AuditRetention(id)) => self.forget_audit(&id).await,
-            Some(Due::Dispatch(id)) => self.dispatch(&id).await,
-            Some(Due::Deliveries) => {
+    async fn do_one(&self, shard: Shard, due: &Due) -> Result<(), Error> {
+        match due {
+            Due::KeyExpiry(id) => self.expire_key(id).await,
+            Due::KeyRotation(id) => self.remind(id, Reminder::Rotation).await,
+            Due::KeyExpiring(id) => self.remind(id, Reminder::Expiry).await,
+            Due::Inactivity(id) => self.flag_inactive(id).await,
+            Due::ForgetEvents(id, day) => self.forget_events(id, *day).await,
+            Due::AuditRetention(id) => self.forget_audit(id).await,
+            Due::Dispatch(id) => self.dispatch(id).await,
+            Due::Deliveries => {
                 self.outgoing.wake(shard);
                 Ok(())
             }
-            Some(Due::Mails) => {
+            Due::Mails => {
                 self.post.wake(shard);
                 Ok(())
             }
-            Some(Due::AuditSeal(owner)) => self.seal_left_over(owner.as_ref()).await,
-            // A newer host's.
-            None => Ok(()),
+            Due::AuditSeal(owner) => self.seal_left_over(owner.as_ref()).await,
         }
+    }
+
+    /// Moves work that can't be done away from the front: a turn reads a shard's first entries alone, and what stays there keeps
+    /// everybody else's from being done. Whoever moves it at the same time finds it no later than this.
+    async fn put_later(&self, shard: Shard, entry: &IndexEntry) -> Result<(), Error> {
+        let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
+        let entry = IndexEntry { score: self.clock.now().plus(LATER).as_millis(), member: entry.member.clone() };
+        commit.index_puts.push((records::DUE.to_owned(), entry));
+        self.commit_due(commit).await
+    }
+
+    /// Whether who owns a credential ended for good: nobody is reminded of what is theirs.
+    async fn are_archived(&self, (organization, workspace): &(Id, Option<Id>)) -> Result<bool, Error> {
+        let (store, key) = (self.store.as_ref(), records::organization(organization));
+        let found = records::read::<Organization>(store, organization.home(), key).await?;
+        if found.is_some_and(|found| found.value.state == OwnerState::Archived) {
+            return Ok(true);
+        }
+        let Some(workspace) = workspace else { return Ok(false) };
+        let found = records::read::<Workspace>(store, workspace.home(), records::workspace(workspace)).await?;
+        Ok(found.is_some_and(|found| found.value.state == OwnerState::Archived))
     }
 
     /// Moves the shard's entry for all that stands in `index` to when the next of it is due, or to `again` where that is sooner.

@@ -97,9 +97,9 @@ pub enum Error {
     /// More people sign in at this moment than this host has room for.
     #[error("too many people sign in at this moment; try again in a moment")]
     TooManySignIns,
-    /// So many files are being written that this host begins no more for now.
-    #[error("this host writes as many exports as it can already; try again in a moment")]
-    TooManyExports,
+    /// So many follow a trail that this host takes no more for now.
+    #[error("as many follow this audit trail, or this host's, as can at a time; try again in a moment")]
+    TooManyFollowers,
     /// The second factor of a member who is known is wrong.
     #[error("the code is wrong, or was used before; a new one comes every thirty seconds")]
     FactorRefused,

@@ -6,8 +6,9 @@
 //! whether it still worked, what was done. INVARIANT: a well-formed secret costs one read and one commit that survives power
 //! loss, whatever it is of; a malformed one, which anybody can tell by its checksum, touches nothing.
 //!
-//! What is done lands in one commit with its audit record, its events and the record that it was done, so that the same secret
-//! is dealt with once. Who has it switched on again has decided: a second report changes nothing.
+//! What is done lands in one commit with its audit record, its events and the record of what was done, so that the same secret
+//! is dealt with once. Who has it switched on again has decided: a second report changes nothing. One that changed nothing (its
+//! credential was switched off already, its kind was milder) is no such dealing.
 
 mod react;
 mod report;
@@ -21,6 +22,6 @@ pub mod actions {
     pub const REVOKE: &str = "leaks.revoke";
     /// A secret was reported, and its credential switched off.
     pub const DISABLE: &str = "leaks.disable";
-    /// A secret was reported, and people were told.
+    /// A secret was reported, and nothing changed: people were told, or of what has no owners, the log.
     pub const NOTIFY: &str = "leaks.notify";
 }

@@ -1,8 +1,8 @@
 //! Settings of a workspace and of an organization. They are parts of the heads that decisions read.
 
 use access_model::text::quotable;
-use access_model::webhook::{MOST_PATTERNS, TYPE_LENGTH, is_pattern};
-use access_model::{AuditDecisions, Organization, OrganizationSettings, Workspace, WorkspaceSettings};
+use access_model::webhook::{MOST_PATTERNS, TYPE_LENGTH, is_pattern, matches};
+use access_model::{AuditDecisions, EventKind, Organization, OrganizationSettings, Workspace, WorkspaceSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -272,16 +272,19 @@ fn check_description(stated: Option<&Option<String>>) -> Result<(), Error> {
     Err(Error::invalid("description", message))
 }
 
-/// Kinds of event, or beginnings of them; each once.
+/// Kinds of event that there are, or beginnings of them; each once. One that is misspelled would have nobody mailed, without a word.
 fn check_patterns(stated: Vec<String>) -> Result<Vec<String>, Error> {
     let patterns = distinct(stated);
     if patterns.len() > MOST_PATTERNS {
         return Err(Error::invalid("mail_events", format!("must be {MOST_PATTERNS} at most; `*` is all")));
     }
-    match patterns.iter().find(|pattern| !is_pattern(pattern)) {
+    let is_known = |pattern: &str| EventKind::ALL.into_iter().any(|kind| matches(pattern, kind.name()));
+    match patterns.iter().find(|pattern| !is_pattern(pattern) || !is_known(pattern)) {
         Some(wrong) => {
             let wrong = quotable(wrong);
-            let message = format!("`{wrong}` is neither a kind such as `key.inactive`, nor `key.*`, nor `*`");
+            let message = format!(
+                "`{wrong}` is neither a kind of event such as `key.inactive`, nor how some begin, such as `key.*`, nor `*`"
+            );
             Err(Error::invalid("mail_events", message))
         }
         None => Ok(patterns),

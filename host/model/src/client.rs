@@ -79,8 +79,8 @@ pub enum ClientError {
     /// Revoked clients stay revoked.
     #[error("the client is revoked; register a new one")]
     Revoked,
-    /// Only an enabled client's secret is rotated.
-    #[error("the client is disabled; enable it first")]
+    /// No secret of a disabled client goes on beside another: it may have been disabled because of it.
+    #[error("the client is disabled; rotate it with an overlap of 0, or enable it first")]
     Disabled,
     /// There are overlaps enough.
     #[error("{MOST_SECRETS} secrets are live; wait until the overlap of one has ended")]
@@ -158,10 +158,11 @@ impl Client {
         Ok(Self { terms, ..self })
     }
 
-    /// Gives it another secret. Those before it end after `overlap` at the latest, and the tokens obtained with them too.
+    /// Gives it another secret. Those before it end after `overlap` at the latest, and the tokens obtained with them too. A
+    /// disabled one stays so: where nothing overlaps, enabling it then brings back the new secret alone.
     ///
     /// # Errors
-    /// When it is revoked or disabled, or has many live secrets already.
+    /// When it is revoked, disabled and there is to be an overlap, or has many live secrets already.
     pub fn rotate(
         mut self,
         secret: SecretDigest,
@@ -171,8 +172,8 @@ impl Client {
     ) -> Result<Self, ClientError> {
         match self.state {
             KeyState::Revoked { .. } => return Err(ClientError::Revoked),
-            KeyState::Disabled { .. } => return Err(ClientError::Disabled),
-            KeyState::Active => {}
+            KeyState::Disabled { .. } if !overlap.is_zero() => return Err(ClientError::Disabled),
+            KeyState::Disabled { .. } | KeyState::Active => {}
         }
         let number = self.secrets.iter().map(|secret| secret.number).max().unwrap_or(0).saturating_add(1);
         let overlap_ends = now.plus(overlap);
@@ -300,6 +301,10 @@ mod tests {
         assert!(!disabled.stands_by(1, NOW));
         assert_eq!(disabled.clone().rotate(digest(), Issuer::default(), HOUR, NOW).unwrap_err(), ClientError::Disabled);
         assert!(disabled.clone().enable().unwrap().stands_by(1, NOW));
+        let replaced = disabled.clone().rotate(digest(), Issuer::default(), Duration::ZERO, NOW).unwrap();
+        assert_eq!(replaced.state_name(), "disabled");
+        let back = replaced.enable().unwrap();
+        assert!(!back.stands_by(1, NOW) && back.stands_by(2, NOW), "the new secret alone");
         let revoked = disabled.revoke(NOW);
         assert_eq!(revoked.clone().enable().unwrap_err(), ClientError::Revoked);
         assert_eq!(revoked.clone().disable(NOW).unwrap_err(), ClientError::Revoked);

@@ -144,8 +144,8 @@ pub enum KeyError {
     /// Revoked keys stay revoked.
     #[error("the key is revoked; issue a new one")]
     Revoked,
-    /// Only an enabled key is rotated.
-    #[error("the key is disabled; enable it first")]
+    /// No disabled key goes on beside its successor: it may have been disabled because its secret is known.
+    #[error("the key is disabled; rotate it with an overlap of 0, or enable it first")]
     Disabled,
     /// An ended key has no successor.
     #[error("the key has expired; issue a new one")]
@@ -228,10 +228,10 @@ impl ApiKey {
 
     /// Replaces it: the old key, ending after `overlap` at the latest, and its successor. Kind, scopes and settings carry
     /// over, its issuer is whoever rotates, as does the end that the issuer asked for; the kind's life time starts anew, and so does the workspace's
-    /// `lifetime`, as it is now.
+    /// `lifetime`, as it is now. The successor of a disabled key is disabled, and the key itself over, whoever enables it.
     ///
     /// # Errors
-    /// When it is revoked, disabled, expired, or rotated already.
+    /// When it is revoked, disabled and there is to be an overlap, expired, or rotated already.
     pub fn rotate(
         mut self,
         new: Successor,
@@ -240,11 +240,13 @@ impl ApiKey {
         kind: &Kind,
         now: Timestamp,
     ) -> Result<(Self, Self), KeyError> {
-        match self.state_at(now) {
-            "revoked" => return Err(KeyError::Revoked),
-            "disabled" => return Err(KeyError::Disabled),
-            "expired" => return Err(KeyError::Expired),
-            _ => {}
+        match self.state {
+            KeyState::Revoked { .. } => return Err(KeyError::Revoked),
+            KeyState::Disabled { .. } if !overlap.is_zero() => return Err(KeyError::Disabled),
+            KeyState::Disabled { .. } | KeyState::Active => {}
+        }
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(KeyError::Expired);
         }
         if let Some(successor) = self.successor {
             return Err(KeyError::Rotated(successor));
@@ -431,6 +433,17 @@ mod tests {
         assert_eq!(rotate(key().revoke(NOW), DAY, NOW).unwrap_err(), KeyError::Revoked);
         assert_eq!(rotate(key().disable(NOW).unwrap(), DAY, NOW).unwrap_err(), KeyError::Disabled);
         assert_eq!(rotate(key(), DAY, NOW.plus(90 * DAY)).unwrap_err(), KeyError::Expired);
+        let late = rotate(key().disable(NOW).unwrap(), Duration::ZERO, NOW.plus(90 * DAY));
+        assert_eq!(late.unwrap_err(), KeyError::Expired);
+    }
+
+    #[test]
+    fn a_disabled_key_is_replaced_and_does_not_come_back() {
+        let disabled = ApiKey::issue(new(), &kind("production"), NOW).unwrap().disable(NOW).unwrap();
+        let (old, successor) = rotate(disabled, Duration::ZERO, NOW).unwrap();
+        assert_eq!(successor.state_at(NOW), "disabled", "whoever may enable it does");
+        assert!(!old.enable().unwrap().is_valid_at(NOW), "it ended");
+        assert!(successor.enable().unwrap().is_valid_at(NOW));
     }
 
     #[test]

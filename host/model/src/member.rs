@@ -110,16 +110,22 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError)?;
-        let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | ',' | ';' | '\\');
+        // What mail can be written to without quotes (RFC 5322 §3.2.3).
+        let is_atom = |atom: &str| {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+            !atom.is_empty() && atom.bytes().all(legal)
+        };
         let is_label = |label: &str| {
             let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            !label.is_empty() && label.chars().all(legal) && !label.starts_with('-') && !label.ends_with('-')
+            (1..=63).contains(&label.len())
+                && label.chars().all(legal)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
         };
         // Letters have one form in ASCII, so two spellings of an address are not two addresses.
         let is_whole = text.is_ascii()
             && (1..=64).contains(&local.len())
-            && local.chars().all(is_plain)
-            && !local.contains('@')
+            && local.split('.').all(is_atom)
             && domain.contains('.')
             && domain.split('.').all(is_label)
             && text.len() <= EMAIL_LENGTH;
@@ -314,6 +320,7 @@ mod tests {
     #[test]
     fn what_can_not_be_written_to_is_refused() {
         let long = format!("{}@example.com", "a".repeat(65));
+        let wide = format!("ada@{}.com", "a".repeat(64));
         let longer = format!("a@{}.com", ["a".repeat(60).as_str(); 5].join("."));
         for text in [
             "",
@@ -326,6 +333,13 @@ mod tests {
             "ada@.com",
             "ada@-x.com",
             "a@b@example.com",
+            "a(b)@example.com",
+            "a:b@example.com",
+            "[a]@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            &wide,
             "<ada@example.com>",
             "ada\r\nBcc:x@example.com",
             "é@example.com",

@@ -6,7 +6,8 @@
 //! one is not (by chance, one in four thousand million would be). Secrets are read as they are, as UTF-16 (which Windows writes)
 //! and within base64 (which `Authorization: Basic` and Kubernetes' secrets are written in); what is compressed is not read.
 //!
-//! The root key alone has no checksum, since nobody but a host ever holds it: it is known by the name of its file.
+//! The root key alone has no checksum, since nobody but a host ever holds it: it is known by the name of its file, or of the
+//! variable that it is given to.
 
 pub mod rules;
 pub mod stream;
@@ -34,6 +35,12 @@ const LONGEST: usize = 1_024;
 const ROOT: usize = 3;
 /// Characters of a fingerprint.
 const FINGERPRINT: usize = 32;
+/// The variable that may hold the root key itself.
+const ROOT_KEY_VARIABLE: &str = "CRONFLOW_ACCESS_ROOT_KEY";
+/// Hexadecimal digits of a root key.
+const ROOT_KEY_DIGITS: usize = 64;
+/// Bytes that may stand between the variable and its value.
+const MOST_BETWEEN: usize = 32;
 
 /// A sort of secret: what begins with this prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +84,7 @@ pub struct Found {
     pub id: Option<Id>,
     /// How it is written.
     pub encoding: Encoding,
-    /// Where it stands, in bytes.
+    /// Where it stands, in bytes; of a root key in a variable, with the variable's name.
     pub span: Range<usize>,
     /// The secret.
     pub secret: PlainSecret,
@@ -103,6 +110,7 @@ impl Found {
 pub struct Scanner {
     shapes: Vec<Shape>,
     needles: Vec<Needle>,
+    variable: Finder<'static>,
 }
 
 /// What several prefixes begin with, in one of the ways of writing it.
@@ -137,7 +145,7 @@ impl Scanner {
             writing,
         };
         let needles = roots.iter().flat_map(|root| writings.map(|writing| needle(root, writing))).collect();
-        Self { shapes, needles }
+        Self { shapes, needles, variable: Finder::new(ROOT_KEY_VARIABLE) }
     }
 
     /// All secrets in `text`, in the order in which they stand there.
@@ -146,6 +154,7 @@ impl Scanner {
         for Needle { finder, writing } in &self.needles {
             found.extend(finder.find_iter(text).filter_map(|at| self.read(text, at, *writing)));
         }
+        found.extend(self.variable.find_iter(text).filter_map(|at| root_key_in_variable(text, at)));
         found.sort_unstable_by_key(|found| found.span.start);
         found
     }
@@ -194,16 +203,36 @@ impl Scanner {
 }
 
 /// The root key, if that is what a file of this name holds: 64 hexadecimal digits and nothing else, in a file that is called as
-/// hosts call it. The digits alone are no sign: every SHA-256 looks so.
+/// hosts call it, or as people call what they put beside it (`root.key.bak`). The digits alone are no sign: every SHA-256 looks so.
 pub fn root_key(file_name: &[u8], content: &[u8]) -> Option<Found> {
     let digits = content.trim_ascii();
-    if file_name != b"root.key" || digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !file_name.starts_with(b"root.key") || digits.len() != ROOT_KEY_DIGITS {
+        return None;
+    }
+    let begins = content.len() - content.trim_ascii_start().len();
+    root_key_of(digits, begins..begins + digits.len())
+}
+
+/// The root key that the variable whose name begins at `at` is given: `NAME=digits`, as in environments, YAML, JSON and shells.
+fn root_key_in_variable(text: &[u8], at: usize) -> Option<Found> {
+    let name_ends = at + ROOT_KEY_VARIABLE.len();
+    let after = text.get(name_ends..)?;
+    let is_between = |byte: &&u8| b" \t\"'\\=:".contains(byte);
+    let between = after.iter().take(MOST_BETWEEN).take_while(is_between).count();
+    let (between_them, value) = after.split_at_checked(between)?;
+    let (digits, rest) = value.split_at_checked(ROOT_KEY_DIGITS)?;
+    let is_given = between_them.iter().any(|byte| b"=:".contains(byte));
+    let goes_on = rest.first().is_some_and(u8::is_ascii_alphanumeric);
+    let ends = name_ends + between + ROOT_KEY_DIGITS;
+    if is_given && !goes_on { root_key_of(digits, at..ends) } else { None }
+}
+
+fn root_key_of(digits: &[u8], span: Range<usize>) -> Option<Found> {
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let secret = PlainSecret::new(str::from_utf8(digits).ok()?.to_owned());
-    let begins = content.len() - content.trim_ascii_start().len();
-    let (encoding, span) = (Encoding::Plain, begins..begins + digits.len());
-    Some(Found { kind: ROOT_KEY.to_owned(), id: None, encoding, span, secret, prefix: 0 })
+    Some(Found { kind: ROOT_KEY.to_owned(), id: None, encoding: Encoding::Plain, span, secret, prefix: 0 })
 }
 
 /// Every sort of secret that has a prefix.

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::address::{Private, Refusal, judge};
 use crate::destination::{Destination, UrlError};
@@ -47,7 +47,7 @@ pub struct Rules {
 pub struct Limits {
     /// To find an address and connect to it.
     pub connect: Duration,
-    /// For all of it, until the head of the answer has come; and once more until its body has.
+    /// For all of it. Where the head of the answer has come by then, it is an answer, with what there is of its body.
     pub total: Duration,
     /// Bytes that are read of the answer's body. The rest is left.
     pub body: usize,
@@ -210,9 +210,10 @@ impl Egress {
                 exchange(TokioIo::new(stream), request, &mut connection).await
             }
         };
-        let (head, mut rest) = timeout(limits.total, asked).await.map_err(|_| EgressError::TimedOut)??.into_parts();
+        let until = Instant::now() + limits.total;
+        let (head, mut rest) = timeout_at(until, asked).await.map_err(|_| EgressError::TimedOut)??.into_parts();
         let mut read = BytesMut::new();
-        let all = timeout(limits.total, read_body(&mut rest, &mut read, limits.body)).await;
+        let all = timeout_at(until, read_body(&mut rest, &mut read, limits.body)).await;
         let is_whole = all.unwrap_or(false);
         read.truncate(limits.body);
         Ok(Answer { status: head.status, headers: head.headers, body: read.freeze(), is_whole })

@@ -84,7 +84,7 @@ pub enum RelayError {
     #[error("`starttls=never` is for a relay on this machine alone; leave it out, or use `smtps://`")]
     Open,
     /// Whom mail is from.
-    #[error("it is not an address such as `access@example.com` or `CronFlow Access <access@example.com>`")]
+    #[error("it is not an address in ASCII such as `access@example.com` or `CronFlow Access <access@example.com>`")]
     From,
 }
 
@@ -143,6 +143,10 @@ impl Relay {
     /// What is wrong with either.
     pub fn new(url: &PlainSecret, from: &str, rules: &Rules) -> Result<Self, RelayError> {
         let from: Mailbox = from.parse().map_err(|_| RelayError::From)?;
+        // Not every relay takes another (RFC 6531), and each mail would find that out anew.
+        if !from.email.to_string().is_ascii() {
+            return Err(RelayError::From);
+        }
         let url = Url::parse(url.expose()).map_err(|_| RelayError::Url)?;
         let (is_tls, port) = match url.scheme() {
             "smtp" => (false, 587),
@@ -358,6 +362,15 @@ mod tests {
         assert!(!format!("{relay:?} {}", relay.describe()).contains("hunter2"));
         let wrong = Relay::new(&PlainSecret::new("smtp://u:hunter2@/x".into()), "nobody", &Rules::default());
         assert_eq!(wrong.unwrap_err(), RelayError::From);
+    }
+
+    #[test]
+    fn mail_is_from_an_address_in_ascii_by_whatever_name() {
+        let from = |from: &str| Relay::new(&PlainSecret::new("smtp://localhost".into()), from, &Rules::default());
+        assert!(from("Zugänge <access@example.com>").is_ok());
+        for wrong in ["müll@b.example", "access@büro.example", "Access <müll@b.example>"] {
+            assert_eq!(from(wrong).unwrap_err(), RelayError::From, "{wrong}");
+        }
     }
 
     #[test]

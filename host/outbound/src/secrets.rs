@@ -14,6 +14,8 @@ pub mod source;
 mod vault;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +38,11 @@ const LIMITS: Limits = Limits { connect: Duration::from_secs(5), total: Duration
 const LIMITS_HERE: Limits = Limits { connect: Duration::from_secs(1), total: Duration::from_secs(2), body: 64 * 1024 };
 /// Pauses between attempts, where another may do better.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(2)];
+
+/// All attempts together: whoever asked the host to read a secret waits for it, and not for half a minute.
+const TOTAL: Duration = Duration::from_secs(15);
+/// Bytes that a file of one secret has at most.
+const SECRET_FILE: u64 = 4 * 1024;
 
 /// Whoever keeps secrets, and how to ask them.
 #[derive(Debug)]
@@ -89,28 +96,42 @@ impl Keepers {
     /// # Errors
     /// Which source, and what is wrong with it.
     pub async fn read(&self, source: &Source, clock: &dyn Clock) -> Result<PlainSecret, SecretError> {
+        let mut last = None;
+        let read = tokio::time::timeout(TOTAL, self.read_patiently(source, clock, &mut last)).await;
+        let too_late = || Why::Down(format!("whoever keeps it did not answer within {} seconds", TOTAL.as_secs()));
+        let read = read.unwrap_or_else(|_| Err(last.unwrap_or_else(too_late)));
+        read.map_err(|why| SecretError { from: source.to_string(), why })
+    }
+
+    /// Tries a few times; why the last try failed is in `last`.
+    async fn read_patiently(
+        &self,
+        source: &Source,
+        clock: &dyn Clock,
+        last: &mut Option<Why>,
+    ) -> Result<PlainSecret, Why> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            match self.read_once(source, clock).await {
-                Ok(secret) => return Ok(secret),
-                Err(Why::Down(_)) if pauses.len() > 0 => {
-                    tokio::time::sleep(pauses.next().unwrap_or_default()).await;
-                }
-                Err(why) => return Err(SecretError { from: source.to_string(), why }),
-            }
+            let why = match self.read_once(source, clock).await {
+                Err(why @ Why::Down(_)) => why,
+                done => return done,
+            };
+            let Some(pause) = pauses.next() else { return Err(why) };
+            *last = Some(why);
+            tokio::time::sleep(pause).await;
         }
     }
 
     async fn read_once(&self, source: &Source, clock: &dyn Clock) -> Result<PlainSecret, Why> {
         let read = match source {
             Source::Value(secret) => Ok(secret.clone()),
-            Source::File(path) => read_file(path),
+            Source::File(path) => read_file(path, SECRET_FILE).await,
             Source::Environment(name) => {
                 (self.environment)(name).map(PlainSecret::new).ok_or_else(|| Why::wrong("the variable is not set"))
             }
             Source::Vault { path, field } => self.vault()?.read(&self.door, path, field).await,
             Source::Transit { mount, key, file } => {
-                let sealed = read_file(file)?;
+                let sealed = read_file(file, SECRET_FILE).await?;
                 self.vault()?.decrypt(&self.door, mount, key, &sealed).await
             }
             Source::Aws { id, field } => {
@@ -127,10 +148,27 @@ impl Keepers {
     }
 }
 
-/// What stands in a file, without the end of its last line.
-pub(crate) fn read_file(path: &Path) -> Result<PlainSecret, Why> {
-    let text = std::fs::read_to_string(path).map_err(|error| Why::wrong(format!("it can't be read: {error}")))?;
-    Ok(PlainSecret::new(Zeroizing::new(text).trim().to_owned()))
+/// What stands in a file of at most so many bytes, without the end of its last line. A host that serves reads one as well, so no
+/// request waits for the disk.
+pub(crate) async fn read_file(path: &Path, most: u64) -> Result<PlainSecret, Why> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_regular(&path, most)).await;
+    read.unwrap_or_else(|_| Err(Why::wrong("it can't be read")))
+}
+
+fn read_regular(path: &Path, most: u64) -> Result<PlainSecret, Why> {
+    let failed = |error: io::Error| Why::wrong(format!("it can't be read: {error}"));
+    // Before it is opened: a pipe waits for somebody who writes to it, and a device has no end.
+    let found = std::fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(Why::wrong("it can't be read: it is no plain file"));
+    }
+    if found.len() > most {
+        return Err(Why::wrong(format!("it is longer than {most} bytes, so it is not what is looked for")));
+    }
+    let mut text = Zeroizing::new(String::new());
+    File::open(path).and_then(|file| file.take(most).read_to_string(&mut text)).map_err(failed)?;
+    Ok(PlainSecret::new(text.trim().to_owned()))
 }
 
 /// A secret is one line, so that it can stand in a header or a URL.

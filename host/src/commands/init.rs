@@ -42,6 +42,8 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         let settings = self.settings.completed_from(self.config.as_deref())?;
+        // Before anything is made.
+        settings.root_key(false)?;
         access_model::organization::check_name(&self.organization).context("--organization")?;
         access_model::organization::check_name(&self.workspace).context("--workspace")?;
         let owner = self.owner.as_deref().map(Email::parse).transpose().context("--owner")?;

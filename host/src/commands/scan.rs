@@ -48,7 +48,7 @@ struct Search {
     /// Files and folders, or `-` for standard input; none: this folder. Files that git ignores are looked at as well.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Look at what the repositories at these paths ever held: all that their branches, tags and stash lead to.
+    /// Look at what the repositories at these paths ever held: all that their refs and reflogs lead to.
     #[arg(long, conflicts_with_all = ["staged", "skip_ignored"])]
     git: bool,
     /// Look at what is about to be committed, as a hook does.

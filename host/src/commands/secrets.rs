@@ -44,13 +44,14 @@ pub(crate) struct Status {
 #[group(skip)]
 pub(crate) struct Rekey {
     /// Where the host reads the new root key: `vault:MOUNT/data/PATH#FIELD`, `transit:MOUNT/KEY#FILE`, `aws:NAME[#FIELD]`,
-    /// `env:NAME` or `file:PATH`. The old one opens the store as well, until the end.
+    /// `env:NAME` or `file:PATH`. The old one opens the store as well, until the end. While a change is under way, another one
+    /// takes the place of the one that was named before, which opens nothing any more.
     #[arg(long, value_name = "SOURCE", required_unless_present = "finish", conflicts_with = "finish")]
     to: Option<String>,
     /// The old root key opens nothing any more. Refused while a host was started with it.
     #[arg(long)]
     finish: bool,
-    /// Finish whatever hosts were started with.
+    /// Finish whatever other hosts were started with. The one that is asked must have been started with the new one.
     #[arg(long, requires = "finish")]
     force: bool,
     #[command(flatten)]
@@ -151,7 +152,8 @@ impl Rekey {
         }
         output::remark(&format!(
             "both root keys open the store now, and {resealed} secrets were sealed anew. Set `root_key` to the new one and start \
-             the hosts again, one after the other; then run `secrets rekey --finish`"
+             the hosts again, one after the other; then run `secrets rekey --finish`. Is the new one lost until then, run this again \
+             with `--to` another"
         ));
         api.get("/v1/secrets")
     }

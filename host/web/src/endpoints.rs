@@ -3,6 +3,7 @@
 pub(crate) mod acceptance;
 pub(crate) mod audit;
 pub(crate) mod audit_export;
+pub(crate) mod audit_follow;
 pub(crate) mod audit_keys;
 pub(crate) mod audit_report;
 pub(crate) mod authorize;

@@ -49,8 +49,8 @@ pub(crate) use self::endpoint::{Answers, Endpoint, Shape};
 use self::endpoint::{any, delete, get, post, put};
 use crate::app::App;
 use crate::endpoints::{
-    acceptance, audit, audit_export, audit_keys, audit_report, authorize, authzen, batch, clients, dev_clock,
-    documents, events, forward_auth, gateways, health, invitations, keys, leaks, members, network, oauth,
+    acceptance, audit, audit_export, audit_follow, audit_keys, audit_report, authorize, authzen, batch, clients,
+    dev_clock, documents, events, forward_auth, gateways, health, invitations, keys, leaks, members, network, oauth,
     organizations, overview, permissions, policies, profile, roles, secrets, sessions, settings, traffic, usage,
     webhooks, workspaces,
 };
@@ -652,11 +652,13 @@ pub(crate) fn table() -> Vec<Group> {
                 get("/v1/workspaces/{workspace}/audit", audit::list)
                     .action(authority::audit::ACTION_LIST)
                     .says("Read a workspace's audit trail, newest first")
+                    .notes(audit_follow::NOTES)
                     .query::<audit::AuditQuery>()
                     .answers::<AuditPage>(200),
                 get("/v1/organizations/{organization}/audit", audit::list_organization)
                     .action(authority::audit::ACTION_LIST_ORGANIZATION)
                     .says("Read an organization's audit trail, its workspaces' included, newest first")
+                    .notes(audit_follow::NOTES)
                     .query::<audit::AuditQuery>()
                     .answers::<AuditPage>(200),
                 get("/v1/workspaces/{workspace}/audit/export", audit_export::export)
@@ -683,6 +685,7 @@ pub(crate) fn table() -> Vec<Group> {
                 get("/v1/audit", audit::list_platform)
                     .action(authority::audit::ACTION_LIST_PLATFORM)
                     .says("Read the platform's own audit trail, newest first")
+                    .notes(audit_follow::NOTES)
                     .query::<audit::AuditQuery>()
                     .answers::<AuditPage>(200),
                 get("/v1/audit/export", audit_export::export_platform)

@@ -1,5 +1,6 @@
 //! git: what a repository ever held, what is about to be committed, what it ignores.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -68,7 +69,9 @@ fn what_a_repository_ever_held_is_found() {
     done(path, &["hash-object", "-w", "loose"]);
     std::fs::remove_file(path.join("loose")).expect("it was there");
 
-    scan(path, &[]).check(0, &[]);
+    // git's own logs quote messages; what else it keeps of all this is compressed.
+    let quoted = ["HEAD", "refs/heads/main"].map(|log| (format!(".git/logs/{log}"), 5, plants[1].shown()));
+    assert_eq!(found(&scan(path, &[])), quoted);
     let ran = scan(path, &["--git"]);
     ran.check(1, &[]);
     let told = ran.check_json(1);
@@ -93,6 +96,149 @@ fn what_a_repository_ever_held_is_found() {
     let url = format!("file://{}", path.display());
     done(clone.path(), &["clone", "--quiet", "--depth", "1", "--no-tags", "--branch", "main", &url, "."]);
     scan(clone.path(), &["--git"]).check(0, &["cut off"]);
+}
+
+#[test]
+fn branches_that_are_gone_and_every_stash_are_of_the_history() {
+    let (folder, plants) = (temporary(), one_of_each(14));
+    let path = folder.path();
+    done(path, &["init", "--quiet"]);
+    commit(path, "README.md", "hello\n", "begin");
+    done(path, &["checkout", "--quiet", "-b", "gone"]);
+    let brought = commit(path, "deleted.env", &plants[0].secret, "on a branch");
+    done(path, &["checkout", "--quiet", "main"]);
+    done(path, &["branch", "--quiet", "-D", "gone"]);
+    for plant in &plants[1..3] {
+        std::fs::write(path.join("README.md"), &plant.secret).expect("a file is written");
+        done(path, &["stash", "--quiet"]);
+    }
+    let ran = scan(path, &["--git"]);
+    let mut expected: Vec<_> = ["deleted.env", "README.md", "README.md"]
+        .iter()
+        .zip(&plants)
+        .map(|(file, plant)| ((*file).to_owned(), 1, plant.shown()))
+        .collect();
+    expected.sort();
+    assert_eq!(found(&ran), expected);
+    let told = ran.check_json(1);
+    let mut all = told["found"].as_array().expect("a list").iter();
+    let deleted = all.find(|found| found["path"] == "deleted.env").expect("it is found");
+    assert_eq!(deleted["commit"], brought.as_str());
+}
+
+#[test]
+fn of_gits_own_folder_all_but_the_objects_is_looked_at() {
+    let (folder, plants) = (temporary(), one_of_each(15));
+    let path = folder.path();
+    done(path, &["init", "--quiet"]);
+    done(path, &["config", "http.extraheader", &format!("Authorization: Bearer {}", plants[0].secret)]);
+    commit(path, "README.md", "hello\n", &format!("with {}", plants[1].secret));
+    std::fs::write(path.join(".git/objects/objects"), &plants[2].secret).expect("a file is written");
+    // A worktree's own is a file.
+    std::fs::create_dir(path.join("linked")).expect("a folder is made");
+    std::fs::write(path.join("linked/.git"), format!("gitdir: /{}\n", plants[3].secret)).expect("a file is written");
+    let shown: Vec<_> = found(&scan(path, &[])).into_iter().map(|(path, _, secret)| (path, secret)).collect();
+    let expected = [
+        (".git/COMMIT_EDITMSG", 1),
+        (".git/config", 0),
+        (".git/logs/HEAD", 1),
+        (".git/logs/refs/heads/main", 1),
+        ("linked/.git", 3),
+    ];
+    assert_eq!(shown, expected.map(|(path, plant)| (path.to_owned(), plants[plant].shown())));
+}
+
+#[test]
+fn what_files_are_called_is_looked_at() {
+    let (folder, plants) = (temporary(), one_of_each(17));
+    let path = folder.path();
+    done(path, &["init", "--quiet"]);
+    std::fs::write(path.join(&plants[0].secret), "nothing").expect("a file is written");
+    done(path, &["add", "--all"]);
+    let expected = [(plants[0].shown(), 1, plants[0].shown())];
+    assert_eq!(found(&scan(path, &["--staged"])), expected);
+    assert_eq!(found(&scan(path, &["--skip-ignored"])), expected);
+    done(path, &["commit", "--quiet", "--message", "begin"]);
+    let ran = scan(path, &["--git"]);
+    assert_eq!(found(&ran), expected);
+    check_says_nothing(&ran, &plants);
+}
+
+/// Puts a commit on top that says that it is signed.
+fn sign(path: &Path) {
+    let (tree, parent) = (done(path, &["rev-parse", "HEAD^{tree}"]), done(path, &["rev-parse", "HEAD"]));
+    let who = "Ada <ada@example.com> 1767225600 +0000";
+    let signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n iQ\n -----END PGP SIGNATURE-----\n";
+    let text = format!("tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n{signature}\nsigned\n");
+    let file = path.join("signed");
+    std::fs::write(&file, text).expect("a file is written");
+    let signed = done(path, &["hash-object", "-t", "commit", "-w", "signed"]);
+    std::fs::remove_file(file).expect("it was there");
+    done(path, &["update-ref", "refs/heads/main", &signed]);
+}
+
+#[test]
+fn nothing_that_a_repository_configures_is_run() {
+    let (folder, elsewhere, plants) = (temporary(), temporary(), one_of_each(16));
+    let (path, ran) = (folder.path(), elsewhere.path().join("ran"));
+    let program = elsewhere.path().join("program");
+    let hooks = elsewhere.path().join("hooks");
+    std::fs::create_dir(&hooks).expect("a folder is made");
+    for file in [program.clone(), hooks.join("post-index-change"), hooks.join("reference-transaction")] {
+        std::fs::write(&file, format!("#!/bin/sh\n: > '{}'\n", ran.display())).expect("a file is written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("it may be run");
+    }
+    done(path, &["init", "--quiet"]);
+    std::fs::write(path.join(".gitattributes"), "* diff=theirs filter=theirs\n").expect("a file is written");
+    commit(path, "a.txt", &plants[0].secret, "begin");
+    sign(path);
+    std::fs::write(path.join("b.txt"), &plants[1].secret).expect("a file is written");
+    done(path, &["add", "--all"]);
+    for name in [
+        "gpg.program",
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.pager",
+        "core.alternateRefsCommand",
+        "pager.log",
+        "pager.diff",
+        "diff.external",
+        "diff.theirs.command",
+        "diff.theirs.textconv",
+        "filter.theirs.clean",
+        "filter.theirs.smudge",
+        "filter.theirs.process",
+    ] {
+        done(path, &["config", name, &program.display().to_string()]);
+    }
+    let (hooks, url) = (hooks.display().to_string(), format!("ext::{}", program.display()));
+    for (name, value) in [
+        ("log.showSignature", "true"),
+        ("core.hooksPath", hooks.as_str()),
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", url.as_str()),
+        ("protocol.ext.allow", "always"),
+    ] {
+        done(path, &["config", name, value]);
+    }
+    let was_run = || std::fs::remove_file(&ran).is_ok();
+    git(path, &["log", "--all", "--format=%H"]);
+    assert!(was_run(), "it would be run");
+    for arguments in ["--git", "--staged", "--skip-ignored"] {
+        scan(path, &[arguments]).check(1, &[]);
+        assert!(!was_run(), "{arguments}");
+    }
+    // What is missing is not asked of those who should have it.
+    let object = done(path, &["rev-parse", "HEAD:a.txt"]);
+    was_run();
+    let (folder, name) = object.split_at(2);
+    std::fs::remove_file(path.join(".git/objects").join(folder).join(name)).expect("it was there");
+    scan(path, &["--git"]).check(2, &[]);
+    assert!(!was_run(), "a missing object");
+    git(path, &["cat-file", "-p", &object]);
+    assert!(was_run(), "it would be asked for");
 }
 
 #[test]

@@ -98,7 +98,12 @@ fn every_planted_secret_is_found_and_no_decoy() {
     write(folder.path(), "glued.txt", glued.as_bytes());
     expected.extend(key.iter().map(|plant| ("glued.txt".to_owned(), 1, plant.shown())));
     write(folder.path(), "data/root.key", format!("{}\n", "a1".repeat(32)).as_bytes());
-    expected.push(("data/root.key".to_owned(), 1, "…".to_owned()));
+    write(folder.path(), "data/root.key.bak", "a1".repeat(32).as_bytes());
+    let env = format!("DEBUG=1\nCRONFLOW_ACCESS_ROOT_KEY=\"{}\"\n", "a1".repeat(32));
+    write(folder.path(), "deploy/.env", env.as_bytes());
+    for (path, line) in [("data/root.key", 1), ("data/root.key.bak", 1), ("deploy/.env", 2)] {
+        expected.push((path.to_owned(), line, "…".to_owned()));
+    }
     for (path, text) in innocent(&plants) {
         write(folder.path(), &path, text.as_bytes());
     }
@@ -145,6 +150,28 @@ fn files_folders_and_standard_input_are_looked_at_and_what_can_not_be_is_told() 
     piped("cf_prod_").check(0, &[]);
     scan(folder.path(), &["-", "--git"]).check(2, &["no repository"]);
     scan(folder.path(), &["--nonsense"]).check(64, &[]);
+}
+
+#[test]
+fn what_files_and_folders_are_called_and_what_links_say_is_looked_at() {
+    let (folder, plants) = (temporary(), one_of_each(7));
+    let [file, within, target] = [0, 1, 2].map(|at| &plants[at]);
+    write(folder.path(), &format!("a/{}.txt", file.secret), b"nothing");
+    for name in ["one", "two"] {
+        write(folder.path(), &format!("{}/{name}", within.secret), b"nothing");
+    }
+    std::os::unix::fs::symlink(format!("/srv/{}", target.secret), folder.path().join("link")).expect("a link");
+    let mut expected = [
+        (format!("a/{}.txt", file.shown()), 1, file.shown()),
+        (within.shown(), 1, within.shown()),
+        ("link".to_owned(), 1, target.shown()),
+    ];
+    expected.sort();
+    let ran = scan(folder.path(), &[]);
+    ran.check(1, &[]);
+    assert_eq!(found(&ran), expected);
+    check_says_nothing(&ran, &plants);
+    check_says_nothing(Ran::of(&mut command(folder.path(), &[])).check(1, &["in its name"]), &plants);
 }
 
 #[test]

@@ -209,6 +209,15 @@ fn a_root_key_is_taken_from_the_environment_and_from_the_file_that_it_names() {
     let file = setup.folder().join("key");
     std::fs::write(&file, &key).unwrap();
     check_serves(setup.env("CRONFLOW_ACCESS_ROOT_KEY_FILE", file.to_str().unwrap()));
+    check_serves(keyed_by(&format!("{key}\n")));
     check_refused(keyed_by(&key[1..]), &["is not a root key"], &[&key[1..32]]);
+    for stated in [format!("0x{key}"), format!("\"{key}\""), format!("awssm:{key}")] {
+        check_refused(keyed_by(&stated), &["neither a root key nor where one is", "file:PATH"], &[&key]);
+    }
+    let setup = Setup::real().on_embedded();
+    let begin = ["--organization", "a", "--workspace", "b", "--root-key", &key];
+    let flag = Ran::of(setup.command("init").args(begin));
+    flag.check(1, &["`--root-key` does not take the root key itself", "set CRONFLOW_ACCESS_ROOT_KEY"]);
+    assert!(!flag.stderr.contains(&key) && !setup.data_dir().exists(), "{flag:?}");
     check_refused(keyed_by(&key).env("CRONFLOW_ACCESS_ROOT_KEY_FILE", "/nowhere"), &["state one"], &[&key]);
 }

@@ -100,6 +100,9 @@ fn rekey_under_load_denies_nobody_and_what_was_sealed_is_read_back() {
     assert_eq!(of_data_key(&counted, 1), json!({ "id": 1, "current": false, "in_use": 0 }), "{counted}");
     assert_eq!(of_data_key(&counted, 2), json!({ "id": 2, "current": true, "in_use": 2 }), "{counted}");
     host.cli(&["secrets", "rekey", "--finish"]).check(1, &["started with the old root key", "start them again"]);
+    let forced = host.cli(&["secrets", "rekey", "--finish", "--force"]);
+    forced.check(1, &["this host was started with the old root key", "start it with that"]);
+    Ran::of(host.setup().command("doctor").args(["--only", "root_key"])).check(0, &["is being replaced since"]);
 
     // Either root key serves, until the end.
     let host = host.terminate().start();
@@ -149,7 +152,17 @@ fn a_rekey_that_kill_9_cuts_short_is_gone_on_with() {
     host.decide(&Question::reads_jobs(&keys[0].secret)).check_allow();
     let other = format!("{new}.other");
     std::fs::write(other.trim_start_matches("file:"), generate()).unwrap();
-    host.cli(&["secrets", "rekey", "--to", &other]).check(1, &["is under way since", "finish that first"]);
+    // The new one is lost, and another takes its place; and once more, since it is found again.
+    host.operator().post("/v1/secrets/rekey", &json!({ "root_key": other })).check_json(200);
+    let host = host.terminate();
+    let lost = host.setup.clone().env(ROOT_KEY, &new).try_start().unwrap_err();
+    lost.check_says(&["don't open under this root key", "it was replaced (`secrets rekey`)"]);
+    let host = host.setup.env(ROOT_KEY, &other).start();
+    let refused = host.operator().post("/v1/secrets/rekey", &json!({ "root_key": new }));
+    refused.check_problem(409, "conflict");
+    assert!(refused.body.contains("this host was started with that"), "{refused:?}");
+    let host = host.terminate().setup.without_env().start();
+    host.operator().post("/v1/secrets/rekey", &json!({ "root_key": new })).check_json(200);
 
     // In the middle of it, again and again; whichever root key it is started with.
     let mut setup = host.setup().clone();

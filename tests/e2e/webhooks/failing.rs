@@ -29,6 +29,8 @@ fn what_fails_is_tried_for_three_days_and_then_the_endpoint_is_disabled_and_othe
     let told = other.wait_for(1).remove(0);
     let body: Value = serde_json::from_slice(&told.body).unwrap();
     assert_eq!((&body["type"], &body["data"]["target"]), (&json!("webhook.disabled"), &json!(hook.id)));
+    // Not the rest of its URL, which may let one in.
+    assert_eq!(body["data"]["data"]["url"], "http://127.0.0.1");
     assert_eq!(host.metric_of_all("access_webhooks_disabled_total{because=\"failing\"}"), 1);
     assert_eq!(host.metric_of_all("access_events_total{event=\"webhook.disabled\"}"), 1);
 
@@ -98,6 +100,31 @@ fn who_asks_for_time_is_given_it() {
     assert_eq!(attempts(&hook.deliveries(&host)[1]).len(), 1);
     host.advance(1_801);
     receiver.wait_for(3);
+}
+
+#[test]
+fn what_waits_while_its_owner_is_suspended_arrives_after_that_is_resumed() {
+    let host = setup().start();
+    let (receiver, hook) = received_by(&host, &["job.*"]);
+    let organization = format!("/v1/organizations/{}", host.identity().organization);
+    let change = |of: &str, change: &str| {
+        host.operator().post(&format!("{of}/{change}"), &json!({})).check_json(200);
+    };
+    for (round, owner) in [host.workspace(""), organization].iter().enumerate() {
+        receiver.becomes(Manner::Answers(503, vec![("retry-after".into(), "3600".into())]));
+        send(&host, "job.done", &json!({}));
+        let next_at = hook.wait_for_attempts(&host, 1)["next_attempt_at"].clone();
+        change(owner, "suspend");
+        receiver.answers(204);
+        host.advance(3_601);
+        let put_off = hook.wait_until(&host, "been put off", |newest| newest["next_attempt_at"] != next_at);
+        assert_eq!((&put_off["state"], attempts(&put_off).len()), (&json!("pending"), 1), "{owner}");
+        assert_eq!(receiver.received().len(), 2 * round + 1);
+        change(owner, "resume");
+        host.advance(3_601);
+        receiver.wait_for(2 * round + 2);
+        hook.wait_until_newest_is(&host, "delivered");
+    }
 }
 
 #[test]

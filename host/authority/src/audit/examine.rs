@@ -1,5 +1,7 @@
 //! Going through a whole log: what `doctor` says of the audit trail.
 
+use std::time::Duration;
+
 use access_model::audit::SealedRecord;
 use access_model::audit::chain::Chain;
 use access_model::audit::key::PublicKey;
@@ -12,8 +14,12 @@ use crate::records;
 
 /// What the names of audit logs begin with.
 pub const LOGS: &str = "audit/";
+/// The platform's own.
+pub const LOG_OF_PLATFORM: &str = "audit/platform";
 /// Records of one read.
 const READ_AT_ONCE: usize = 1_000;
+/// A host that runs seals within a second. One that died before it did may have been away.
+const LATE: Duration = Duration::from_secs(3_600);
 
 /// What an audit log is like, gone through from end to end.
 #[derive(Debug, Default)]
@@ -22,6 +28,12 @@ pub struct Examined {
     pub records: u64,
     /// When the newest was made that can be read.
     pub newest: Option<Timestamp>,
+    /// When the oldest was made that can be read.
+    pub oldest: Option<Timestamp>,
+    /// Whether nothing of it was ever sealed.
+    pub is_unsealed: bool,
+    /// Where its chain begins with its first record, and did so long after that was made: when.
+    pub begun_late: Option<Timestamp>,
     /// How many records are wrong.
     pub faults: u64,
     /// The first of them, and what is wrong with it; absent when all is well.
@@ -54,6 +66,12 @@ pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u6
             break;
         }
     }
+    let chain = records::read::<Chain>(store, shard, records::chain_of(log)).await.ok().flatten();
+    let begins = chain.as_ref().map(|chain| &chain.value.begins);
+    examined.is_unsealed = chain.is_none() && examined.records > 0;
+    examined.begun_late = begins
+        .filter(|begins| begins.sequence == 0 && examined.oldest.is_some_and(|oldest| oldest.plus(LATE) < begins.at))
+        .map(|begins| begins.at);
     if examined.faults == 0 && !is_as_sealed(store, shard, log).await? {
         examined.faults = 1;
         examined.first_fault = Some("the records are not those that were sealed".to_owned());
@@ -108,7 +126,10 @@ impl Examined {
             Some(record) if records::audit_of(record.organization.as_ref()) != log => {
                 self.find_fault(entry.sequence, 1, "is of another log");
             }
-            Some(record) => self.newest = self.newest.or(Some(record.at)),
+            Some(record) => {
+                self.newest = self.newest.or(Some(record.at));
+                self.oldest = Some(record.at);
+            }
         }
         self.records += 1;
     }
@@ -190,6 +211,26 @@ mod tests {
             Some("record 1 is missing"),
         );
         check(&examine(&Memory::new(1), Shard::PLATFORM, LOG, None).await.unwrap(), 0, 0, None);
+    }
+
+    /// Whoever takes a chain away can have what they wrote sealed anew, but not in time.
+    #[tokio::test]
+    async fn a_chain_that_was_made_anew_began_late() {
+        let (key, beginning) = (AuditKey::from_seed(&[1; 32]), Link::beginning(LOG, 0));
+        for (seconds, late) in [(None, false), (Some(2), false), (Some(3_600), false), (Some(3_602), true)] {
+            let store = Memory::new(1);
+            let mut commit = Commit::new(Shard::PLATFORM);
+            commit.appends = vec![(LOG.to_owned(), entry(1, None).into())];
+            let at = seconds.map(|seconds: i64| Timestamp::from_millis(seconds * 1_000));
+            if let Some(at) = at {
+                let ends = Checkpoint::sign(LOG, 0, beginning, at, &key);
+                let value = serde_json::to_vec(&Chain { begins: ends.clone(), sealed: ends }).unwrap();
+                commit.puts.push(access_store::Put::new(records::chain_of(LOG), value.into()));
+            }
+            store.commit(commit).await.unwrap();
+            let examined = examine(&store, Shard::PLATFORM, LOG, None).await.unwrap();
+            assert_eq!((examined.is_unsealed, examined.begun_late), (at.is_none(), at.filter(|_| late)), "{seconds:?}");
+        }
     }
 
     #[tokio::test]

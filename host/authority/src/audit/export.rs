@@ -6,18 +6,6 @@
 //! what is not asked for, not the workspace's, or not kept any more stands there as its hash alone.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-
-use access_model::audit::AuditRecord;
-use access_model::audit::chain::{Chain, Checkpoint};
-use access_model::audit::lines::{self, Span, Trailer};
-use access_model::{Id, IdKind, Timestamp};
-use access_store::{Commit, Store};
-use bytes::Bytes;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::forward::{Forward, Linked};
 use super::read::Trail;
@@ -27,6 +15,15 @@ use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
 use crate::records::{self, TRIES};
+use access_model::audit::AuditRecord;
+use access_model::audit::chain::{Chain, Checkpoint};
+use access_model::audit::lines::{self, Lines, Span, Trailer};
+use access_model::{Id, IdKind, Timestamp};
+use access_store::{Commit, Store};
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The action of exporting a workspace's.
 pub const ACTION_EXPORT: &str = "audit.export";
@@ -58,7 +55,6 @@ pub struct Export {
     trail: Trail,
     filter: AuditFilter,
     part: Part,
-    _place: OwnedSemaphorePermit,
 }
 
 /// What comes next.
@@ -82,9 +78,11 @@ struct Chains {
     records: u64,
     left_out: u64,
     ended: Vec<Span>,
+    lines: Lines,
 }
 
-/// Exports that are written at a time: each reads a whole trail, however little of it is asked for.
+/// Exports that read at a time, the others wait for their turn: each reads a whole trail, however little of it is asked for. One
+/// that nobody takes reads nothing, and so keeps no other from its turn.
 pub(crate) const EXPORTS: usize = 8;
 
 impl Authority {
@@ -139,7 +137,6 @@ impl Authority {
         filter: AuditFilter,
         format: ExportFormat,
     ) -> Result<Export, Error> {
-        let place = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::TooManyExports)?;
         let owner = trail.workspace.or(trail.organization);
         let (mut commit, at) = (Commit::new(trail.home()), self.clock.now());
         let record = AuditRecord {
@@ -163,7 +160,7 @@ impl Authority {
                 Part::Chains(Box::new(Chains::new(&trail, at)))
             }
         };
-        Ok(Export { permit, trail, filter, part, _place: place })
+        Ok(Export { permit, trail, filter, part })
     }
 
     /// Seals the logs of a trail, the first up to its record numbered `own`.
@@ -188,6 +185,7 @@ impl Export {
     /// [`Error::Denied`] when whoever exports is nobody any more; those of the store.
     pub async fn next(&mut self, authority: &Authority) -> Result<Option<Bytes>, Error> {
         let part = std::mem::replace(&mut self.part, Part::End);
+        let _turn = authority.exports.acquire().await.map_err(Error::internal)?;
         if !matches!(part, Part::End) {
             authority.check_still(&self.permit).await?;
         }
@@ -196,6 +194,7 @@ impl Export {
             Part::Table(position) => self.rows(authority, position).await?,
             Part::Chains(mut chains) => {
                 let text = chains.next(authority, &self.trail, &self.filter).await?;
+                chains.lines.take(&text);
                 if !chains.is_over() {
                     self.part = Part::Chains(chains);
                     return Ok(Some(text.into()));
@@ -221,7 +220,16 @@ impl Export {
 impl Chains {
     fn new(trail: &Trail, at: Timestamp) -> Self {
         let logs = trail.logs.iter().cloned().collect();
-        Self { at, logs, open: None, kept: Kept::default(), records: 0, left_out: 0, ended: Vec::new() }
+        Self {
+            at,
+            logs,
+            open: None,
+            kept: Kept::default(),
+            records: 0,
+            left_out: 0,
+            ended: Vec::new(),
+            lines: Lines::default(),
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -268,6 +276,7 @@ impl Chains {
             records: self.records,
             left_out: self.left_out,
             chains: self.ended.clone(),
+            sha256: self.lines.sha256(),
         };
         lines::trailer(&trailer, &authority.audit_key()?).map_err(Error::internal)
     }

@@ -139,6 +139,12 @@ impl Authority {
         let Some(Versioned { value: Chain { begins, sealed }, check }) = found else {
             return Ok(Forgotten { is_short: true, ..Forgotten::default() });
         };
+        // Nothing is forgotten in favour of what somebody else sealed.
+        if !(Chain { begins: begins.clone(), sealed: sealed.clone() }).is_sealed(log, &self.audit_keys()) {
+            return Err(Error::internal(format!(
+                "the chain of `{log}` is none that was sealed by this installation's keys"
+            )));
+        }
         let key = records::log_begins(log);
         let found = records::read::<u64>(store, home, key.clone()).await?;
         let told = found.map_or(Check { key: key.clone(), version: None }, |found| found.check);

@@ -123,6 +123,12 @@ impl Authority {
             Some(found) => (Some(found.value), found.check),
             None => (None, Check { key, version: None }),
         };
+        // What others wrote into the store is not to be signed as if it had been here.
+        if was.as_ref().is_some_and(|chain| !chain.is_sealed(log, &self.audit_keys())) {
+            return Err(Error::internal(format!(
+                "the chain of `{log}` is none that was sealed by this installation's keys"
+            )));
+        }
         let newest = store.log(home, log, None, NEW).await?;
         let Some(last) = newest.first().map(|entry| entry.sequence) else { return Ok(None) };
         let begins = match &was {

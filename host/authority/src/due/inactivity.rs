@@ -98,6 +98,10 @@ impl Authority {
             due.put(&mut commit, until);
             return self.commit_due(commit).await;
         }
+        if self.are_archived(&owners).await? {
+            due.take_out(&mut commit);
+            return self.commit_due(commit).await;
+        }
         due.put(&mut commit, now.plus(after));
         // INVARIANT: nobody else flags it, so that people are told once.
         commit.checks.push(Check { key: flag_key.clone(), version: None });

@@ -36,7 +36,10 @@ impl Authority {
             && let Some(expires_at) = key.expires_at
         {
             if now < expires_at {
-                return Ok(());
+                let mut commit = Commit { announce: false, ..Commit::new(id.home()) };
+                commit.checks.push(check);
+                Due::KeyExpiry(*id).put(&mut commit, expires_at);
+                return self.commit_due(commit).await;
             }
             // Unchanged, and checked to be: a rotation at the same time may have put its end elsewhere.
             commit.checks.push(check);

@@ -83,6 +83,10 @@ impl Authority {
         // Unchanged, and checked to be: whoever revokes or rotates it at the same time wants no reminder.
         commit.checks.push(check);
         let stages = reminder.stages(&key, &self.upkeep(&key.kind), now);
+        if stages.latest.is_some() && self.are_archived(&(key.organization, Some(key.workspace))).await? {
+            reminder.due(*id).take_out(&mut commit);
+            return self.commit_due(commit).await;
+        }
         move_on(&mut commit, reminder.due(*id), &stages);
         let snoozes = Snoozes::read(&snoozes_key, snoozes.as_ref())?;
         let Some(stage) = stages.latest.filter(|_| snoozes.until(reminder.event(), now).is_none()) else {

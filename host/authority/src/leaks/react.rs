@@ -1,6 +1,6 @@
 //! What is done about a leaked secret: one commit.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use access_model::audit::{Actor, AuditRecord};
@@ -26,10 +26,30 @@ use crate::records::{self, CommitExt as _, TRIES, decode};
 /// It is remembered for so long which secrets were dealt with.
 const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
 
-/// What was dealt with already: numbers of secrets.
+/// What was done already, by the numbers of secrets: the strictest reaction that changed something, or `notify`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Leaked {
-    numbers: BTreeSet<u32>,
+    #[serde(default)]
+    done: BTreeMap<u32, Reaction>,
+}
+
+impl Leaked {
+    /// Whether a report is the first of its secret, or `reaction` is more than was done and would change something now. So what
+    /// changed nothing, because the credential was switched off already or the catalog was milder, stands in no later one's way.
+    fn calls_for(&self, reaction: Reaction, subject: &Subject, now: Timestamp) -> bool {
+        match self.done.get(&subject.number()) {
+            None => true,
+            Some(done) => strictness(*done) < strictness(reaction) && subject.is_short_of(reaction, now),
+        }
+    }
+}
+
+const fn strictness(reaction: Reaction) -> u8 {
+    match reaction {
+        Reaction::Notify => 0,
+        Reaction::Disable => 1,
+        Reaction::Revoke => 2,
+    }
 }
 
 impl Authority {
@@ -37,26 +57,27 @@ impl Authority {
     pub(super) async fn report_leak(&self, secret: &PlainSecret, told: &Told) -> Result<(), Error> {
         let Some(named) = self.named(secret) else { return Ok(()) };
         let (home, keys) = (named.id.home(), [named.key(), records::leaked(&named.id)]);
+        let reaction = named.reaction();
         for _ in 0..TRIES {
             let now = self.clock.now();
             let found = self.store.read(home, &keys).await?;
             let [credential, before] = found.as_slice() else { return Err(Error::internal("two keys, two records")) };
             let [key, leaked_key] = &keys;
-            let leaked: Leaked = match before {
+            let mut leaked: Leaked = match before {
                 Some(before) => decode(leaked_key, before)?,
                 None => Leaked::default(),
             };
             let subject = self.subject(&named, credential.as_ref(), secret, now)?;
-            let subject = subject.filter(|subject| !leaked.numbers.contains(&subject.number()));
+            let subject = subject.filter(|subject| leaked.calls_for(reaction, subject, now));
             let mut commit = Commit::new(home);
-            let is_new = subject.is_some();
+            let is_ours = subject.as_ref().map(|subject| subject.owners().is_none());
             if let Some(subject) = subject {
                 let version = |found: &Option<access_store::Record>| found.as_ref().map(|record| record.version);
                 commit.checks.push(Check { key: key.clone(), version: version(credential) });
                 commit.checks.push(Check { key: leaked_key.clone(), version: version(before) });
-                let mut numbers = leaked.numbers;
-                numbers.insert(subject.number());
-                put_for(&mut commit, leaked_key.clone(), &Leaked { numbers }, now.plus(REMEMBERED))?;
+                let done = if subject.is_short_of(reaction, now) { reaction } else { Reaction::Notify };
+                leaked.done.insert(subject.number(), done);
+                put_for(&mut commit, leaked_key.clone(), &leaked, now.plus(REMEMBERED))?;
                 self.react(&mut commit, &named, subject, told, now)?;
             } else {
                 // As much work as there would have been, in a place that nobody looks at.
@@ -64,9 +85,17 @@ impl Authority {
             }
             match self.store.commit(commit).await {
                 Ok(_) => {
-                    if is_new {
-                        let (reaction, kind) = (named.reaction().name(), named.kind_name().to_owned());
-                        tracing::warn!(id = %named.id, kind, reaction, "a secret was reported as leaked");
+                    if let Some(is_ours) = is_ours {
+                        let (reaction, kind) = (reaction.name(), named.kind_name().to_owned());
+                        if is_ours {
+                            // There is no event of what has no owners: this is what operators are told by.
+                            tracing::error!(
+                                id = %named.id, kind, reaction,
+                                "a secret of this installation was reported as leaked: replace it"
+                            );
+                        } else {
+                            tracing::warn!(id = %named.id, kind, reaction, "a secret was reported as leaked");
+                        }
                         counter!("access_leaks_total", "kind" => kind, "reaction" => reaction).increment(1);
                     }
                     return Ok(());

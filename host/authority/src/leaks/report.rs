@@ -67,19 +67,26 @@ impl Authority {
         // All are counted before any is looked at.
         secrets.iter().for_each(|_| self.leak_throttle.count(source, monotonic));
         for secret in secrets {
-            self.report_leak(secret, &told).await.map_err(told_alike)?;
+            self.report_leak(secret, &told).await.or_else(told_alike)?;
         }
         Ok(())
     }
 }
 
 /// What goes wrong about a secret that is one must not tell that it is.
-fn told_alike(error: Error) -> Error {
-    if matches!(error, Error::StoreUnavailable | Error::Unconfirmed) {
-        return error;
+fn told_alike(error: Error) -> Result<(), Error> {
+    match error {
+        Error::StoreUnavailable => Err(error),
+        // It most likely was done; an answer of its own would tell that there was something to do.
+        Error::Unconfirmed => {
+            tracing::error!(%error, "whether a report of a leaked secret was dealt with is not known");
+            Ok(())
+        }
+        _ => {
+            tracing::error!(%error, "a report of a leaked secret came to nothing");
+            Err(Error::StoreUnavailable)
+        }
     }
-    tracing::error!(%error, "a report of a leaked secret came to nothing");
-    Error::StoreUnavailable
 }
 
 /// What somebody wrote, fit for a trail: secrets stand in addresses and notes as well.
@@ -94,6 +101,14 @@ fn plain(field: &'static str, text: &Option<String>, most: usize) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_wrong_does_not_tell_whether_a_secret_is_one() {
+        assert!(told_alike(Error::Unconfirmed).is_ok());
+        for error in [Error::StoreUnavailable, Error::AuditFull, Error::Contended, Error::Internal] {
+            assert!(matches!(told_alike(error), Err(Error::StoreUnavailable)));
+        }
+    }
 
     #[test]
     fn what_is_written_beside_a_secret_is_kept_without_it() {

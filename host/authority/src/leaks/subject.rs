@@ -156,6 +156,11 @@ impl Subject {
         }
     }
 
+    /// Whether `reaction` would change it.
+    pub(super) fn is_short_of(&self, reaction: Reaction, now: Timestamp) -> bool {
+        !matches!((reaction, self.state(now)), (Reaction::Notify, _) | (Reaction::Disable, "disabled") | (_, "revoked"))
+    }
+
     /// One word for where it stands.
     pub(super) fn state(&self, now: Timestamp) -> &'static str {
         match self {

@@ -107,7 +107,7 @@ pub async fn backup(order: &Order<'_>, clock: &dyn Clock) -> Result<Manifest, Ba
     let aside = Aside::make(target)?;
     let copy = aside.path.join(embedded::FILE);
     embedded::backup(order.data_dir, &copy)?;
-    let (schema, shards) = check(&copy).await?;
+    let (schema, shards) = check(&copy, &root, installation.dev).await?;
     let (bytes, sha256) = digest(&copy, None).map_err(|source| unwritten(&copy, source))?;
     let version = order.version.to_owned();
     let format = Manifest::FORMAT;
@@ -142,10 +142,12 @@ fn refuse_taken(target: &Path, replace: bool) -> Result<bool, BackupError> {
     }
 }
 
-/// Goes through the copy: its schema version and number of shards.
-async fn check(copy: &Path) -> Result<(i64, u8), BackupError> {
+/// Goes through the copy: its schema version and number of shards. The root key opened the store a moment ago; it may have been
+/// replaced since.
+async fn check(copy: &Path, root: &RootKey, dev: bool) -> Result<(i64, u8), BackupError> {
     use access_store::Store as _;
     let look = Look::at(copy)?;
+    Installation::open(&look, root, dev).await?;
     let objections = look.objections().await.map_err(LifecycleError::from)?;
     match objections.first() {
         Some(objection) => Err(BackupError::Unsound(objection.clone())),

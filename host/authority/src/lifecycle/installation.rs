@@ -26,7 +26,7 @@ pub enum LifecycleError {
     RootKey(String),
     /// Something sealed does not open.
     #[error(
-        "the store's keys don't open under this root key: it is another installation's, or the store was tampered with; put the right root.key in place"
+        "the store's keys don't open under this root key: it is another installation's, or it was replaced (`secrets rekey`), or the store was tampered with; put the right root.key in place"
     )]
     Sealed,
     /// Nothing was begun here.
@@ -88,6 +88,15 @@ impl Installation {
         let sealed = records::read::<SealedKeyring>(store, Shard::PLATFORM, records::KEYRING.to_owned()).await?;
         let sealed = sealed.ok_or(LifecycleError::Sealed)?;
         sealed.value.open(root, sealed.version())
+    }
+
+    /// Since when its root key is being replaced; `None` when it is not.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub async fn rekey_since(store: &dyn Store) -> Result<Option<Timestamp>, LifecycleError> {
+        let sealed = records::read::<SealedKeyring>(store, Shard::PLATFORM, records::KEYRING.to_owned()).await?;
+        Ok(sealed.and_then(|sealed| sealed.value.rekey).map(|rekey| rekey.since))
     }
 
     /// Refuses a dev host on a real store, and the other way round.

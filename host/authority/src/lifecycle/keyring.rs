@@ -193,6 +193,27 @@ impl SealedKeyring {
         Ok(Self { locks, rekey: Some(rekey), ..self.sealed_under(&key, &plain, entropy)? })
     }
 
+    /// The same, while the root key is being replaced, by `root` in the place of the one that was said: that opens nothing any
+    /// more. What was sealed anew stays so.
+    pub(crate) fn redirected(
+        &self,
+        held: &Keyring,
+        root: &RootKey,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, LifecycleError> {
+        let key = self.unlock(&held.key)?;
+        let id = key.id();
+        let mut after = self.clone();
+        if let Some(Rekey { root: said, since, .. }) = after.rekey.as_mut() {
+            // The old root key's own way stays, also where it is the one that was said.
+            after.locks.retain(|lock| lock.with != *said || lock.opens != id);
+            after.locks.push(Lock::make(&key, root, entropy)?);
+            (*said, *since) = (root.id(), now);
+        }
+        Ok(after)
+    }
+
     fn sealed_under(&self, key: &RootKey, plain: &Plain, entropy: &dyn Entropy) -> Result<Self, LifecycleError> {
         let seal = |purpose: &str, all: &[PlainKey]| -> Result<Vec<SealedKey>, LifecycleError> {
             all.iter().map(|(id, plain)| SealedKey::seal(purpose, *id, plain.as_slice(), key, entropy)).collect()
@@ -467,6 +488,31 @@ mod tests {
             let again = after.rekeyed(&serving, &newest, now, &SystemEntropy).unwrap().finished();
             assert_eq!(again.open(&newest, 4).unwrap().open("a", &late).unwrap().as_slice(), b"late");
             assert!(again.open(&newest, 4).unwrap().open("a", &sealed).is_err(), "the first data key is gone");
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_root_key_turns_to_another_and_the_one_that_was_said_opens_nothing() {
+        let (first, second, lost, found) = (root(), root(), root(), root());
+        let now = Timestamp::from_millis(0);
+        let begun = SealedKeyring::create(&first, &SystemEntropy).unwrap();
+        let held = begun.open(&first, 1).unwrap();
+        let once = begun.rekeyed(&held, &second, now, &SystemEntropy).unwrap().finished();
+        let later = once.open(&second, 2).unwrap();
+        for (old, before, held) in [(&first, &begun, &held), (&second, &once, &later)] {
+            let during = before.rekeyed(held, &lost, now, &SystemEntropy).unwrap();
+            let sealed = during.open(old, 3).unwrap().seal("a", b"plain", &SystemEntropy).unwrap();
+            let turned = during.redirected(held, &found, now, &SystemEntropy).unwrap();
+            assert_eq!(turned.rekey.as_ref().unwrap().root, found.id());
+            assert!(turned.open(&lost, 4).is_err() && turned.open_anew(held, 4).is_ok());
+            for root in [old, &found] {
+                assert_eq!(turned.open(root, 4).unwrap().open("a", &sealed).unwrap().as_slice(), b"plain");
+            }
+            // And back: whoever opened it before does still.
+            let back = turned.redirected(held, &lost, now, &SystemEntropy).unwrap();
+            assert!(back.open(old, 5).is_ok() && back.open(&lost, 5).is_ok() && back.open(&found, 5).is_err());
+            let after = turned.finished();
+            assert!(after.open(&found, 5).is_ok() && after.open(old, 5).is_err() && after.open(&lost, 5).is_err());
         }
     }
 

@@ -1,9 +1,10 @@
 //! One attempt: read what is told and to whom, write it, hand it over, record.
 
-use access_model::{Event, Id, Mail, Member, Organization, Workspace};
+use access_model::{Credential, Event, Id, IdKind, Mail, Member, Organization, Workspace};
 use access_outbound::{Letter, MailError};
 use access_store::{Check, Commit, CommitError, Store as _, Survives};
 use metrics::counter;
+use serde_json::Value;
 
 use super::post::{put_mail, take_out, wake_in};
 use super::text::{self, Told};
@@ -35,7 +36,11 @@ impl Authority {
         let Some((told, to)) = told.zip(to).filter(|(told, to)| self.looks_after(&to.value, &told.value)) else {
             return self.settle_mail(mail, commit, None).await;
         };
-        let sent = self.send_mail(&told.value, &to.value).await;
+        // Nor is anybody while its owners are switched off.
+        let Some((organization, workspace)) = self.owners_of(&told.value).await? else {
+            return self.settle_mail(mail, commit, None).await;
+        };
+        let sent = self.send_mail(&told.value, (&organization, workspace.as_ref()), &to.value).await;
         self.failpoints.reach("mail.sent");
         let mut spread = [0_u8; 4];
         self.entropy.fill(&mut spread)?;
@@ -58,28 +63,46 @@ impl Authority {
         self.settle_mail(mail, commit, after).await
     }
 
-    async fn send_mail(&self, event: &Event, to: &Member) -> Result<(), MailError> {
+    async fn send_mail(
+        &self,
+        event: &Event,
+        (organization, workspace): (&Organization, Option<&Workspace>),
+        to: &Member,
+    ) -> Result<(), MailError> {
         let Some(mailer) = &self.mailer else { return Err(MailError::NoAnswer("there is no relay".to_owned())) };
-        let unread = |error: Error| MailError::NoAnswer(error.to_string());
-        let (organization, workspace) = self.names_of(event).await.map_err(unread)?;
-        let told =
-            Told { event, organization: &organization, workspace: workspace.as_deref(), base: &mailer.public_url };
+        // Without a name, its id is told.
+        let name = self.name_of_target(event).await.unwrap_or_default();
+        let told = Told {
+            event,
+            organization: &organization.name,
+            workspace: workspace.map(|workspace| workspace.name.as_str()),
+            name: name.as_deref(),
+            base: &mailer.public_url,
+        };
         let (id, subject, body) = (format!("{}.{}", event.id, to.id), text::subject(&told), text::body(&told));
         let letter = Letter { id: &id, to: to.email.as_str(), subject: &subject, body: &body, at: event.at };
         mailer.relay.send(letter).await
     }
 
-    /// What the owners of an event are called.
-    async fn names_of(&self, event: &Event) -> Result<(String, Option<String>), Error> {
-        let (store, home) = (self.store.as_ref(), event.organization.home());
-        let key = records::organization(&event.organization);
-        let organization = records::read::<Organization>(store, home, key).await?;
-        let workspace = match &event.workspace {
-            Some(id) => records::read::<Workspace>(store, home, records::workspace(id)).await?,
-            None => None,
-        };
-        let name = organization.map_or_else(|| event.organization.to_string(), |found| found.value.name);
-        Ok((name, workspace.map(|found| found.value.name)))
+    /// What an event's target is called, where the event doesn't say: the name of a key or a client, a member's address.
+    async fn name_of_target(&self, event: &Event) -> Result<Option<String>, Error> {
+        let target = event.target.parse::<Id>().ok().filter(|_| event.data.get("name").is_none_or(Value::is_null));
+        let (Some(id), store, home) = (target, self.store.as_ref(), event.organization.home()) else { return Ok(None) };
+        Ok(match id.kind() {
+            IdKind::Key | IdKind::Client => {
+                let found = records::read::<Credential>(store, home, records::credential(&id)).await?;
+                match found.map(|found| found.value) {
+                    Some(Credential::ApiKey(key)) => Some(key.name),
+                    Some(Credential::Client(client)) => Some(client.terms.name),
+                    _ => None,
+                }
+            }
+            IdKind::Member => {
+                let found = records::read::<Member>(store, home, records::member(&id)).await?;
+                found.map(|found| found.value.email.to_string())
+            }
+            _ => None,
+        })
     }
 
     /// Puts what became of a mail; `after`: it is tried again.

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::authority::{Authority, lock};
 use crate::records;
 
-/// A mail that was given up is remembered for so long; so is that mails fail, after the last one that did.
+/// A mail that was given up is remembered for so long; so is that mails fail, after it was told last.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+/// That mails fail is told again so long after it was told, while they do.
+const TOLD_AGAIN: Duration = Duration::from_secs(86_400);
 
 /// What a host told last of how the relay fares.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +24,22 @@ pub(crate) enum Fares {
     /// It takes mail.
     Well,
     /// It doesn't.
-    Badly,
+    Badly {
+        /// Since when.
+        since: Timestamp,
+        /// When that was told.
+        told: Timestamp,
+    },
+}
+
+impl Fares {
+    /// Since when it takes none, where one that failed at `now` is to be told of.
+    fn news_of_failure(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Unknown | Self::Well => Some(now),
+            Self::Badly { since, told } => (told.plus(TOLD_AGAIN) <= now).then_some(since),
+        }
+    }
 }
 
 /// How the relay fares.
@@ -66,22 +83,26 @@ impl Authority {
             let json = serde_json::to_vec(unsent).unwrap_or_default();
             Put { forget_after: Some(now.plus(REMEMBERED)), ..Put::new(key.to_owned(), json.into()) }
         };
-        {
+        let before = {
             let mut fares = lock(&self.post.fares);
-            match (sent, *fares) {
+            let before = *fares;
+            match sent {
                 // That one address is refused says nothing of the relay.
-                (Err(error), Fares::Unknown | Fares::Well) if !error.is_final() => {
-                    let unsent = Unsent { at: now, error: error.class().to_owned(), mail: None };
-                    commit.puts.push(remembered(records::MAIL_FAILING, &unsent));
-                    *fares = Fares::Badly;
+                Err(error) if !error.is_final() => {
+                    if let Some(since) = before.news_of_failure(now) {
+                        let unsent = Unsent { at: since, error: error.class().to_owned(), mail: None };
+                        commit.puts.push(remembered(records::MAIL_FAILING, &unsent));
+                        *fares = Fares::Badly { since, told: now };
+                    }
                 }
-                (Ok(()), Fares::Unknown | Fares::Badly) => {
+                Ok(()) if before != Fares::Well => {
                     commit.deletes.push(records::MAIL_FAILING.to_owned());
                     *fares = Fares::Well;
                 }
                 _ => {}
             }
-        }
+            before
+        };
         if let (Err(error), Some((event, member))) = (sent, given_up) {
             let unsent = Unsent { at: now, error: error.class().to_owned(), mail: Some((*event, *member)) };
             commit.puts.push(remembered(records::MAIL_GIVEN_UP, &unsent));
@@ -91,7 +112,23 @@ impl Authority {
         }
         if let Err(error) = self.commit_due(commit).await {
             tracing::debug!(%error, "how mail fares is not told");
-            *lock(&self.post.fares) = Fares::Unknown;
+            *lock(&self.post.fares) = before;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_that_is_down_is_told_of_each_day_with_the_time_since_when() {
+        let at = |seconds| Timestamp::from_millis(1_767_225_600_000).plus(Duration::from_secs(seconds));
+        for fares in [Fares::Unknown, Fares::Well] {
+            assert_eq!(fares.news_of_failure(at(5)), Some(at(5)));
+        }
+        let badly = Fares::Badly { since: at(0), told: at(0) };
+        assert_eq!(badly.news_of_failure(at(86_399)), None);
+        assert_eq!(badly.news_of_failure(at(86_400)), Some(at(0)));
     }
 }

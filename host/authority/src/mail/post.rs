@@ -3,12 +3,12 @@
 //! As of deliveries to webhooks, the shard's index of due work holds one entry for all its mails, at a time when one of them may be
 //! due; those have an index of their own.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use access_model::{Id, Mail, Shard, Timestamp};
-use access_store::{Check, Commit, IndexEntry, Put, Range, Store as _, in_background};
+use access_model::{Event, Id, Mail, Shard, Timestamp};
+use access_store::{Check, Commit, IndexEntry, Put, Range, Record, Store as _, in_background};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::health::Fares;
@@ -19,8 +19,12 @@ use crate::records;
 
 /// Mails at a time on a host. One connection each.
 const PLACES: usize = 8;
-/// Entries of the index that are read at a time: more than there are places.
+/// Of them, mails of one organization: whoever has many keeps nobody else's back.
+const PLACES_EACH: usize = 3;
+/// Entries of the index that are read at a time, more than there are places, and times that this is done in search of an organization
+/// that may have one.
 const PAGE: usize = 100;
+const PAGES: usize = 10;
 /// When a shard is looked at again whose due mails were not all begun.
 const AGAIN: Duration = Duration::from_secs(1);
 /// When it is where this host has no relay: another may.
@@ -30,15 +34,19 @@ const WITHOUT_A_RELAY: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(crate) struct Post {
     places: Arc<Semaphore>,
-    in_flight: Mutex<HashSet<(Id, Id)>>,
-    awake: Mutex<BTreeSet<Shard>>,
+    /// Mails that are tried, and whose they are.
+    in_flight: Mutex<HashMap<(Id, Id), Id>>,
+    /// What is looked at next, in this order.
+    awake: Mutex<Vec<Shard>>,
+    /// Where mails found no place, in the order in which they get one.
+    waiting: Mutex<VecDeque<Shard>>,
     woken: Notify,
     pub(super) fares: Mutex<Fares>,
 }
 
 /// A place of an attempt, given back when it is dropped.
 struct Place {
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
     mail: (Id, Id),
     authority: Arc<Authority>,
 }
@@ -49,6 +57,7 @@ impl Default for Post {
             places: Arc::new(Semaphore::new(PLACES)),
             in_flight: Mutex::default(),
             awake: Mutex::default(),
+            waiting: Mutex::default(),
             woken: Notify::new(),
             fares: Mutex::default(),
         }
@@ -58,16 +67,34 @@ impl Default for Post {
 impl Post {
     /// Has a shard looked at soon.
     pub(crate) fn wake(&self, shard: Shard) {
-        lock(&self.awake).insert(shard);
+        let mut awake = lock(&self.awake);
+        if !awake.contains(&shard) {
+            awake.push(shard);
+        }
+        drop(awake);
         self.woken.notify_one();
+    }
+
+    /// Has a shard looked at once a place is free, in its turn.
+    fn queue(&self, shard: Shard) {
+        let mut waiting = lock(&self.waiting);
+        if !waiting.contains(&shard) {
+            waiting.push_back(shard);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // Before anybody is woken who looks for it.
+        drop(self.place.take());
         let post = &self.authority.post;
         lock(&post.in_flight).remove(&self.mail);
-        post.wake(self.mail.0.home());
+        // The place goes round: what is left in this one's own shard comes after whoever waited longest.
+        let next = lock(&post.waiting).pop_front();
+        for shard in next.into_iter().chain([self.mail.0.home()]) {
+            post.wake(shard);
+        }
     }
 }
 
@@ -97,6 +124,12 @@ fn due_member(event: &Id, member: &Id) -> String {
     format!("{event}/{member}")
 }
 
+/// The event and the member of an entry; none: it is a newer host's.
+fn ids_of(entry: &IndexEntry) -> Option<(Id, Id)> {
+    let (event, member) = entry.member.split_once('/')?;
+    Some((event.parse().ok()?, member.parse().ok()?))
+}
+
 impl Authority {
     /// Begins the mails that are due, whenever some may be. Never ends by itself.
     pub async fn carry_mails(self: Arc<Self>) {
@@ -124,34 +157,50 @@ impl Authority {
         if self.mailer.is_none() {
             return self.look_again(shard, Due::Mails, index, seen, Some(now.plus(WITHOUT_A_RELAY)), now).await;
         }
-        let up_to = Some(now.as_millis());
-        let range = Range { index: index.clone(), after: None, up_to, descending: false, limit: PAGE };
-        let due = store.range(shard, range).await?;
-        for entry in &due {
-            if !self.begin_mail(entry) {
+        let (mut after, mut again): (Option<IndexEntry>, Option<Timestamp>) = (None, None);
+        for _ in 0..PAGES {
+            let up_to = Some(now.as_millis());
+            let range = Range { index: index.clone(), after: after.take(), up_to, descending: false, limit: PAGE };
+            let due = store.range(shard, range).await?;
+            if due.is_empty() {
                 break;
             }
+            again = Some(now.plus(AGAIN));
+            let owners = self.owners_of_mails(shard, &due).await?;
+            let owner_of = |event: Id| owners.get(&event).copied().unwrap_or(event);
+            if !due.iter().filter_map(ids_of).all(|mail| self.begin_mail(mail, owner_of(mail.0))) {
+                self.post.queue(shard);
+                break;
+            }
+            if due.len() < PAGE {
+                break;
+            }
+            after = due.into_iter().next_back();
         }
-        let again = (!due.is_empty()).then(|| now.plus(AGAIN));
         self.look_again(shard, Due::Mails, index, seen, again, now).await
     }
 
-    /// Begins a mail, unless it is on its way. False: there is no place for it.
-    fn begin_mail(self: &Arc<Self>, entry: &IndexEntry) -> bool {
-        let ids = entry.member.split_once('/');
-        let Some((Ok(event), Ok(member))) = ids.map(|(event, member)| (event.parse::<Id>(), member.parse::<Id>()))
-        else {
-            // A newer host's.
-            return true;
-        };
+    /// Whose the events are that mails tell of, as far as they can be read.
+    async fn owners_of_mails(&self, shard: Shard, due: &[IndexEntry]) -> Result<BTreeMap<Id, Id>, Error> {
+        let events: BTreeSet<Id> = due.iter().filter_map(ids_of).map(|(event, _)| event).collect();
+        let keys: Vec<String> = events.iter().map(records::event).collect();
+        let read = self.store.read(shard, &keys).await?;
+        let whose = |record: Option<Record>| serde_json::from_slice::<Event>(&record?.value).ok();
+        Ok(events.into_iter().zip(read).filter_map(|(id, record)| Some((id, whose(record)?.organization))).collect())
+    }
+
+    /// Begins a mail, unless it is on its way or enough of its organization's are. False: there is no place for it.
+    fn begin_mail(self: &Arc<Self>, mail: (Id, Id), organization: Id) -> bool {
         let mut in_flight = lock(&self.post.in_flight);
-        if in_flight.contains(&(event, member)) {
+        let of_it = in_flight.values().filter(|owner| **owner == organization).count();
+        if in_flight.contains_key(&mail) || of_it >= PLACES_EACH {
             return true;
         }
         let Ok(place) = Arc::clone(&self.post.places).try_acquire_owned() else { return false };
-        in_flight.insert((event, member));
+        in_flight.insert(mail, organization);
         drop(in_flight);
-        let place = Place { _place: place, mail: (event, member), authority: Arc::clone(self) };
+        let place = Place { place: Some(place), mail, authority: Arc::clone(self) };
+        let (event, member) = mail;
         tokio::spawn(async move {
             if let Err(error) = in_background(place.authority.attempt_mail(&event, &member)).await {
                 tracing::debug!(%error, %event, "a mail's attempt was not recorded, and is made again");

@@ -1,7 +1,7 @@
 //! Who is written to about an event.
 
 use access_model::mail::{MOST_RECIPIENTS, Pace, is_wanted};
-use access_model::{Event, Id, Mail, Member, Organization};
+use access_model::{Event, Id, Mail, Member, Organization, OwnerState, Severity, Workspace};
 use access_store::{Check, Commit, IndexEntry, Put, Range, Store as _};
 use metrics::counter;
 
@@ -19,20 +19,18 @@ impl Authority {
     pub(crate) async fn write_mails(&self, commit: &mut Commit, event: &Event) -> Result<usize, Error> {
         let (Some(_), Some(kind)) = (&self.mailer, event.kind()) else { return Ok(0) };
         let (store, home, now) = (self.store.as_ref(), event.organization.home(), self.clock.now());
-        let keys = [records::organization(&event.organization), records::mail_pace(&event.organization)];
-        let read = store.read(home, &keys).await?;
-        let ([owner_key, pace_key], [owner, pace]) = (keys, read.as_slice()) else {
-            return Err(Error::internal("the store answers what it was not asked"));
-        };
-        let Some(owner) = Versioned::<Organization>::of(owner_key, owner.as_ref())? else { return Ok(0) };
-        if !is_wanted(owner.value.settings.mail_events.as_deref(), kind) {
+        let Some((organization, _)) = self.owners_of(event).await? else { return Ok(0) };
+        if !is_wanted(organization.settings.mail_events.as_deref(), kind) {
             return Ok(0);
         }
         let recipients = self.recipients(event).await?;
         if recipients.is_empty() {
             return Ok(0);
         }
-        let counted = Versioned::<Pace>::of(pace_key.clone(), pace.as_ref())?;
+        // Alerts are counted by themselves, so that what is routine keeps none of them back.
+        let whose = if kind.row().severity == Severity::Alert { "/alerts" } else { "" };
+        let pace_key = format!("{}{whose}", records::mail_pace(&event.organization));
+        let counted = records::read::<Pace>(store, home, pace_key.clone()).await?;
         let version = counted.as_ref().map(Versioned::version);
         let Some(after) = counted.map(|found| found.value).unwrap_or_default().count(now) else {
             counter!("access_mails_total", "result" => "too_many").increment(recipients.len() as u64);
@@ -47,6 +45,18 @@ impl Authority {
         }
         wake_in(commit, now);
         Ok(recipients.len())
+    }
+
+    /// Whose an event is, while they are active: nobody is written to about what is suspended or archived.
+    pub(super) async fn owners_of(&self, event: &Event) -> Result<Option<(Organization, Option<Workspace>)>, Error> {
+        let (store, home) = (self.store.as_ref(), event.organization.home());
+        let found = records::read::<Organization>(store, home, records::organization(&event.organization)).await?;
+        let organization = found.map(|found| found.value).filter(|found| found.state == OwnerState::Active);
+        let Some(organization) = organization else { return Ok(None) };
+        let Some(id) = &event.workspace else { return Ok(Some((organization, None))) };
+        let found = records::read::<Workspace>(store, home, records::workspace(id)).await?;
+        let workspace = found.map(|found| found.value).filter(|found| found.state == OwnerState::Active);
+        Ok(workspace.map(|workspace| (organization, Some(workspace))))
     }
 
     /// The members that look after what an event is about.

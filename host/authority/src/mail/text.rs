@@ -3,10 +3,13 @@
 
 use access_model::mail::MOST_AN_HOUR;
 use access_model::{Event, EventKind, Id, IdKind};
+use access_outbound::Destination;
 
 /// Characters of a subject, and of a name in it.
 const SUBJECT: usize = 150;
 const NAME: usize = 60;
+/// Characters that are shown of where a secret was found.
+const FOUND_AT: usize = 200;
 
 /// What is told of.
 #[derive(Debug, Clone, Copy)]
@@ -16,13 +19,15 @@ pub(super) struct Told<'a> {
     pub(super) organization: &'a str,
     /// The workspace's.
     pub(super) workspace: Option<&'a str>,
+    /// What the event's target is called, where the event doesn't say.
+    pub(super) name: Option<&'a str>,
     /// What addresses of the console begin with.
     pub(super) base: &'a str,
 }
 
 /// What it is about, in one line.
 pub(super) fn subject(told: &Told<'_>) -> String {
-    let text = format!("[CronFlow Access] {}: {} in {}", told.event.event, named(told.event), place(told));
+    let text = format!("[CronFlow Access] {}: {} in {}", told.event.event, named(told), place(told));
     one_line(&text, SUBJECT)
 }
 
@@ -36,17 +41,20 @@ pub(super) fn body(told: &Told<'_>) -> String {
         "{}.\n\nWhat:   {}{stage}: {}, {}\nWhere:  {}\nWhen:   {}\n",
         capitalized(means),
         one_line(&event.event, NAME),
-        named(event),
+        named(told),
         one_line(&event.target, NAME),
         place(told),
         event.at,
     );
+    if let Some(found_at) = found_at(event) {
+        text.push_str(&format!("\nReported at (whoever reported it wrote this): {found_at}\n"));
+    }
     if let Some(todo) = kind.and_then(todo) {
         text.push_str(&format!("\nWhat to do:\n{todo}\n"));
     }
     text.push_str(&format!(
-        "\n{}\n\n-- \nYou look after {}. What is mailed is said in its settings (mail_events); of more than {MOST_AN_HOUR} events in an \
-         hour, the rest is listed in the console alone. Id: {}\n",
+        "\n{}\n\n-- \nYou look after {}. What is mailed is said in its settings (mail_events); of more than {MOST_AN_HOUR} events \
+         in an hour, and as many alerts, the rest is listed in the console alone. Id: {}\n",
         link(told),
         one_line(told.organization, NAME),
         event.id,
@@ -113,10 +121,36 @@ fn is_policy(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// What its target is called, where that was told; else its id.
-fn named(event: &Event) -> String {
-    let name = ["name", "url"].iter().find_map(|field| event.data.get(field)?.as_str());
-    name.map_or_else(|| one_line(&event.target, NAME), |name| format!("\"{}\"", one_line(name, NAME)))
+/// What its target is called, where that is known; else its id. Never by what a report says, which anybody may send.
+fn named(told: &Told<'_>) -> String {
+    let event = told.event;
+    let stated = |field: &str| event.data.get(field)?.as_str();
+    let url = stated("url").filter(|_| event.kind() == Some(EventKind::WebhookDisabled));
+    let name = stated("name").or(told.name).map(str::to_owned).or_else(|| url.and_then(receiver));
+    name.map_or_else(|| one_line(&event.target, NAME), |name| format!("\"{}\"", one_line(&name, NAME)))
+}
+
+/// Whose URL it is. No path: many a receiver takes whoever knows it for entitled.
+fn receiver(url: &str) -> Option<String> {
+    let destination = Destination::parse(url, true).ok()?;
+    let scheme = if destination.is_https() { "https" } else { "http" };
+    Some(format!("{scheme}://{}", destination.host()))
+}
+
+/// Where a leaked secret was found. Anybody may report one, so nothing is left of it that a reader of mail makes a link of.
+fn found_at(event: &Event) -> Option<String> {
+    let is_leak = matches!(
+        event.kind()?,
+        EventKind::KeyLeaked
+            | EventKind::ClientLeaked
+            | EventKind::SessionLeaked
+            | EventKind::InvitationLeaked
+            | EventKind::WebhookLeaked
+    );
+    let url = event.data.get("url").filter(|_| is_leak)?.as_str()?;
+    // Other scripts have dots and colons that count as such in an address.
+    let dots = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
+    Some(one_line(url, FOUND_AT).replace(dots, "[.]").replace([':', '\u{ff1a}'], "[:]").replace('@', "[@]"))
 }
 
 fn place(told: &Told<'_>) -> String {
@@ -158,7 +192,7 @@ mod tests {
     }
 
     fn told<'a>(event: &'a Event, workspace: Option<&'a str>) -> Told<'a> {
-        Told { event, organization: "acme", workspace, base: "https://access.example.com" }
+        Told { event, organization: "acme", workspace, name: None, base: "https://access.example.com" }
     }
 
     #[test]
@@ -187,6 +221,42 @@ mod tests {
         assert!(!body(&told).lines().any(|line| line.starts_with("Bcc")), "{}", body(&told));
         let long = event(EventKind::KeyInactive, "key_000000000000000000", true, json!({ "name": "x".repeat(5_000) }));
         assert!(subject(&Told { event: &long, ..told }).chars().count() <= SUBJECT + 1);
+    }
+
+    #[test]
+    fn what_a_report_says_is_no_name_and_no_link() {
+        let url = "https://cronflow-login.evil.example/verify\u{202e}\r\nBcc:\u{ff0e}eve@evil.example";
+        for kind in [
+            EventKind::KeyLeaked,
+            EventKind::ClientLeaked,
+            EventKind::SessionLeaked,
+            EventKind::InvitationLeaked,
+            EventKind::WebhookLeaked,
+        ] {
+            let leaked = event(kind, "key_000000000000000000", true, json!({ "url": url, "note": url }));
+            let told = told(&leaked, Some("main"));
+            let name = kind.name();
+            assert_eq!(subject(&told), format!("[CronFlow Access] {name}: key_000000000000000000 in acme / main"));
+            let named = Told { name: Some("ci"), ..told };
+            assert_eq!(subject(&named), format!("[CronFlow Access] {name}: \"ci\" in acme / main"));
+            let body = body(&named);
+            assert!(body.contains("https[:]//cronflow-login[.]evil[.]example/verify   Bcc[:][.]eve[@]evil"), "{body}");
+            assert!(!body.contains("evil.example") && !body.contains("https://cronflow"), "{body}");
+        }
+        let long = "x".repeat(2_000);
+        let leaked = event(EventKind::KeyLeaked, "key_000000000000000000", true, json!({ "url": long }));
+        assert_eq!(found_at(&leaked).map(|shown| shown.chars().count()), Some(FOUND_AT + 1));
+    }
+
+    #[test]
+    fn of_a_receiver_scheme_and_host_are_told_alone() {
+        let url = "https://user.example:8443/services/T0/B0/secret?token=secret";
+        for (url, expected) in [(url, "\"https://user.example\""), ("no url, secret", "wh_000000000000000000")] {
+            let disabled = event(EventKind::WebhookDisabled, "wh_000000000000000000", true, json!({ "url": url }));
+            let told = told(&disabled, Some("main"));
+            assert_eq!(subject(&told), format!("[CronFlow Access] webhook.disabled: {expected} in acme / main"));
+            assert!(!body(&told).contains("secret"), "{}", body(&told));
+        }
     }
 
     #[test]

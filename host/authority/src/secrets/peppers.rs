@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::status::peppers_of;
-use super::walk::Position;
+use super::walk::{Met, Position};
 use super::{SecretsView, actions};
 use crate::authority::Authority;
 use crate::decide::Permit;
@@ -143,10 +143,17 @@ impl Authority {
         let at: Position = opened_cursor(&keyring, &list, at)?.unwrap_or_default();
         let (met, next) = self.walk(at).await?;
         let now = self.clock.now();
-        if let Some((whose, _)) = met.iter().flat_map(|met| peppers_of(met, now)).find(|(_, pepper)| *pepper == id) {
+        let under_it = met.iter().find_map(|met| {
+            let (whose, _) = peppers_of(met, now).into_iter().find(|(_, pepper)| *pepper == id)?;
+            // Recovery codes are used once, and so never digested anew.
+            let is_member = matches!(met, Met::Member(..));
+            let todo = if is_member { "make new recovery codes" } else { "use it once, or rotate it" };
+            Some((whose, todo))
+        });
+        if let Some((whose, todo)) = under_it {
             return Err(Error::Conflict(format!(
-                "`{whose}` stands under it, if not more (see `secrets status`): it is digested anew when it is next used; \
-                 rotate it, or end all that stands under it by `force`"
+                "`{whose}` stands under it, if not more (see `secrets status`): {todo}, or end all that stands under it by \
+                 `force`"
             )));
         }
         next.map(|next| cursor(&keyring, &list, &next)).transpose()

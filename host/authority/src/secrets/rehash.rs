@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use access_model::{Credential, Id, PlainSecret, SecretDigest};
+use access_model::{Credential, Id, Pepper, PlainSecret, SecretDigest};
 use access_store::{Commit, CommitError, IndexEntry, Store as _, Survives};
 
 use crate::authority::{Authority, lock};
@@ -51,6 +51,10 @@ impl Authority {
     }
 
     async fn rehash(&self, id: &Id, rehash: &Rehash) -> Result<(), Error> {
+        // Another pepper has come since it was noted, and that one may have ended: nothing would match any more.
+        if self.keys.load().current_pepper().map(Pepper::id) != Some(rehash.after.pepper()) {
+            return Ok(());
+        }
         let store = self.store.as_ref();
         let found = records::read::<Credential>(store, id.home(), records::credential(id)).await?;
         let Some(Versioned { value: mut credential, check }) = found else { return Ok(()) };

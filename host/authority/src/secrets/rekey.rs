@@ -62,34 +62,44 @@ pub struct FinishRequest {
 }
 
 impl Authority {
-    /// Begins the change to the root key that `request` names. Doing it again with the same one changes nothing.
+    /// Begins the change to the root key that `request` names. Doing it again with the same one changes nothing; with another
+    /// one it changes to that, so that nobody is held to a root key that was lost: the one before it opens nothing any more.
     ///
     /// # Errors
     /// [`Error::Invalid`] where that is no source, or no root key is read there; [`Error::Conflict`] while another change is
-    /// under way, and where it is the root key already.
+    /// under way and this host was started with its root key, and where it is the root key already.
     pub async fn begin_rekey(&self, permit: &Permit, request: RekeyRequest) -> Result<SecretsView, Error> {
         permit.covers(actions::REKEY)?;
         self.refuse_dev()?;
         let root = self.read_root_key(&request.root_key).await?;
         for _ in 0..TRIES {
             let found = self.sealed_keyring().await?;
+            let held = self.keyring();
             match &found.value.rekey {
                 Some(rekey) if rekey.root == root.id() => return self.secrets_view(found.value).await,
-                Some(rekey) => {
+                // That one is not lost.
+                Some(rekey) if rekey.root == held.root() => {
                     return Err(Error::Conflict(format!(
-                        "the change to the root key `{}` is under way since {}; finish that first",
+                        "the change to the root key `{}` is under way since {}, and this host was started with that; finish \
+                         that first",
                         rekey.root, rekey.since
                     )));
                 }
-                None if found.value.is_opened_by(&root.id()) || self.keyring().root() == root.id() => {
+                _ if found.value.is_opened_by(&root.id()) || held.root() == root.id() => {
                     return Err(Error::Conflict("that is the root key already; make another one".to_owned()));
                 }
-                None => {}
+                _ => {}
             }
-            let held = self.keyring();
-            let after = found.value.rekeyed(&held, &root, self.clock.now(), self.entropy.as_ref());
+            let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
+            let (after, before) = match &found.value.rekey {
+                Some(rekey) => {
+                    let before = json!({ "root_key": rekey.root, "step": "begun" });
+                    (found.value.redirected(&held, &root, now, entropy), before)
+                }
+                None => (found.value.rekeyed(&held, &root, now, entropy), json!({ "root_key": held.root() })),
+            };
             let after = after.map_err(Error::internal)?;
-            let told = (json!({ "root_key": held.root() }), json!({ "root_key": root.id(), "step": "begun" }));
+            let told = (before, json!({ "root_key": root.id(), "step": "begun" }));
             match self.put_keyring(permit, found, &after, told).await {
                 Ok(()) => return self.secrets_view(after).await,
                 Err(Error::Contended) => {}
@@ -144,7 +154,8 @@ impl Authority {
     /// Ends the change: the old root key opens nothing any more.
     ///
     /// # Errors
-    /// [`Error::Conflict`] where no change is under way, not all is sealed anew, or a host was started with the old root key.
+    /// [`Error::Conflict`] where no change is under way, not all is sealed anew, or a host was started with the old root key:
+    /// any, or with `force` this one.
     pub async fn finish_rekey(&self, permit: &Permit, request: &FinishRequest) -> Result<SecretsView, Error> {
         permit.covers(actions::REKEY)?;
         for _ in 0..TRIES {
@@ -163,6 +174,14 @@ impl Authority {
                      other, then finish",
                     old.join(", ")
                 )));
+            }
+            // INVARIANT: nothing is left to a root key that no host was ever started with, whatever is forced.
+            if self.keyring().root() != rekey.root {
+                return Err(Error::Conflict(
+                    "this host was started with the old root key, so that nobody knows whether the new one is where hosts look \
+                     for it: start it with that and finish then, or change to another by `secrets rekey --to SOURCE`"
+                        .to_owned(),
+                ));
             }
             let told = (
                 json!({ "root_key": rekey.root, "step": "begun" }),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use access_model::audit::AuditRecord;
 use access_model::{
     Attempt, AttemptOutcome, Delivery, DeliveryState, DisabledBecause, Event, EventKind, Id, IdKind, Message,
-    OwnerState, PlainSecret, Timestamp, Webhook, Workspace,
+    Organization, OwnerState, PlainSecret, Timestamp, Webhook, Workspace,
 };
-use access_outbound::{Answer, EgressError, Limits};
+use access_outbound::{Answer, Destination, EgressError, Limits};
 use access_store::{Check, Commit, CommitError, Record, Store as _, Survives};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -27,6 +27,8 @@ use crate::records::{self, CommitExt as _, TRIES};
 
 /// How patiently a receiver is asked, and how much of its answer is looked at.
 const LIMITS: Limits = Limits { connect: Duration::from_secs(5), total: Duration::from_secs(15), body: 1_024 };
+/// What waits for an owner that is suspended is looked at again after so long.
+const SUSPENDED: Duration = Duration::from_secs(3_600);
 /// Characters of the answer that are remembered.
 const BEGINS: usize = 512;
 /// Who calls.
@@ -61,14 +63,25 @@ impl Authority {
         if !found.delivery.is_due_at(now) {
             return Ok(());
         }
-        let keys = [records::message(&found.delivery.message), records::workspace(&found.delivery.workspace)];
+        let keys = [
+            records::message(&found.delivery.message),
+            records::workspace(&found.delivery.workspace),
+            records::organization(&webhook_record.organization),
+        ];
         let read = self.store.read(delivery.home(), &keys).await?;
         let message = decoded::<Message>(&keys, &read, 0)?;
-        let workspace = decoded::<Workspace>(&keys, &read, 1)?;
-        let workspace = workspace.filter(|workspace| workspace.state == OwnerState::Active);
-        let Some(workspace) = workspace.filter(|_| webhook_record.is_active()) else {
+        let owners = decoded::<Workspace>(&keys, &read, 1)?.zip(decoded::<Organization>(&keys, &read, 2)?);
+        let is_archived = |state: OwnerState| state == OwnerState::Archived;
+        let owners = owners.filter(|(workspace, organization)| {
+            webhook_record.is_active() && !is_archived(workspace.state) && !is_archived(organization.state)
+        });
+        let Some((workspace, organization)) = owners else {
             return self.settle_delivery(&found, found.delivery.clone().hold(now)).await;
         };
+        if [workspace.state, organization.state] != [OwnerState::Active; 2] {
+            let waiting = wait_for_owner(found.delivery.clone(), now, self.catalog.limits.webhook_kept());
+            return self.settle_delivery(&found, waiting).await;
+        }
         let Some(message) = message else {
             return self.settle_delivery(&found, found.delivery.clone().give_up(now)).await;
         };
@@ -221,7 +234,10 @@ impl Authority {
         // Its own endpoint is told nothing any more; the others are, and whoever else hears of events.
         let (owners, target) = ((webhook.organization, Some(webhook.workspace)), webhook.id.to_string());
         let event = Event::new(EventKind::WebhookDisabled, owners, &target, now, self.entropy.as_ref())?;
-        let data = json!({ "url": webhook.terms.url, "because": because.name(), "failing_since": failing_since });
+        let data = json!({
+            "name": webhook.terms.description, "url": place(&webhook.terms.url), "because": because.name(),
+            "failing_since": failing_since,
+        });
         events::record(commit, &event.with(data))?;
         counter!("access_webhooks_disabled_total", "because" => because.name()).increment(1);
         tracing::warn!(webhook = %webhook.id, because = because.name(), "a webhook is disabled");
@@ -248,6 +264,21 @@ impl Authority {
     }
 }
 
+/// Its owner is suspended: it is tried once that is resumed, unless that takes longer than it is kept.
+fn wait_for_owner(delivery: Delivery, now: Timestamp, kept: Duration) -> Delivery {
+    if delivery.created_at.plus(kept) <= now {
+        return delivery.hold(now);
+    }
+    Delivery { state: DeliveryState::Pending { next_at: now.plus(SUSPENDED) }, ..delivery }
+}
+
+/// Scheme and host of a URL: whoever has the rest of it may be let in by that alone.
+fn place(url: &str) -> Option<String> {
+    let destination = Destination::parse(url, true).ok()?;
+    let scheme = if destination.is_https() { "https" } else { "http" };
+    Some(format!("{scheme}://{}", destination.host()))
+}
+
 fn decoded<T: serde::de::DeserializeOwned>(
     keys: &[String],
     read: &[Option<Record>],
@@ -271,6 +302,39 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_url_others_are_told_where_it_leads_and_not_what_lets_one_in() {
+        for (url, expected) in [
+            ("https://hooks.example.com/T0/B0?token=x", Some("https://hooks.example.com")),
+            ("http://hooks.example.com:8443?token=x", Some("http://hooks.example.com")),
+            ("https://hooks.example.com", Some("https://hooks.example.com")),
+            ("nothing", None),
+        ] {
+            assert_eq!(place(url).as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_an_owner_waits_no_longer_than_it_is_kept() {
+        let (at, kept) = (Timestamp::from_millis, Duration::from_secs(30 * 86_400));
+        let delivery = Delivery {
+            id: "del_000000000000000000".parse().unwrap(),
+            webhook: "wh_000000000000000000".parse().unwrap(),
+            workspace: "ws_000000000000000000".parse().unwrap(),
+            message: "msg_000000000000000000".parse().unwrap(),
+            kind: "job.done".to_owned(),
+            state: DeliveryState::Pending { next_at: at(0) },
+            tries: 3,
+            first_try_at: None,
+            attempts: Vec::new(),
+            created_at: at(0),
+        };
+        let waits = wait_for_owner(delivery.clone(), at(1_000), kept);
+        assert_eq!((waits.state, waits.tries), (DeliveryState::Pending { next_at: at(3_601_000) }, 3));
+        let now = at(0).plus(kept);
+        assert_eq!(wait_for_owner(delivery, now, kept).state, DeliveryState::Held { at: now });
+    }
 
     #[test]
     fn a_receiver_says_when_in_seconds_or_by_date() {

@@ -6,7 +6,7 @@ use access_model::audit::AuditRecord;
 use access_model::delivery::MOST_BODY;
 use access_model::entropy::SeededEntropy;
 use access_model::webhook::{MOST_ORGANIZATION_WEBHOOKS, TYPE_LENGTH, is_type};
-use access_model::{Delivery, DeliveryState, Event, Id, IdKind, Message, Shard, Timestamp, Webhook};
+use access_model::{Delivery, DeliveryState, Event, EventKind, Id, IdKind, Message, Shard, Timestamp, Webhook};
 use access_store::{Check, Commit, CommitError, IndexEntry, Put, Range, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,8 @@ const TEST: &str = "webhook.test";
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageRequest {
-    /// Its type: words of lower case, digits and `_`, with dots between.
+    /// Its type: words of lower case, digits and `_`, with dots between. Not the name of an event, nor `webhook.test`: those are
+    /// this host's own.
     #[serde(rename = "type")]
     #[schemars(length(min = 1, max = TYPE_LENGTH), regex(pattern = r"^[a-z0-9_]+(\.[a-z0-9_]+)*$"), example = &"job.finished")]
     pub kind: String,
@@ -76,6 +77,16 @@ impl Authority {
         permit.covers(actions::SEND)?;
         if !is_type(&request.kind) {
             return Err(Error::invalid("type", "must be words of lower case, digits and `_`, with dots between"));
+        }
+        // INVARIANT: what arrives signed as an event of ours is one.
+        if request.kind == TEST || EventKind::named(&request.kind).is_some() {
+            return Err(Error::invalid(
+                "type",
+                format!(
+                    "`{}` is told by this host alone; choose a type of your own, such as `job.finished`",
+                    request.kind
+                ),
+            ));
         }
         let workspace = permit.workspace_id()?;
         let attempt = permit.attempt(&workspace.to_string(), idempotency);
@@ -150,7 +161,7 @@ impl Authority {
             id: Id::from_body(IdKind::Message, event.id.body()).map_err(Error::internal)?,
             workspace: event.workspace.unwrap_or(first.workspace),
             kind: event.event.clone(),
-            body: body(&event.event, event.at, event)?,
+            body: event_body(event)?,
             created_at: event.at,
         };
         let kept = self.catalog.limits.webhook_kept();
@@ -208,9 +219,22 @@ impl Authority {
     }
 }
 
+/// What is sent of an event. One that is too large goes without its data: that it happened is told all the same.
+fn event_body(event: &Event) -> Result<String, Error> {
+    let whole = written(&event.event, event.at, event)?;
+    if whole.len() <= MOST_BODY {
+        return Ok(whole);
+    }
+    written(&event.event, event.at, &event.clone().with(json!({ "truncated": true })))
+}
+
+fn written<T: Serialize>(kind: &str, timestamp: Timestamp, data: &T) -> Result<String, Error> {
+    serde_json::to_string(&Payload { kind, timestamp, data }).map_err(Error::internal)
+}
+
 /// What is sent of a message.
 fn body<T: Serialize>(kind: &str, timestamp: Timestamp, data: &T) -> Result<String, Error> {
-    let body = serde_json::to_string(&Payload { kind, timestamp, data }).map_err(Error::internal)?;
+    let body = written(kind, timestamp, data)?;
     if body.len() > MOST_BODY {
         return Err(Error::invalid("payload", format!("makes a message of more than {MOST_BODY} bytes")));
     }

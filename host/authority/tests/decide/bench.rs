@@ -108,7 +108,7 @@ impl Bench {
         let catalog = Arc::new(Catalog::parse(catalog).unwrap());
         let entropy = SeededEntropy::new(b"seed");
         let demo = demo(store.as_ref(), &catalog, &root, clock.as_ref(), &entropy).await.unwrap();
-        let authority = Self::host(&store, &clock, &root, catalog).await;
+        let authority = Self::host(&store, &clock, &root, catalog, true).await;
         Self { clock, store, failing, authority, demo, root }
     }
 
@@ -120,7 +120,12 @@ impl Bench {
 
     /// Another host on the same store.
     pub(crate) async fn second_host(&self) -> Arc<Authority> {
-        Self::host(&self.store, &self.clock, &self.root, Arc::new(Catalog::parse(CATALOG).unwrap())).await
+        Self::host(&self.store, &self.clock, &self.root, Arc::new(Catalog::parse(CATALOG).unwrap()), true).await
+    }
+
+    /// The same, that is no dev host: its peppers can be replaced.
+    pub(crate) async fn real_host(&self) -> Arc<Authority> {
+        Self::host(&self.store, &self.clock, &self.root, Arc::new(Catalog::parse(CATALOG).unwrap()), false).await
     }
 
     async fn host(
@@ -128,13 +133,14 @@ impl Bench {
         clock: &Arc<ManualClock>,
         root: &RootKey,
         catalog: Arc<Catalog>,
+        is_dev: bool,
     ) -> Arc<Authority> {
         let keyring = Installation::open(store.as_ref(), root, true).await.unwrap();
         let policies = Policies::load(None, &catalog, sandbox()).unwrap();
         let clock: Arc<dyn Clock> = clock.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let world = World { store: store.clone(), clock, entropy };
-        Arc::new(Authority::new(world, catalog, keyring, policies, true).unwrap())
+        Arc::new(Authority::new(world, catalog, keyring, policies, is_dev).unwrap())
     }
 
     pub(crate) fn key(&self, kind: &str) -> &str {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use access_authority::audit::AuditFilter;
 use access_authority::keys::{Change, KeyView, actions};
 use access_authority::{Authority, IfMatch, PageRequest};
-use access_model::Id;
+use access_model::entropy::SeededEntropy;
+use access_model::{Clock as _, Event, EventKind, Id, IdKind, Shard};
+use access_store::{Commit, IndexEntry, Put, Range, Store as _};
 
 use crate::bench::Bench;
 
@@ -113,4 +115,46 @@ async fn a_lease_keeps_others_off_while_it_lasts() {
     bench.clock.advance(Duration::from_secs(10));
     work(&[&other]).await;
     assert_eq!(ended(&bench).await, keys);
+}
+
+/// What stands in a shard's index of due work, with the time of each.
+async fn due(bench: &Bench, shard: Shard) -> Vec<IndexEntry> {
+    let range = Range { index: "due".to_owned(), after: None, up_to: None, descending: false, limit: 10_000 };
+    bench.store.range(shard, range).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_can_not_be_done_stands_in_nobodys_way_and_is_not_lost() {
+    let bench = Bench::new().await;
+    work(&[&bench.authority]).await;
+    let (shard, now) = (bench.demo.organization.home(), bench.clock.now());
+    let mut commit = Commit::new(shard);
+    let mut put = |member: String, score: i64| {
+        commit.index_puts.push(("due".to_owned(), IndexEntry { score, member }));
+    };
+    // More than a turn reads: of a newer host, and about what can't be read.
+    let mut stuck = Vec::new();
+    let mut broken = Vec::new();
+    for number in 0..600 {
+        let seed = format!("event {number}");
+        let event = Id::draw(IdKind::Event, shard, &SeededEntropy::new(seed.as_bytes())).unwrap();
+        stuck.extend([format!("newer/{number}"), format!("event/{event}")]);
+        broken.push(format!("event/{event}"));
+    }
+    for member in &stuck {
+        put(member.clone(), now.as_millis() - 1_000);
+    }
+    // Another organization's, behind all of these.
+    let other = Id::draw(IdKind::Organization, shard, &SeededEntropy::new(b"other")).unwrap();
+    let event = Event::once(EventKind::KeyIssued, (other, None), "key", "once", now).unwrap();
+    put(format!("event/{}", event.id), now.as_millis());
+    commit.puts.extend(broken.into_iter().map(|key| Put::new(key, "no event".to_owned().into())));
+    commit.puts.push(Put::new(format!("event/{}", event.id), serde_json::to_vec(&event).unwrap().into()));
+    bench.store.commit(commit).await.unwrap();
+    work(&[&bench.authority]).await;
+    work(&[&bench.authority]).await;
+    let left = due(&bench, shard).await;
+    assert!(!left.iter().any(|entry| entry.member == format!("event/{}", event.id)), "the other's is done");
+    let postponed = |entry: &&IndexEntry| stuck.contains(&entry.member) && entry.score > now.as_millis();
+    assert_eq!(left.iter().filter(postponed).count(), stuck.len(), "and theirs waits");
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use access_authority::events::{ACTION_LIST, ACTION_LIST_ORGANIZATION, EventFilter, EventView};
 use access_authority::keys::{Change, ClientSnoozeRequest, KeyView, SnoozeRequest, actions};
 use access_authority::settings::{ACTION_UPDATE, SettingsUpdate};
-use access_authority::{Authority, IfMatch, PageRequest, Target, oauth};
-use access_model::{Clock as _, EventKind, Id, PlainSecret};
-use access_store::{Commit, Store as _};
+use access_authority::webhooks::{self, MessageRequest, WebhookRequest, WebhookView};
+use access_authority::{Authority, Error, IfMatch, OwnerChange, PageRequest, Target, oauth, workspaces};
+use access_model::entropy::SeededEntropy;
+use access_model::{Clock as _, Event, EventKind, Id, Message, PlainSecret};
+use access_store::{Commit, IndexEntry, Put, Store as _};
 
 use crate::bench::{Ask, Bench};
 
@@ -373,4 +375,85 @@ async fn a_turn_costs_what_is_due_and_not_what_there_is() {
         costs.push((after.0 - before.0, after.1 - before.1));
     }
     assert_eq!(costs, [(16, 0), (16, 0)]);
+}
+
+/// An endpoint that is told of everything. Nobody delivers here.
+async fn endpoint(bench: &Bench) -> WebhookView {
+    let request = WebhookRequest {
+        url: "https://receiver.invalid/hooks".to_owned(),
+        events: vec!["*".to_owned()],
+        organization_events: false,
+        description: None,
+    };
+    let permit = bench.permit(webhooks::actions::CREATE).await;
+    bench.authority.create_webhook(&permit, request, None).await.unwrap().now().unwrap().shown
+}
+
+/// What an endpoint is told of an event with this much data, as it is sent.
+async fn sent_of(bench: &Bench, webhook: &Id, seed: &str, data: &str) -> serde_json::Value {
+    let (home, now) = (bench.demo.organization.home(), bench.clock.now());
+    let owners = (bench.demo.organization, Some(bench.demo.workspace));
+    let event = Event::new(EventKind::NetworkChanged, owners, "target", now, &SeededEntropy::new(seed.as_bytes()));
+    let event = event.unwrap().with(serde_json::json!({ "text": data }));
+    let key = format!("event/{}", event.id);
+    let mut commit = Commit::new(home);
+    commit.puts.push(Put::new(key.clone(), serde_json::to_vec(&event).unwrap().into()));
+    commit.index_puts.push(("due".to_owned(), IndexEntry { score: now.as_millis(), member: key }));
+    bench.store.commit(commit).await.unwrap();
+    work(&[&bench.authority]).await;
+    let permit = bench.permit(webhooks::actions::LIST_DELIVERIES).await;
+    let page = PageRequest { limit: Some(1), cursor: None };
+    let delivery = bench.authority.list_deliveries(&permit, webhook, &page).await.unwrap().items.remove(0);
+    let record = bench.store.read(home, &[format!("message/{}", delivery.message)]).await.unwrap().remove(0).unwrap();
+    let message: Message = serde_json::from_slice(&record.value).unwrap();
+    assert!(message.body.len() <= 64 * 1024);
+    let body: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+    assert_eq!(body["type"], "network.changed");
+    assert_eq!(
+        (&body["data"]["id"], &body["data"]["target"]),
+        (&serde_json::json!(event.id), &serde_json::json!("target"))
+    );
+    body["data"]["data"].clone()
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_told_without_its_data() {
+    let bench = Bench::new().await;
+    work(&[&bench.authority]).await;
+    let webhook = endpoint(&bench).await.id;
+    assert_eq!(sent_of(&bench, &webhook, "small", "x").await, serde_json::json!({ "text": "x" }));
+    bench.clock.advance(Duration::from_secs(1));
+    let large = "x".repeat(70_000);
+    assert_eq!(sent_of(&bench, &webhook, "large", &large).await, serde_json::json!({ "truncated": true }));
+}
+
+#[tokio::test]
+async fn nobody_else_tells_what_the_host_tells() {
+    let bench = Bench::new().await;
+    endpoint(&bench).await;
+    let send = async |kind: &str| {
+        let permit = bench.permit(webhooks::actions::SEND).await;
+        let request = MessageRequest { kind: kind.to_owned(), payload: serde_json::Map::new() };
+        bench.authority.send_message(&permit, request, None).await
+    };
+    for kind in EventKind::ALL.map(EventKind::name).into_iter().chain(["webhook.test"]) {
+        let refused = send(kind).await;
+        assert!(matches!(refused, Err(Error::Invalid { field: "type", .. })), "{kind}");
+    }
+    for kind in ["job.finished", "key", "key.leaked.again"] {
+        assert!(send(kind).await.is_ok(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_what_is_archived() {
+    let bench = Bench::new().await;
+    let (id, _) = issue(&bench, "production").await;
+    let permit = bench.permit(workspaces::actions::ARCHIVE).await;
+    bench.authority.change_workspace(&permit, OwnerChange::Archive).await.unwrap();
+    for days in [14, 62, 8] {
+        bench.clock.advance(days * DAY);
+        work(&[&bench.authority]).await;
+    }
+    assert_eq!(told(&bench, &id).await, ["key.issued"]);
 }

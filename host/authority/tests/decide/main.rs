@@ -16,6 +16,7 @@ mod management;
 mod organizations;
 mod outage;
 mod overview;
+mod secrets;
 mod settings;
 mod sign_in;
 mod stock;

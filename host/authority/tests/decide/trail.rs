@@ -364,21 +364,44 @@ async fn a_log_that_is_long_is_forgotten_in_pieces_and_done_is_done() {
 }
 
 #[tokio::test]
-async fn so_many_exports_are_written_at_a_time() {
+async fn exports_that_nobody_takes_keep_no_other_from_being_written() {
     let bench = Bench::new().await;
     let begin = async || {
         let permit = bench.permit("audit.export").await;
-        bench.authority.export_audit(permit, AuditFilter::default(), ExportFormat::Ndjson).await
+        bench.authority.export_audit(permit, AuditFilter::default(), ExportFormat::Ndjson).await.unwrap()
     };
     let mut all = Vec::new();
+    for _ in 0..20 {
+        let mut export = begin().await;
+        assert!(export.next(&bench.authority).await.unwrap().is_some());
+        all.push(export);
+    }
+    let mut last = begin().await;
+    while last.next(&bench.authority).await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn so_many_follow_a_trail_at_a_time() {
+    let bench = Bench::new().await;
+    let follow = async |action| {
+        let permit = bench.permit(action).await;
+        bench.authority.follow_audit(permit, AuditFilter::default(), &PageRequest::default())
+    };
+    let mut all: Vec<_> = Vec::new();
     let refused = loop {
-        match begin().await {
-            Ok(export) => all.push(export),
+        match follow("audit.list").await {
+            Ok(follower) => all.push(follower),
             Err(error) => break error,
         }
     };
-    assert!(matches!(refused, Error::TooManyExports), "{refused}");
+    assert!(matches!(refused, Error::TooManyFollowers), "{refused}");
     assert_eq!(all.len(), 8);
     all.pop();
-    begin().await.unwrap();
+    let mut last = follow("audit.list").await.unwrap();
+    let first = last.next(&bench.authority).await.unwrap();
+    assert!(first.items.is_empty() && first.newest_cursor.is_some(), "what was before is not told: {first:?}");
+    bench.set_workspace(json!({ "audit_decisions": "denials" })).await;
+    let actions = |page: &AuditPage| page.items.iter().map(|item| item.record.action.clone()).collect::<Vec<_>>();
+    assert_eq!(actions(&last.next(&bench.authority).await.unwrap()), ["settings.update"]);
+    assert!(last.next(&bench.authority).await.unwrap().items.is_empty(), "and once");
 }

@@ -55,6 +55,13 @@ pub struct Chain {
     pub sealed: Checkpoint,
 }
 
+impl Chain {
+    /// Whether it is what somebody who had one of these keys sealed of `log`.
+    pub fn is_sealed(&self, log: &str, keys: &[PublicKey]) -> bool {
+        [&self.begins, &self.sealed].iter().all(|end| end.log == log && keys.contains(&end.key) && end.is_genuine())
+    }
+}
+
 impl Link {
     /// What the record after number `after` goes on from, where none before it was ever sealed.
     pub fn beginning(log: &str, after: u64) -> Self {

@@ -3,12 +3,13 @@
 //! 1. for each log, `{"chain": …}`: what its oldest record goes on from and where it was sealed, both signed;
 //! 2. its records, oldest first, each with its number, its SHA-256 and its link. After these stand the record's own bytes, as
 //!    they were hashed; what the export leaves out ends there;
-//! 3. `{"trailer": …}`: what was exported, how much of it, and where the chains end, signed.
+//! 3. `{"trailer": …}`: what was exported, how much of it, where the chains end, and the SHA-256 of all lines before, signed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
-use super::chain::{Chain, Link};
+use super::chain::{Chain, Hex, Link};
 use super::key::{AuditKey, PublicKey, Signature};
 use crate::clock::Timestamp;
 use crate::id::Id;
@@ -42,7 +43,13 @@ pub struct Trailer {
     pub left_out: u64,
     /// The logs that it is made of.
     pub chains: Vec<Span>,
+    /// SHA-256 of all lines before this one, so that what it left out can't be put back, or taken out of it afterwards.
+    pub sha256: Hex<32>,
 }
+
+/// The lines before the trailer, digested as they go by.
+#[derive(Debug, Clone, Default)]
+pub struct Lines(Sha256);
 
 /// What an export has of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +71,18 @@ pub(super) struct Signed {
     pub(super) trailer: Box<RawValue>,
     pub(super) key: PublicKey,
     pub(super) signature: Signature,
+}
+
+impl Lines {
+    /// Takes whole lines, their line feeds included.
+    pub fn take(&mut self, lines: &str) {
+        self.0.update(lines);
+    }
+
+    /// What those come to that were taken.
+    pub fn sha256(&self) -> Hex<32> {
+        Hex(self.0.clone().finalize().into())
+    }
 }
 
 /// The line that stands before the records of a log.

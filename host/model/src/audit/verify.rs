@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::chain::{Checkpoint, Link};
 use super::key::PublicKey;
-use super::lines::{OPENING, Opening, RECORD, Signed, Span, TRAILER, Trailer, signed};
+use super::lines::{Lines, OPENING, Opening, RECORD, Signed, Span, TRAILER, Trailer, signed};
 use super::sha256_hex;
 
 /// Checks one export.
@@ -19,6 +19,7 @@ pub struct Verifier {
     ended: Vec<Span>,
     records: u64,
     left_out: u64,
+    lines: Lines,
     trailer: Option<Trailer>,
 }
 
@@ -93,6 +94,9 @@ pub enum Why {
     /// The trailer tells of another export.
     #[error("tells of other records than stand before it")]
     OtherRecords,
+    /// Lines are not those that the trailer was signed over, though each could have stood there.
+    #[error("was signed over other lines: of some record, what was left out was put in, or the other way round")]
+    OtherLines,
 }
 
 impl Verifier {
@@ -116,6 +120,8 @@ impl Verifier {
             () if line.starts_with(TRAILER) => self.take_trailer(line),
             () => Err(Why::NoLine),
         };
+        self.lines.take(line);
+        self.lines.take("\n");
         taken.map_err(|why| self.fault(why))
     }
 
@@ -197,8 +203,12 @@ impl Verifier {
         }
         self.trust(parsed.key)?;
         let trailer: Trailer = serde_json::from_str(parsed.trailer.get()).map_err(|_| Why::NoLine)?;
-        if (trailer.records, trailer.left_out) != (self.records, self.left_out) || trailer.chains != self.ended {
+        let counts = (self.records, self.left_out);
+        if (trailer.records, trailer.left_out) != counts || trailer.chains != self.ended {
             return Err(Why::OtherRecords);
+        }
+        if trailer.sha256 != self.lines.sha256() {
+            return Err(Why::OtherLines);
         }
         self.trailer = Some(trailer);
         Ok(())

@@ -126,10 +126,45 @@ fn a_root_key_is_known_by_the_name_of_its_file() {
     assert!(root_key(b"root.key", format!("{digits}\n").as_bytes()).is_some());
     let found = root_key(b"root.key", digits.as_bytes()).unwrap();
     assert_eq!((found.shown().as_str(), found.kind.as_str()), ("…", ROOT_KEY));
+    for copy in ["root.key.bak", "root.key~", "root.key-2026"] {
+        assert!(root_key(copy.as_bytes(), digits.as_bytes()).is_some(), "{copy}");
+    }
     for (name, content) in
         [("Cargo.lock", digits.clone()), ("root.key", digits[1..].to_owned()), ("root.key", "x".repeat(64))]
     {
         assert!(root_key(name.as_bytes(), content.as_bytes()).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn a_root_key_is_known_by_the_variable_that_it_is_given_to() {
+    let (digits, name) = ("0F".repeat(32), ROOT_KEY_VARIABLE);
+    let scanner = Scanner::new(&catalog());
+    for text in [
+        format!("DEBUG=1\n{name}={digits}\n"),
+        format!("export {name}='{digits}'; serve"),
+        format!("  {name}: \"{digits}\"\r\n"),
+        format!("{{\"env\":\"{{\\\"{name}\\\": \\\"{digits}\\\"}}\"}}"),
+        format!("{name} = {digits}"),
+    ] {
+        let found = scanner.find(text.as_bytes());
+        let [found] = found.as_slice() else { panic!("{} in {text}", found.len()) };
+        assert_eq!((found.kind.as_str(), found.secret.expose()), (ROOT_KEY, digits.as_str()));
+        assert_eq!(&text[found.span.clone()][..name.len()], name);
+        assert_eq!(found.fingerprint(), root_key(b"root.key", digits.as_bytes()).unwrap().fingerprint());
+        assert!(!scanner.without_secrets(&text).contains(&digits));
+    }
+    for text in [
+        format!("{name}=vault:secret/data/access#root_key"),
+        format!("{name}_FILE={digits}"),
+        format!("{name} {digits}"),
+        format!("{name}={digits}0"),
+        format!("{name}={}", &digits[1..]),
+        format!("{name}=\n{digits}"),
+        format!("SHA256={digits}"),
+        format!("{name}={}", "x".repeat(64)),
+    ] {
+        check(text.as_bytes(), &[]);
     }
 }
 

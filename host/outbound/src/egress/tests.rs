@@ -112,6 +112,23 @@ async fn no_more_is_read_than_was_told() {
 }
 
 #[tokio::test]
+async fn head_and_body_share_one_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegun").await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    });
+    let egress = open(&["127.0.0.0/8"], &[]);
+    let limits = Limits { total: Duration::from_millis(2_000), ..LIMITS };
+    let asked = post(&egress, &format!("http://{address}/"), None, limits);
+    let answer = timeout(Duration::from_millis(2_800), asked).await.unwrap().unwrap();
+    assert_eq!((answer.status.as_u16(), &*answer.body, answer.is_whole), (200, b"begun".as_slice(), false));
+}
+
+#[tokio::test]
 async fn who_hangs_closes_or_is_not_there_has_a_word_each() {
     let egress = open(&["127.0.0.0/8"], &[]);
     let (hanging, _) = receiver(None).await;

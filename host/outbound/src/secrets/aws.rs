@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::sigv4::{Credentials, Signed, authorization, date};
-use super::{Why, ask, destination, read_file};
-use crate::address::Private;
+use super::{SECRET_FILE, Why, ask, destination, read_file};
+use crate::address::{Private, judge};
 use crate::destination::Destination;
 use crate::egress::{Answer, Egress, Rules};
 
@@ -20,6 +20,8 @@ const JSON: &str = "application/x-amz-json-1.1";
 /// Where machines and containers of AWS's are told their own credentials.
 const MACHINE: &str = "http://169.254.169.254";
 const CONTAINER: &str = "http://169.254.170.2";
+/// Bytes that the file which AWS's tools share has at most.
+const SHARED_FILE: u64 = 64 * 1024;
 
 /// What the operator states about AWS. The rest is as in AWS's own tools: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`…
 #[derive(Debug, Clone, Default)]
@@ -168,11 +170,15 @@ async fn credentials(door: &Egress, environment: Environment) -> Result<Credenti
         let session = environment("AWS_SESSION_TOKEN").map(PlainSecret::new);
         return Ok(Credentials { key_id, secret: PlainSecret::new(secret), session });
     }
-    if let Some(found) = shared(environment)? {
+    if let Some(found) = shared(environment).await? {
         return Ok(found);
     }
-    if let Some(url) = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|path| format!("{CONTAINER}{path}")) {
-        return of_container(door, environment, &url).await;
+    if let Some(path) = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+        // Anything else would go on with the host's name.
+        if !path.starts_with('/') {
+            return Err(Why::wrong("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI must begin with `/`"));
+        }
+        return of_container(door, environment, &format!("{CONTAINER}{path}")).await;
     }
     if let Some(url) = environment("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
         return of_container(door, environment, &url).await;
@@ -187,7 +193,7 @@ const NONE: &str = "there are no credentials for AWS; set AWS_ACCESS_KEY_ID and 
                     AWS_SHARED_CREDENTIALS_FILE, or give the machine or container a role";
 
 /// A profile of the file that AWS's tools share.
-fn shared(environment: Environment) -> Result<Option<Credentials>, Why> {
+async fn shared(environment: Environment) -> Result<Option<Credentials>, Why> {
     let named = environment("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
     let own = environment("HOME").map(|home| PathBuf::from(home).join(".aws/credentials"));
     let is_named = named.is_some();
@@ -195,7 +201,7 @@ fn shared(environment: Environment) -> Result<Option<Credentials>, Why> {
     if !is_named && !file.exists() {
         return Ok(None);
     }
-    let text = read_file(&file).map_err(|why| Why::Wrong(format!("`{}`: {why}", file.display())))?;
+    let text = read_file(&file, SHARED_FILE).await.map_err(|why| Why::Wrong(format!("`{}`: {why}", file.display())))?;
     let profile = environment("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
     let (mut key_id, mut secret, mut session) = (None, None, None);
     let mut is_ours = false;
@@ -224,7 +230,7 @@ fn shared(environment: Environment) -> Result<Option<Credentials>, Why> {
 async fn of_container(door: &Egress, environment: Environment, url: &str) -> Result<Credentials, Why> {
     let mut headers = HeaderMap::new();
     let token = match environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-        Some(file) => Some(read_file(file.as_ref())?),
+        Some(file) => Some(read_file(file.as_ref(), SECRET_FILE).await?),
         None => environment("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(PlainSecret::new),
     };
     if let Some(token) = token {
@@ -261,10 +267,27 @@ async fn of_machine(environment: Environment) -> Result<Credentials, Why> {
 async fn ask_machine(method: Method, url: &str, headers: HeaderMap) -> Result<Answer, Why> {
     let door = Egress::new(Rules { is_http_open: true, private: Private::own_credentials(), ..Rules::default() });
     let to = Destination::parse(url, true).map_err(|error| Why::Wrong(format!("`{url}` {error}")))?;
+    if !is_machine(&to) {
+        return Err(Why::Wrong(format!(
+            "`{url}` is nobody who tells a machine or container its credentials; over plain HTTP, those of AWS and this \
+             machine's own addresses alone are asked"
+        )));
+    }
     let answer = door.ask(&to, method, headers, Bytes::new(), super::LIMITS_HERE).await;
     let answer = answer.map_err(|error| Why::Down(format!("{} can't be asked: {error}", to.authority())))?;
     let status = answer.status.as_u16();
     if status == 200 { Ok(answer) } else { Err(Why::Down(format!("{} answers {status}", to.authority()))) }
+}
+
+/// Whether that is a metadata service, or on this machine: not what the internet has, and open to [`ask_machine`] nevertheless.
+pub(super) fn is_machine(to: &Destination) -> bool {
+    to.literal().map_or_else(
+        || to.host() == "localhost",
+        |address| {
+            judge(address, &Private::default(), None).is_err()
+                && judge(address, &Private::own_credentials(), None).is_ok()
+        },
+    )
 }
 
 fn told(answer: &Answer, who: &str) -> Result<Credentials, Why> {

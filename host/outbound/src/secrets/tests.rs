@@ -72,6 +72,56 @@ async fn files_and_variables_are_read_and_what_is_not_one_line_is_refused() {
 }
 
 #[tokio::test]
+async fn what_has_no_end_or_waits_for_somebody_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keepers, pipe, long) = (keepers(None, None), folder.path().join("pipe"), folder.path().join("long"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(&long, "x".repeat(4_097)).unwrap();
+    for (path, says) in [
+        (&*pipe, "it is no plain file"),
+        (Path::new("/dev/zero"), "it is no plain file"),
+        (folder.path(), "it is no plain file"),
+        (&long, "longer than 4096 bytes"),
+    ] {
+        let error = read(&keepers, &format!("file:{}", path.display())).await.unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_manager_that_never_answers_is_given_up_before_whoever_waits_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let keepers = keepers(Some((&url, token())), None);
+    let read = read(&keepers, "vault:secret/data/access#root_key");
+    let error = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap_err();
+    assert!(error.contains("can't be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn credentials_are_told_by_metadata_services_and_this_machine_alone() {
+    for (url, is_ours) in [
+        ("http://169.254.169.254", true),
+        ("http://169.254.170.2/v2/credentials/x", true),
+        ("http://127.0.0.1:1234/credentials", true),
+        ("http://localhost:1234/credentials", true),
+        ("http://93.184.216.34/credentials", false),
+        ("http://10.0.0.1/credentials", false),
+        ("http://metadata.example/credentials", false),
+    ] {
+        let to = Destination::parse(url, true).unwrap();
+        assert_eq!(aws::is_machine(&to), is_ours, "{url}");
+    }
+    let environment = |name: &str| match name {
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" => Some(".example/credentials".to_owned()),
+        _ => None,
+    };
+    let aws = Aws { region: Some("eu-west-1".to_owned()), endpoint: None };
+    let error = read(&Keepers::new(None, aws, BTreeMap::new(), None, environment), "aws:access").await.unwrap_err();
+    assert!(error.contains("must begin with `/`"), "{error}");
+}
+
+#[tokio::test]
 async fn vault_is_asked_again_while_it_is_sealed_and_told_who_asks() {
     let found = r#"{"data":{"data":{"root_key":"found"},"metadata":{"version":1}}}"#;
     let (url, asked) = keeper(&[(503, "{}"), (200, found)]).await;

@@ -14,6 +14,9 @@ use serde_json::{Map, Value, json};
 use super::{Why, ask, read_file};
 use crate::egress::{Answer, Egress};
 
+/// Bytes that the file of a token has at most; those of service accounts are long.
+const TOKEN_FILE: u64 = 16 * 1024;
+
 /// A Vault server, and who we are there.
 #[derive(Debug, Clone)]
 pub struct Vault {
@@ -123,12 +126,13 @@ impl Vault {
     async fn token(&self, door: &Egress) -> Result<PlainSecret, Why> {
         let (method, mount, body) = match &self.login {
             Login::Token(token) => return Ok(token.clone()),
-            Login::TokenFile(file) => return of_login(file),
+            Login::TokenFile(file) => return of_login(file).await,
             Login::AppRole { mount, role_id, secret_id } => {
                 ("AppRole", mount, json!({ "role_id": role_id, "secret_id": secret_id.expose() }))
             }
             Login::Kubernetes { mount, role, token_file } => {
-                ("Kubernetes", mount, json!({ "role": role, "jwt": of_login(token_file)?.expose() }))
+                let jwt = of_login(token_file).await?;
+                ("Kubernetes", mount, json!({ "role": role, "jwt": jwt.expose() }))
             }
         };
         let path = format!("auth/{mount}/login");
@@ -173,8 +177,8 @@ impl Vault {
     }
 }
 
-fn of_login(file: &Path) -> Result<PlainSecret, Why> {
-    read_file(file).map_err(|why| Why::wrong(format!("the token in `{}`: {why}", file.display())))
+async fn of_login(file: &Path) -> Result<PlainSecret, Why> {
+    read_file(file, TOKEN_FILE).await.map_err(|why| Why::wrong(format!("the token in `{}`: {why}", file.display())))
 }
 
 /// What Vault says of itself, or of us.

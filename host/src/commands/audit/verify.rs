@@ -83,7 +83,8 @@ fn tell(format: Format, verified: &Verified, is_trusted: bool) {
         trailer.records, trailer.left_out, trailer.at
     ));
     for span in &trailer.chains {
-        output::say(&format!("  {}: records {} to {}, head {}", span.log, span.first, span.last, span.head));
+        let log = output::printable(&span.log);
+        output::say(&format!("  {log}: records {} to {}, head {}", span.first, span.last, span.head));
     }
     for key in keys {
         output::say(&format!("  signed by the key {key}"));
@@ -102,5 +103,5 @@ fn tell_fault(format: Format, fault: &Fault) {
         output::show(format, &json!({ "verified": false, "fault": told }));
         return;
     }
-    output::say(&format!("not verified: {fault}"));
+    output::say(&output::printable(&format!("not verified: {fault}")));
 }

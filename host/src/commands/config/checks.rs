@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::init::catalog;
 use crate::commands::serve::metrics;
-use crate::config::{self, RootKeySource, Settings};
+use crate::config::{self, Settings};
 use crate::report::Finding;
 use crate::store::bound;
 
@@ -23,8 +23,8 @@ use crate::store::bound;
 const WIDE: (u8, u8) = (8, 32);
 
 /// Those of settings that speak for themselves, in the order of their lines.
-pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 11] =
-    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, mail, keepers, log, shutdown_seconds];
+pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 12] =
+    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, mail, links, keepers, log, shutdown_seconds];
 /// Those that `doctor` says more about.
 pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, trusted_proxies, policies];
 
@@ -36,11 +36,13 @@ fn paths(settings: &Settings) -> Vec<Finding> {
         ("policies", &settings.policies),
         ("catalog", &settings.catalog),
         ("metrics_token_file", &settings.metrics_token_file),
+        ("smtp_url_file", &settings.smtp_url_file),
         ("egress_ca_file", &settings.egress_ca_file),
         ("vault_token_file", &settings.vault_token_file),
         ("vault_secret_id_file", &settings.vault_secret_id_file),
     ];
-    let root_key = settings.root_key.as_ref().and_then(|RootKeySource(source)| source.file()).map(Path::to_owned);
+    let root_key = settings.root_key.as_ref().and_then(|stated| stated.source().ok());
+    let root_key = root_key.as_ref().and_then(Source::file).map(Path::to_owned);
     let stated = stated.into_iter().chain([("root_key", &root_key)]);
     let relative =
         stated.filter_map(|(name, path)| Some((name, path.as_ref()?))).filter(|(_, path)| path.is_relative());
@@ -116,7 +118,9 @@ pub(crate) fn root_key(settings: &Settings) -> Vec<Finding> {
     let name = "root_key";
     let source = match settings.root_key(false) {
         Ok(source) => source,
-        Err(error) => return vec![Finding::fail(name, error.to_string(), "take one of them out")],
+        Err(error) => {
+            return vec![Finding::fail(name, format!("{error:#}"), "state it once, as one of what it takes")];
+        }
     };
     let Some(file) = source.file() else { return vec![elsewhere(name, settings, &source)] };
     let shown = file.display();
@@ -279,6 +283,15 @@ fn egress(settings: &Settings) -> Vec<Finding> {
 
 fn mail(settings: &Settings) -> Vec<Finding> {
     let name = "smtp_url";
+    match settings.smtp_url_source() {
+        Ok(None | Some(Source::Value(_))) => {}
+        Ok(Some(_)) if settings.smtp_from.is_none() => {
+            let what = "with a mail relay somebody must be whom mail is from";
+            return vec![Finding::fail("smtp_from", what, "state an address")];
+        }
+        Ok(Some(source)) => return vec![elsewhere(name, settings, &source)],
+        Err(error) => return vec![Finding::fail(name, format!("{error:#}"), "correct it")],
+    }
     let rules = settings.egress(false).unwrap_or_default();
     vec![match settings.relay(&rules) {
         Err(error) => {
@@ -291,6 +304,15 @@ fn mail(settings: &Settings) -> Vec<Finding> {
         }
         Ok(None) => Finding::ok(name, "no mail relay: nobody is mailed what happens"),
     }]
+}
+
+/// A mail is read elsewhere than here.
+fn links(settings: &Settings) -> Vec<Finding> {
+    if settings.public_url.is_some() || matches!(settings.smtp_url_source(), Ok(None)) {
+        return Vec::new();
+    }
+    let what = format!("links in mails begin with `http://{}`, since nothing else is stated", settings.listen());
+    vec![Finding::warn("public_url", what, "state what addresses of the console begin with")]
 }
 
 fn log(settings: &Settings) -> Vec<Finding> {

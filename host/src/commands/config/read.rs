@@ -9,7 +9,7 @@ use clap::{Args as _, Command, FromArgMatches as _};
 use serde::Deserialize as _;
 use toml::{Spanned, Table, Value};
 
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, line_of};
 use crate::report::Finding;
 
 /// What is stated, as far as it can be read, and what can't.
@@ -127,8 +127,4 @@ fn file(path: &Path, findings: &mut Vec<Finding>) -> Settings {
 
 fn how_to_write(flag: &str) -> String {
     format!("see `--{flag}` in `cronflow-access serve --help`, or leave it out")
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -8,7 +8,7 @@ use crate::report::Finding;
 const NAME: &str = "mail";
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
-    if scene.settings.smtp_url.is_none() {
+    if matches!(scene.settings.smtp_url_source(), Ok(None)) {
         return vec![Finding::ok(NAME, "no mail relay: nobody is mailed what happens")];
     }
     let health = match scene.store_for(NAME).map(|store| scene.wait(health(store))) {

@@ -32,13 +32,23 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         return findings;
     };
     match scene.wait(Installation::open(store, &root, installation.dev)) {
-        Ok(_) if findings.is_empty() => {
-            findings.push(Finding::ok(NAME, format!("`{source}` is private, and opens what is sealed in the store")));
+        Ok(_) => {
+            // What the store can't answer here, other lines tell.
+            if let Ok(Some(since)) = scene.wait(Installation::rekey_since(store)) {
+                let what =
+                    format!("the root key is being replaced since {since}, and the old one opens the store still");
+                let todo = "start all hosts with the new one, then run `cronflow-access secrets rekey --finish`; if the new one \
+                            is lost, run `cronflow-access secrets rekey --to` another";
+                findings.push(Finding::warn(NAME, what, todo));
+            }
+            if findings.is_empty() {
+                let what = format!("`{source}` is private, and opens what is sealed in the store");
+                findings.push(Finding::ok(NAME, what));
+            }
         }
-        Ok(_) => {}
         Err(LifecycleError::Sealed) => {
             let what = format!("`{source}` is not the key of this store");
-            let todo = "put the right one in place; without it the store identifies nobody";
+            let todo = "put the right one in place (`secrets rekey` may have replaced it); without it the store identifies nobody";
             findings.push(Finding::fail(NAME, what, todo));
         }
         Err(_) => findings.push(not_looked_at(NAME)),

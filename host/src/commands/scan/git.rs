@@ -1,5 +1,7 @@
 //! What git knows: a history, what is about to be committed, what is not ignored. By the command `git`, which reads every
-//! version of its own formats; it is asked for objects alone, so that nothing that a repository configures is run.
+//! version of its own formats. A repository may be anybody's: nothing that it configures is run.
+//!
+//! INVARIANT: every git is made by [`git`], which says what holds in place of the repository's configuration.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,7 +14,7 @@ use std::thread;
 use access_model::scan::Scanner;
 use anyhow::{Context as _, bail};
 
-use super::files::file;
+use super::files::{file, link};
 use super::leak::{Leak, Looked, Place, shown};
 use crate::output;
 
@@ -20,14 +22,23 @@ use crate::output;
 const MOST_COMMITS: usize = 100;
 /// The mode of a commit of another repository.
 const SUBMODULE: &str = "160000";
+/// What holds whatever a repository configures: the first three would run its programs, the others leave something out.
+const CONFIGURED: [&str; 5] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "log.showSignature=false",
+    "log.showRoot=true",
+    "diff.relative=false",
+];
 
-/// All that the refs of a repository lead to: files, and the messages of commits and tags. Where versions of a file hold the
-/// same secret, it is told once.
+/// All that the refs and reflogs of a repository lead to: files, and the messages of commits and tags. The reflogs know of every
+/// stash, and of branches that are gone. Where versions of a file hold the same secret, it is told once.
 pub(super) fn history(scanner: &Scanner, repository: &Path, looked: &mut Looked) -> anyhow::Result<()> {
     if ask(repository, &["rev-parse", "--is-shallow-repository"])?.trim_ascii() == b"true" {
         output::remark("the history is cut off (a shallow clone); what lies beyond is not looked at");
     }
-    let mut listing = git(repository, &["rev-list", "--objects", "--all"]).stdout(Stdio::piped()).spawn()?;
+    let mut listing =
+        git(repository, &["rev-list", "--objects", "--all", "--reflog"]).stdout(Stdio::piped()).spawn()?;
     let names = listing.stdout.take().context("git has no output")?;
     let before = looked.leaks.len();
     let objects = objects(repository, Stdio::from(names))?;
@@ -40,9 +51,20 @@ pub(super) fn history(scanner: &Scanner, repository: &Path, looked: &mut Looked)
 
 /// What the index holds and the last commit doesn't.
 pub(super) fn staged(scanner: &Scanner, repository: &Path, looked: &mut Looked) -> anyhow::Result<()> {
-    let arguments =
-        ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--diff-filter=ACMT"];
-    let changes = ask(repository, &arguments)?;
+    let changes = ask(
+        repository,
+        &[
+            "diff",
+            "--cached",
+            "--raw",
+            "-z",
+            "--no-abbrev",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--diff-filter=ACMT",
+        ],
+    )?;
     let mut wanted = Vec::new();
     let mut parts = changes.split(|byte| *byte == 0).filter(|part| !part.is_empty());
     while let (Some(change), Some(path)) = (parts.next(), parts.next()) {
@@ -75,19 +97,26 @@ pub(super) fn not_ignored(scanner: &Scanner, path: &Path, looked: &mut Looked) -
     paths.dedup();
     for name in paths {
         let path: PathBuf = path.join(OsStr::from_bytes(name));
-        // One that was deleted, and a link, are none.
-        if path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        // One that was deleted is none.
+        let Ok(found) = path.symlink_metadata() else { continue };
+        looked.look_at_name(scanner, &path);
+        if found.is_file() {
             file(scanner, &path, looked);
+        } else if found.is_symlink() {
+            link(scanner, &path, looked);
         }
     }
     Ok(())
 }
 
-/// `git`, at a repository: without its watchers, without asking any other machine, without objects in place of others.
+/// `git`, at a repository: without its programs, without asking any other machine, without objects in place of others. Whoever
+/// asks for differences says `--no-ext-diff` and `--no-textconv` as well.
 fn git(repository: &Path, arguments: &[&str]) -> Command {
     let mut git = Command::new("git");
-    git.arg("-C").arg(repository).args(["-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects"]);
-    git.args(arguments).env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0");
+    git.arg("-C").arg(repository).args(["--no-pager", "--no-replace-objects"]);
+    git.args(CONFIGURED.iter().flat_map(|configured| ["-c", *configured])).args(arguments);
+    // A git that doesn't know the first finds no way to any machine by the second: none by a program, either.
+    git.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "").env("GIT_OPTIONAL_LOCKS", "0");
     git.stdin(Stdio::null());
     git
 }
@@ -122,7 +151,7 @@ fn ended(what: &str, child: &mut Child) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks at each object that comes, but for folders: these hold names alone.
+/// Looks at each object that comes and at its path; but for folders, which hold names alone.
 fn read_objects(scanner: &Scanner, mut objects: Child, looked: &mut Looked) -> anyhow::Result<()> {
     let mut output: BufReader<ChildStdout> = BufReader::new(objects.stdout.take().context("git has no output")?);
     let mut header = Vec::new();
@@ -143,6 +172,7 @@ fn read_objects(scanner: &Scanner, mut objects: Child, looked: &mut Looked) -> a
         };
         let mut content = (&mut output).take(size);
         if kind != "tree" {
+            looked.look_at_name(scanner, Path::new(path));
             let path = if path.is_empty() { format!("{kind} {object}") } else { shown(scanner, Path::new(path)) };
             let commit = (kind == "commit").then(|| object.to_owned());
             let place = Place { path, object: Some(object.to_owned()), commit, versions: None };
@@ -156,9 +186,9 @@ fn read_objects(scanner: &Scanner, mut objects: Child, looked: &mut Looked) -> a
 
 /// One for each secret and path, with the commit that brought it. git lists what is newest first.
 fn once_each(repository: &Path, found: Vec<Leak>) -> anyhow::Result<Vec<Leak>> {
-    let mut oldest: BTreeMap<(String, String), (u64, Leak)> = BTreeMap::new();
+    let mut oldest: BTreeMap<(String, String, bool), (u64, Leak)> = BTreeMap::new();
     for leak in found {
-        let of = (leak.place.path.clone(), leak.fingerprint.clone());
+        let of = (leak.place.path.clone(), leak.fingerprint.clone(), leak.in_name);
         let versions =
             oldest.get(&of).map_or(
                 1,
@@ -188,7 +218,7 @@ fn commit_of(repository: &Path, object: &str) -> anyhow::Result<Option<String>> 
     let find = format!("--find-object={object}");
     let commits = ask(
         repository,
-        &["log", "--all", "--topo-order", "-m", "--format=%H", "--no-ext-diff", "--no-textconv", &find],
+        &["log", "--all", "--reflog", "--topo-order", "-m", "--format=%H", "--no-ext-diff", "--no-textconv", &find],
     )?;
     let oldest = commits.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok((!oldest.is_empty()).then(|| String::from_utf8_lossy(oldest).into_owned()))

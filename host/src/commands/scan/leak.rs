@@ -1,11 +1,14 @@
 //! What was found, and where.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use access_model::Id;
 use access_model::scan::stream::Stream;
-use access_model::scan::{Scanner, root_key};
+use access_model::scan::{Found, Scanner, root_key};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -45,6 +48,8 @@ pub(super) struct Leak {
     pub(super) line: u64,
     pub(super) column: u64,
     pub(super) offset: u64,
+    /// Whether the file or folder is called so. What it holds is another matter.
+    pub(super) in_name: bool,
 }
 
 /// A file, or an object of a history.
@@ -69,7 +74,43 @@ impl Place {
     }
 }
 
+impl Leak {
+    fn new(found: &Found, place: &Place, [line, column, offset]: [u64; 3]) -> Self {
+        Self {
+            kind: found.kind.clone(),
+            id: found.id,
+            secret: found.shown(),
+            fingerprint: found.fingerprint(),
+            encoding: found.encoding.name(),
+            place: place.clone(),
+            line,
+            column,
+            offset,
+            in_name: false,
+        }
+    }
+}
+
 impl Looked {
+    /// Looks at what a file and the folders that it is in are called. Each that bears a secret is told once, not with all that
+    /// it holds.
+    pub(super) fn look_at_name(&mut self, scanner: &Scanner, path: &Path) {
+        let path = path.strip_prefix(".").unwrap_or(path).as_os_str().as_bytes();
+        for found in scanner.find(path) {
+            let rest = path.get(found.span.end..).unwrap_or_default();
+            let ends = found.span.end + rest.iter().take_while(|byte| **byte != b'/').count();
+            let named = Path::new(OsStr::from_bytes(path.get(..ends).unwrap_or(path)));
+            let place = Place::file(shown(scanner, named));
+            let leak = Leak { in_name: true, ..Leak::new(&found, &place, [1, 1, 0]) };
+            let is_same = |told: &Leak| {
+                told.in_name && told.fingerprint == leak.fingerprint && told.place.path == leak.place.path
+            };
+            if !self.leaks.iter().any(is_same) {
+                self.leaks.push(leak);
+            }
+        }
+    }
+
     /// Looks through one text.
     pub(super) fn look(&mut self, scanner: &Scanner, place: &Place, mut text: impl Read) -> io::Result<()> {
         let (mut stream, mut block) = (Stream::new(scanner), vec![0; BLOCK]);
@@ -92,24 +133,13 @@ impl Looked {
         }
         (self.files, self.bytes) = (self.files + 1, self.bytes + bytes);
         let name = place.path.rsplit('/').next().unwrap_or_default();
-        let leak = |found: &access_model::scan::Found, line, column, offset| Leak {
-            kind: found.kind.clone(),
-            id: found.id,
-            secret: found.shown(),
-            fingerprint: found.fingerprint(),
-            encoding: found.encoding.name(),
-            place: place.clone(),
-            line,
-            column,
-            offset,
-        };
         if bytes <= ROOT_KEY_FILE as u64
             && let Some(found) = root_key(name.as_bytes(), &beginning)
         {
-            self.leaks.push(leak(&found, 1, 1, 0));
+            self.leaks.push(Leak::new(&found, place, [1, 1, 0]));
         }
         let findings = stream.end();
-        self.leaks.extend(findings.iter().map(|one| leak(&one.found, one.line, one.column, one.offset)));
+        self.leaks.extend(findings.iter().map(|one| Leak::new(&one.found, place, [one.line, one.column, one.offset])));
         Ok(())
     }
 
@@ -129,6 +159,9 @@ impl fmt::Display for Leak {
         if self.encoding != "plain" {
             write!(f, " in {}", self.encoding)?;
         }
+        if self.in_name {
+            write!(f, " in its name")?;
+        }
         let short = |name: &str| name.get(..12).unwrap_or(name).to_owned();
         if let Some(commit) = commit {
             write!(f, ", since commit {}", short(commit))?;
@@ -143,6 +176,6 @@ impl fmt::Display for Leak {
 }
 
 /// A path for people and programs: what is no text in it is replaced, and a secret in it is cut.
-pub(super) fn shown(scanner: &Scanner, path: &std::path::Path) -> String {
+pub(super) fn shown(scanner: &Scanner, path: &Path) -> String {
     scanner.without_secrets(&path.to_string_lossy())
 }

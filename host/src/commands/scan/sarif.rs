@@ -74,6 +74,7 @@ mod tests {
             line: 3,
             column: 5,
             offset: 60,
+            in_name: false,
         };
         let run = document(&[leak])["runs"][0].clone();
         assert_eq!(run["tool"]["driver"]["rules"][0]["id"], "production");

@@ -1,20 +1,20 @@
-//! `GET …/audit` of a workspace, an organization and the platform: who changed what, newest first.
+//! `GET …/audit` of a workspace, an organization and the platform: who changed what, newest first; or, followed, what comes from now on.
 
 use std::sync::Arc;
 
 use access_authority::audit::{ACTION_LIST, ACTION_LIST_ORGANIZATION, ACTION_LIST_PLATFORM, AuditFilter};
-use access_authority::{PageRequest, Target};
+use access_authority::{PageRequest, Permit, Target};
 use access_model::Timestamp;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::asker::Asker;
-use crate::endpoints::{json, organization, workspace};
+use crate::endpoints::{audit_follow, json, organization, workspace};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -49,10 +49,14 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<String>,
+    headers: HeaderMap,
     query: AuditQueried,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_LIST, workspace(path)).await?;
     let (filter, page) = read(query)?;
+    if audit_follow::is_asked_for(&headers) {
+        return follow(app, permit, filter, &page, &headers).await;
+    }
     Ok(json(StatusCode::OK, &app.authority.list_audit(&permit, &filter, &page).await?))
 }
 
@@ -60,21 +64,41 @@ pub(crate) async fn list_organization(
     State(app): State<Arc<App>>,
     asker: Asker,
     Segments(path): Segments<String>,
+    headers: HeaderMap,
     query: AuditQueried,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_LIST_ORGANIZATION, organization(path)).await?;
     let (filter, page) = read(query)?;
+    if audit_follow::is_asked_for(&headers) {
+        return follow(app, permit, filter, &page, &headers).await;
+    }
     Ok(json(StatusCode::OK, &app.authority.list_organization_audit(&permit, &filter, &page).await?))
 }
 
 pub(crate) async fn list_platform(
     State(app): State<Arc<App>>,
     asker: Asker,
+    headers: HeaderMap,
     query: AuditQueried,
 ) -> Result<Response, Problem> {
     let permit = app.permit(&asker, ACTION_LIST_PLATFORM, Ok(Target::platform())).await?;
     let (filter, page) = read(query)?;
+    if audit_follow::is_asked_for(&headers) {
+        return follow(app, permit, filter, &page, &headers).await;
+    }
     Ok(json(StatusCode::OK, &app.authority.list_platform_audit(&permit, &filter, &page).await?))
+}
+
+async fn follow(
+    app: Arc<App>,
+    permit: Permit,
+    filter: AuditFilter,
+    page: &PageRequest,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let filter = audit_follow::going_on(filter, headers);
+    let follower = app.authority.follow_audit(permit, filter, page)?;
+    audit_follow::stream(app, follower).await
 }
 
 fn read(query: AuditQueried) -> Result<(AuditFilter, PageRequest), Problem> {

@@ -57,7 +57,10 @@ fn export(logs: &[(u64, u64)], nth: u64) -> Vec<String> {
         chains.push(Span { log, first: gone + 1, last: gone + count, head: link });
     }
     let (organization, filter) = (Some(id(IdKind::Organization, "o")), serde_json::json!({}));
-    let trailer = Trailer { organization, workspace: None, at, filter, records, left_out, chains };
+    let mut digest = Lines::default();
+    text.iter().for_each(|line| digest.take(line));
+    let sha256 = digest.sha256();
+    let trailer = Trailer { organization, workspace: None, at, filter, records, left_out, chains, sha256 };
     text.push(lines::trailer(&trailer, &key).unwrap());
     text
 }
@@ -190,4 +193,16 @@ proptest! {
         prop_assert!(fault.why.is_cut_off(), "{fault}");
         prop_assert_eq!(fault.line, line_of(&lines, at));
     }
+}
+
+/// Lines are alike in all exports, so that one can be put in another's place and every count stays.
+#[test]
+fn what_was_left_out_can_not_be_exchanged_for_what_was_not() {
+    let (own, whole) = (export(&[(0, 6)], 3), export(&[(0, 6)], 100));
+    let mut forged = own.clone();
+    let bare = own[1].split_at(own[1].find(",\"id\"").unwrap()).0.to_owned() + "}\n";
+    forged[1] = bare;
+    forged[3].clone_from(&whole[3]);
+    assert_ne!(own[3], whole[3], "it was left out");
+    assert_eq!(fault(forged.concat().as_bytes()), Fault { line: 8, record: None, why: Why::OtherLines });
 }

@@ -253,8 +253,12 @@ pub(crate) async fn ask(
     Segments(path): Segments<(String, String, String)>,
 ) -> Result<Response, Trouble> {
     let (workspace, webhook, change) = path?;
-    let (permit, webhook) = permit(&app, &visitor, actions::GET, Ok((workspace, webhook))).await?;
+    let path: Result<_, Problem> = Ok((workspace, webhook));
+    let (permit, webhook) = permit(&app, &visitor, actions::GET, path.clone()).await?;
     let webhook = app.authority.get_webhook(&permit, &webhook).await?.shown;
+    // Who may not do it is not asked whether they want to.
+    let action = if change == "rotate" { actions::UPDATE } else { change_of(&change)?.1 };
+    self::permit(&app, &visitor, action, path).await?;
     let frame = visitor.frame(&app, Section::Webhooks, Some(&permit)).await;
     let most = app.authority.catalog().limits.overlap_seconds;
     Ok(shown(&question(frame, &webhook, &change, most, &visitor.query)?))
@@ -365,9 +369,11 @@ pub(crate) async fn ask_replay(
     Segments(path): Segments<(String, String, String)>,
 ) -> Result<Response, Trouble> {
     let (workspace, webhook, delivery) = path?;
-    let (permit, webhook) = permit(&app, &visitor, actions::GET, Ok((workspace, webhook))).await?;
+    let path: Result<_, Problem> = Ok((workspace, webhook));
+    let (permit, webhook) = permit(&app, &visitor, actions::GET, path.clone()).await?;
     let delivery = id(IdKind::Delivery, "delivery", &delivery)?;
     let webhook = app.authority.get_webhook(&permit, &webhook).await?.shown;
+    self::permit(&app, &visitor, actions::REPLAY, path).await?;
     let frame = visitor.frame(&app, Section::Webhooks, Some(&permit)).await;
     let here = frame.at(&format!("/webhooks/{}", webhook.id));
     Ok(shown(&Confirm {

@@ -69,12 +69,14 @@ pub(crate) async fn ask_edit(
     visitor: Visitor,
     Segments(path): Segments<(String, String)>,
 ) -> Result<Response, Trouble> {
-    let (permit, webhook) = permit(&app, &visitor, actions::GET, path).await?;
+    let (permit, webhook) = permit(&app, &visitor, actions::GET, path.clone()).await?;
     let found = app.authority.get_webhook(&permit, &webhook).await?;
+    // Who may not change it is not shown its form.
+    self::permit(&app, &visitor, actions::UPDATE, path).await?;
     let frame = visitor.frame(&app, Section::Webhooks, Some(&permit)).await;
     let as_it_is = as_form(&found.shown);
     let sent = if visitor.query.has("url") { &visitor.query } else { &as_it_is };
-    Ok(shown(&form(frame, sent, None, Some((&found.shown, found.version)))))
+    Ok(shown(&form(frame, sent, None, Some((&found.shown, found.version.to_string())))))
 }
 
 pub(crate) async fn edit(
@@ -102,7 +104,9 @@ pub(crate) async fn edit(
             let (seen, webhook) = self::permit(&app, &visitor, actions::GET, path).await?;
             let found = app.authority.get_webhook(&seen, &webhook).await?;
             let frame = visitor.frame(&app, Section::Webhooks, Some(&permit)).await;
-            let (of, detail) = (Some((&found.shown, found.version)), Some(trouble.problem().detail()));
+            // The version that it was made from: with a newer one, what another wrote meanwhile would be lost unseen.
+            let of = Some((&found.shown, sent.text("version").to_owned()));
+            let detail = Some(trouble.problem().detail());
             Ok(shown(&form(frame, &sent, detail, of)))
         }
         Err(trouble) => Err(trouble.again(sent.as_query())),
@@ -120,7 +124,7 @@ fn as_form(webhook: &WebhookView) -> Form {
     Form::parse(fields.as_bytes())
 }
 
-fn form(frame: Frame, sent: &Form, detail: Option<&str>, of: Option<(&WebhookView, u64)>) -> FormPage {
+fn form(frame: Frame, sent: &Form, detail: Option<&str>, of: Option<(&WebhookView, String)>) -> FormPage {
     let error = |field| detail.and_then(|detail| error_of(detail, field));
     let fields = vec![
         Field::text("url", "URL")
@@ -149,7 +153,7 @@ fn form(frame: Frame, sent: &Form, detail: Option<&str>, of: Option<(&WebhookVie
         Some((webhook, version)) => {
             let here = format!("{list}/{}", webhook.id);
             crumbs.push(Link::new(&here, name(webhook)));
-            hidden.push(("version", version.to_string()));
+            hidden.push(("version", version));
             let lede = "What is on its way already goes to the new address as well.";
             (format!("Edit {}", name(webhook)), lede, "Save the webhook", here.clone(), format!("{here}/edit"))
         }
