@@ -11,7 +11,9 @@ const HERE: (&str, &str) = ("smtp://127.0.0.1", "");
 /// A relay, and a host that mails by it; none where that is left to `tests/run`.
 fn with_relay() -> Option<(Relay, Host)> {
     let relay = Relay::start()?;
-    let host = relay.used_by(Setup::dev(), HERE).start();
+    // Of two hosts either may write the next mail.
+    let setup = Setup::dev().env("CRONFLOW_ACCESS_PUBLIC_URL", "https://access.acme.example");
+    let host = relay.used_by(setup, HERE).start();
     Some((relay, host))
 }
 

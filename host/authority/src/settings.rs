@@ -274,10 +274,10 @@ fn check_description(stated: Option<&Option<String>>) -> Result<(), Error> {
 
 /// Kinds of event that there are, or beginnings of them; each once. One that is misspelled would have nobody mailed, without a word.
 fn check_patterns(stated: Vec<String>) -> Result<Vec<String>, Error> {
-    let patterns = distinct(stated);
-    if patterns.len() > MOST_PATTERNS {
+    if stated.len() > MOST_PATTERNS {
         return Err(Error::invalid("mail_events", format!("must be {MOST_PATTERNS} at most; `*` is all")));
     }
+    let patterns = distinct(stated);
     let is_known = |pattern: &str| EventKind::ALL.into_iter().any(|kind| matches(pattern, kind.name()));
     match patterns.iter().find(|pattern| !is_pattern(pattern) || !is_known(pattern)) {
         Some(wrong) => {
