@@ -37,8 +37,9 @@ pub(super) fn history(scanner: &Scanner, repository: &Path, looked: &mut Looked)
     if ask(repository, &["rev-parse", "--is-shallow-repository"])?.trim_ascii() == b"true" {
         output::remark("the history is cut off (a shallow clone); what lies beyond is not looked at");
     }
-    let mut listing =
-        git(repository, &["rev-list", "--objects", "--all", "--reflog"]).stdout(Stdio::piped()).spawn()?;
+    // In the order of parents, since many commits may be of one second.
+    let list = ["rev-list", "--objects", "--topo-order", "--all", "--reflog"];
+    let mut listing = git(repository, &list).stdout(Stdio::piped()).spawn()?;
     let names = listing.stdout.take().context("git has no output")?;
     let before = looked.leaks.len();
     let objects = objects(repository, Stdio::from(names))?;
