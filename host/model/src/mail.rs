@@ -18,7 +18,8 @@ const WAITS: [u64; 7] = [60, 300, 900, 3_600, 10_800, 21_600, 43_200];
 pub const FORGOTTEN: Duration = Duration::from_secs(7 * 86_400);
 /// Members that are written to about one event: those that came first.
 pub const MOST_RECIPIENTS: usize = 20;
-/// Events of one organization that are mailed in an hour. The others are listed, as all are.
+/// Events of one organization that are mailed in an hour, and alerts, which are counted by themselves. The others are listed, as
+/// all are.
 pub const MOST_AN_HOUR: u32 = 100;
 
 /// An event on its way to a member.

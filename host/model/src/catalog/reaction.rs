@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Class;
 
-/// What is done about a leaked secret. Whatever it is, the trail and the event `….leaked` tell of it.
+/// What is done about a leaked secret. Whatever it is, the trail tells of it, and the event `….leaked` where the secret belongs to
+/// an organization; of the installation's own, which have no events, the host's log does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reaction {
