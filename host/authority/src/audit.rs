@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::decisions::{Decisions, Told};
-pub use self::examine::{Examined, LOG_OF_PLATFORM, LOGS, examine, is_sealed_by};
+pub use self::examine::{Examined, LATE, LOG_OF_PLATFORM, LOGS, examine, is_sealed_by};
 pub(crate) use self::export::EXPORTS;
 pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_EXPORT_PLATFORM, Export, ExportFormat};
 pub use self::follow::Follower;

@@ -19,7 +19,7 @@ pub const LOG_OF_PLATFORM: &str = "audit/platform";
 /// Records of one read.
 const READ_AT_ONCE: usize = 1_000;
 /// A host that runs seals within a second. One that died before it did may have been away.
-const LATE: Duration = Duration::from_secs(3_600);
+pub const LATE: Duration = Duration::from_secs(3_600);
 
 /// What an audit log is like, gone through from end to end.
 #[derive(Debug, Default)]

@@ -1,8 +1,6 @@
 //! The audit trail: every record is what was hashed, none is missing, and it was this installation that sealed them.
 
-use std::time::Duration;
-
-use access_authority::audit::{Examined, LOG_OF_PLATFORM, examine, is_sealed_by};
+use access_authority::audit::{Examined, LATE, LOG_OF_PLATFORM, examine, is_sealed_by};
 use access_authority::lifecycle::Installation;
 use access_model::Clock as _;
 use access_model::audit::key::PublicKey;
@@ -15,8 +13,6 @@ use crate::secrets;
 const NAME: &str = "audit";
 const TODO: &str = "somebody has written to the store past the host: keep a copy of its data as evidence, find out \
                     who, and compare with a backup";
-/// A host that runs seals within a second.
-const LATE: Duration = Duration::from_secs(3_600);
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let (Ok(store), Ok(logs)) = (scene.store_for(NAME), scene.audit_logs()) else { return vec![not_looked_at(NAME)] };
