@@ -61,6 +61,20 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, n
     }
 }
 
+/// What the host asks for memory with where it hands all facts over as one block: nothing of it is ever given back, so that
+/// texts and lists may lie in it side by side. Without the arena there is no such function, and each is allocated by itself.
+#[cfg(all(target_family = "wasm", feature = "arena"))]
+#[unsafe(export_name = "cronflow-policy-block")]
+extern "C" fn block(size: usize) -> *mut u8 {
+    let Ok(layout) = Layout::from_size_align(size.max(1), 8) else { core::arch::wasm32::unreachable() };
+    // SAFETY: the size is not zero.
+    let memory = unsafe { alloc::alloc(layout) };
+    if memory.is_null() {
+        core::arch::wasm32::unreachable()
+    }
+    memory
+}
+
 #[cfg(all(target_family = "wasm", feature = "arena"))]
 mod arena {
     use std::alloc::{GlobalAlloc, Layout};

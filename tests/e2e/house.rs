@@ -46,7 +46,7 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         "access-web" => ROOMS.to_vec(),
         MACROS | CLIENT => Vec::new(),
         SDK => vec![CASES, MACROS],
-        "ip-allow-list" | "scopes" | "request-cost-guard" => vec![SDK],
+        "ip-allow-list" | "scopes" | "mirror" | "request-cost-guard" => vec![SDK],
         "jobs-api" => vec![CLIENT],
         "fuzz" => vec![CASES, "access-engine"],
         "cronflow-access" => [ROOMS.as_slice(), &["access-store-redis", "access-web", CLIENT]].concat(),

@@ -1,4 +1,4 @@
-//! The shipped policies that are there in Rust too, compiled to modules as `policy build` does it.
+//! The shipped policies that are there in Rust too, and the mirror of the tests, compiled to modules as `policy build` does it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::asking::WASM_TARGET;
 use crate::process::workspace_root;
 
-/// The module of a shipped policy. All are built by the first who asks, below the workspace's `target`; of several processes,
+/// The module of a shipped policy, or of the mirror. All are built by the first who asks, below the workspace's `target`; of several processes,
 /// cargo lets one build, and the others find it done.
 ///
 /// # Panics
@@ -26,10 +26,14 @@ fn build() -> PathBuf {
     let into = workspace_root().join("target/guests");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--lib", "--release", "--target", WASM_TARGET]);
-    cargo.args(["--package", "ip-allow-list", "--package", "scopes"]).arg("--target-dir").arg(&into);
+    cargo
+        .args(["--package", "ip-allow-list", "--package", "scopes", "--package", "mirror"])
+        .arg("--target-dir")
+        .arg(&into);
     for setting in settings.lines() {
         cargo.args(["--config", setting]);
     }
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let built = cargo.current_dir(workspace_root()).stdin(Stdio::null()).status().expect("cargo runs");
     assert!(built.success(), "the shipped policies in Rust do not compile");
     into.join(WASM_TARGET).join("release")

@@ -8,7 +8,7 @@ use crate::cel::{self, Findings, Program, Values};
 use crate::error::GateErrorKind;
 use crate::manifest::{Engine, Manifest};
 use crate::trace::{Leaf, Outcome, Step, Trace};
-use crate::wasm::{FactsView, Fuel, Guest, Limits, Sandbox, Spent};
+use crate::wasm::{Fuel, Guest, GuestFacts, Limits, Sandbox, Spent};
 
 /// A verified module. A further kind is a further variant, and nothing outside this file need know.
 #[derive(Debug)]
@@ -62,12 +62,12 @@ impl Fault {
 pub(crate) struct Facts<'a> {
     pub(crate) plain: FactsRef<'a>,
     values: Values<'a>,
-    view: std::cell::OnceCell<FactsView<'a>>,
+    guests: GuestFacts<'a>,
 }
 
 impl<'a> Facts<'a> {
     pub(crate) fn new(facts: FactsRef<'a>) -> Self {
-        Self { plain: facts, values: Values::new(facts), view: std::cell::OnceCell::new() }
+        Self { plain: facts, values: Values::new(facts), guests: GuestFacts::new(facts) }
     }
 }
 
@@ -104,10 +104,7 @@ impl Module {
     ) -> (Result<Verdict, Fault>, Spent) {
         match self {
             Self::Cel(program) => (program.evaluate(&facts.values, settings), Spent::default()),
-            Self::Wasm(guest) => {
-                let view = facts.view.get_or_init(|| FactsView::new(facts.plain));
-                guest.evaluate(view, settings, fuel)
-            }
+            Self::Wasm(guest) => guest.evaluate(&facts.guests, settings, fuel),
         }
     }
 

@@ -3,9 +3,9 @@
 use cronflow_policy_cases::{Attributes, Facts as Plain, Value};
 
 use crate::error::GateErrorKind;
-use crate::module::{Facts, Fault};
+use crate::module::Fault;
 use crate::upload::{Cost, CostUnit};
-use crate::wasm::{FactsView, Fuel, Guest};
+use crate::wasm::{Fuel, Guest, GuestFacts};
 
 /// Bytes of facts as JSON, at most: the published cap (`facts_bytes` of the shipped catalog).
 const FACTS_BYTES: usize = 64 << 10;
@@ -35,9 +35,8 @@ pub(crate) fn run(guest: &Guest, settings: &Attributes) -> Result<Trial, Vec<Gat
     let (sample, largest) = (Plain::sample(), largest());
     let mut errors = Vec::new();
     let mut burn = |name: &str, facts: &Plain| {
-        let facts = Facts::new(facts.as_ref());
         let mut fuel = Fuel(guest.limits().fuel);
-        let (verdict, spent) = guest.evaluate(&FactsView::new(facts.plain), settings, &mut fuel);
+        let (verdict, spent) = guest.evaluate(&GuestFacts::new(facts.as_ref()), settings, &mut fuel);
         if let Err(fault) = verdict {
             errors.extend(stop(format!("with {name} `evaluate` {}", told(fault, guest))));
         }

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-use access_engine::{Compiler, Limits, PolicyPackage, PolicySet, Sandbox, limits, run_cases};
+use access_engine::{
+    Binding, Compiler, Engine, Limits, PolicyPackage, PolicySet, Sandbox, Upload, inspect, limits, run_cases,
+};
 use cronflow_policy::Policy;
-use cronflow_policy_cases::{Effect, Facts, Verdict};
+use cronflow_policy::facts::Attribute;
+use cronflow_policy_cases::{Attributes, CaseFile, Effect, Facts, Gateway, Value, Verdict};
 use harness::guest::shipped_in_rust;
 use harness::{WASM_TARGET, is_left_to_tests_run};
 use proptest::collection::vec;
@@ -166,4 +169,131 @@ fn ip_allow_list_says_the_same_in_cel_and_rust() {
 #[test]
 fn scopes_says_the_same_in_cel_and_rust() {
     check(&scopes::POLICY, &[Effect::Permit, Effect::Forbid], false);
+}
+
+/// Something of every sort, drawn from one number.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn text(&mut self) -> String {
+        let letters = ["", "a", "é", "漢", "\u{1F511}", "\0", "jobs:read", "0123456789abcdef"];
+        (0..self.below(4)).map(|_| letters[self.below(8) as usize]).collect()
+    }
+
+    fn texts(&mut self) -> Vec<String> {
+        (0..self.below(4)).map(|_| self.text()).collect()
+    }
+
+    fn maybe<T>(&mut self, draw: impl Fn(&mut Self) -> T) -> Option<T> {
+        (self.below(2) == 0).then(|| draw(self))
+    }
+
+    fn number(&mut self) -> i64 {
+        [0, 1, -1, i64::MIN, i64::MAX, 1_700_000_000_000][self.below(6) as usize]
+    }
+
+    fn share(&mut self) -> f64 {
+        [0.0, -0.0, 0.5, f64::MAX, f64::MIN_POSITIVE][self.below(5) as usize]
+    }
+
+    fn attributes(&mut self) -> Attributes {
+        let value = |draw: &mut Self| match draw.below(5) {
+            0 => Value::Boolean(draw.below(2) == 0),
+            1 => Value::Integer(draw.number()),
+            2 => Value::Double(draw.share()),
+            3 => Value::Text(draw.text()),
+            _ => Value::Texts(draw.texts()),
+        };
+        (0..self.below(5)).map(|_| (self.text(), value(self))).collect()
+    }
+
+    fn facts(&mut self) -> Facts {
+        let mut facts = Facts::sample();
+        let category = std::mem::take(&mut facts.action.category);
+        facts.now = self.number();
+        let principal = &mut facts.principal;
+        for text in [&mut principal.kind, &mut principal.id, &mut principal.key_kind, &mut facts.action.name] {
+            *text = self.text();
+        }
+        for text in [&mut principal.organization, &mut principal.workspace, &mut principal.client] {
+            *text = self.maybe(Self::text);
+        }
+        let lists = [&mut principal.scopes, &mut principal.roles, &mut principal.environments];
+        for list in lists.into_iter().chain([&mut principal.environments_except, &mut principal.methods]) {
+            *list = self.texts();
+        }
+        principal.factor_at = self.maybe(Self::number);
+        principal.ip_allow = self.maybe(Self::texts);
+        principal.created_at = self.number();
+        principal.expires_at = self.maybe(Self::number);
+        (facts.action.scopes, facts.action.kinds) = (self.texts(), self.texts());
+        facts.action.category = category;
+        facts.organization = facts.organization.filter(|_| self.below(2) == 0);
+        facts.workspace = facts.workspace.filter(|_| self.below(4) > 0);
+        if let Some(workspace) = &mut facts.workspace {
+            (workspace.id, workspace.name) = (self.text(), self.text());
+            (workspace.ip_allow, workspace.egress_allow) = (self.maybe(Self::texts), self.maybe(Self::texts));
+        }
+        let gateway =
+            |draw: &mut Self| Gateway { id: draw.text(), organizations: draw.texts(), environments: draw.texts() };
+        facts.gateway = self.maybe(gateway);
+        let request = &mut facts.request;
+        for text in [&mut request.method, &mut request.path, &mut request.ip, &mut request.environment] {
+            *text = self.maybe(Self::text);
+        }
+        let resource = &mut facts.resource;
+        for text in [&mut resource.kind, &mut resource.id, &mut resource.workspace] {
+            *text = self.maybe(Self::text);
+        }
+        (resource.attributes, facts.context) = (self.attributes(), self.attributes());
+        facts
+    }
+}
+
+/// Natively, by a component's adapters and without them, a module is told the same, byte for byte.
+#[test]
+fn a_module_is_told_all_the_facts_and_settings_whichever_way_it_is_called() {
+    if is_left_to_tests_run(WASM_TARGET) {
+        return;
+    }
+    let sandbox = Sandbox::new(Limits { instances: 2, ..Limits::SERVING }, Compiler::InProcess, None).unwrap();
+    let directly = shipped_in_rust("mirror");
+    let adapted = inspect(&directly).unwrap();
+    let mut draw = Draw(7);
+    for _ in 0..20 {
+        let settings = Attributes::from([
+            ("truth".to_owned(), Value::Boolean(draw.below(2) == 0)),
+            ("number".to_owned(), Value::Integer(draw.number())),
+            ("share".to_owned(), Value::Double(draw.share())),
+            ("text".to_owned(), Value::Text(draw.text())),
+            ("texts".to_owned(), Value::Texts(draw.texts())),
+        ]);
+        let [directly, adapted] = [&directly, &adapted].map(|module| {
+            let upload = Upload {
+                name: "mirror".to_owned(),
+                engine: Engine::Wasm,
+                module: module.clone(),
+                settings: settings.clone(),
+                attributes: Default::default(),
+                cases: CaseFile { cases: Vec::new() },
+            };
+            let package = PolicyPackage::from_upload(&upload, &sandbox).unwrap_or_else(|errors| panic!("{errors:?}"));
+            PolicySet::new([Binding::tenant(package)]).unwrap()
+        });
+        let native = settings.into_iter().map(|(name, value)| Attribute { name, value: value.into() });
+        let native: Vec<_> = native.collect();
+        for _ in 0..50 {
+            let facts = draw.facts();
+            let told = of_the_engine(&directly, &facts).flatten();
+            assert!(matches!(&told, Some((Effect::Forbid, reasons)) if reasons.len() == 1), "{told:?}");
+            assert_eq!(told, of_the_engine(&adapted, &facts).flatten(), "{facts:?}");
+            let function = mirror::POLICY.evaluate(&facts.clone().into(), &native);
+            assert_eq!(told, Some(spoken(function.into())), "{facts:?}");
+        }
+    }
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest, Sha256};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 /// Files that are kept; the ones that lay longest go first.
 const FILES: usize = 4_000;
@@ -41,9 +41,9 @@ impl CompiledCache {
         Self { folder, key }
     }
 
-    /// The compiled code of a component, if it is kept and sound. Whatever else lies there counts as nothing.
-    pub(super) fn lookup(&self, engine: &Engine, component: &[u8]) -> Option<Component> {
-        let name = name(engine, component);
+    /// The compiled code of a component or a core module, if it is kept and sound. Whatever else lies there counts as nothing.
+    pub(super) fn lookup<T>(&self, engine: &Engine, wasm: &[u8], load: Load<T>) -> Option<T> {
+        let name = name(engine, wasm);
         let file = std::fs::read(self.folder.join(&name)).ok()?;
         let (mac, code) = file.split_at_checked(MAC_BYTES)?;
         self.mac(&name, code)?.verify_slice(mac).ok()?;
@@ -51,10 +51,10 @@ impl CompiledCache {
     }
 
     /// Keeps compiled code. A cache that can't be written only costs time.
-    pub(super) fn keep(&self, engine: &Engine, component: &[u8], code: &[u8]) -> std::io::Result<()> {
+    pub(super) fn keep(&self, engine: &Engine, wasm: &[u8], code: &[u8]) -> std::io::Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let name = name(engine, component);
+        let name = name(engine, wasm);
         let mac = self.mac(&name, code).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
         let mut file = tempfile(&self.folder)?;
         file.1.write_all(&mac)?;
@@ -71,18 +71,26 @@ impl CompiledCache {
     }
 }
 
-/// Makes compiled code runnable.
+/// What makes compiled code runnable: [`load_component`] or [`load_module`].
+pub(super) type Load<T> = fn(&Engine, &[u8]) -> wasmtime::Result<T>;
+
 #[expect(unsafe_code, reason = "compiled code can only be trusted or not; see the invariant above")]
-pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+pub(super) fn load_component(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes come from this host's own compiler: from its child just now, or from a file with its MAC.
     unsafe { Component::deserialize(engine, code) }
 }
 
+#[expect(unsafe_code, reason = "compiled code can only be trusted or not; see the invariant above")]
+pub(super) fn load_module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
+    // SAFETY: as above.
+    unsafe { Module::deserialize(engine, code) }
+}
+
 /// Says the module and everything that the compiled code depends on.
-fn name(engine: &Engine, component: &[u8]) -> String {
+fn name(engine: &Engine, wasm: &[u8]) -> String {
     let mut fingerprint = std::hash::DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut fingerprint);
-    let digest = Sha256::digest(component);
+    let digest = Sha256::digest(wasm);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{hex}-{:016x}.{SUFFIX}", fingerprint.finish())
 }

@@ -37,11 +37,12 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Compiles a component to code of `most` bytes. Blocks. What went wrong comes back as a sentence for the author.
-    pub(super) fn compile(&self, engine: &Engine, component: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    /// Compiles a component or a core module to code of `most` bytes. Blocks. What went wrong comes back as a sentence for the
+    /// author.
+    pub(super) fn compile(&self, engine: &Engine, wasm: &[u8], most: usize) -> Result<Vec<u8>, String> {
         let code = match self {
-            Self::InProcess => engine.precompile_component(component).map_err(|error| format!("{error:#}"))?,
-            Self::Child(program) => in_child(program, component, most, PATIENCE)?,
+            Self::InProcess => precompile(engine, wasm)?,
+            Self::Child(program) => in_child(program, wasm, most, PATIENCE)?,
         };
         if code.len() > most {
             return Err(format!("its compiled code exceeds {most} bytes; make it smaller"));
@@ -50,8 +51,17 @@ impl Compiler {
     }
 }
 
+fn precompile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
+    let code = if wasmparser::Parser::is_component(wasm) {
+        engine.precompile_component(wasm)
+    } else {
+        engine.precompile_module(wasm)
+    };
+    code.map_err(|error| format!("{error:#}"))
+}
+
 /// Reads one byte more than `most` and nothing further.
-fn in_child(program: &PathBuf, component: &[u8], most: usize, patience: Duration) -> Result<Vec<u8>, String> {
+fn in_child(program: &PathBuf, wasm: &[u8], most: usize, patience: Duration) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("the compiler could not be run: {error}");
     let mut child = Command::new(program)
         .arg(COMMAND)
@@ -66,7 +76,7 @@ fn in_child(program: &PathBuf, component: &[u8], most: usize, patience: Duration
     let (done, is_done) = channel::<()>();
     let waited = thread::spawn(move || wait(child, &is_done, patience));
     // The child reads all before it writes anything, so this ends; one that died early is told of by its status.
-    let fed = input.map(|mut input| input.write_all(component));
+    let fed = input.map(|mut input| input.write_all(wasm));
     let (mut code, mut told) = (Vec::new(), Vec::new());
     let read = output.map_or(Ok(0), |output| output.take(most as u64 + 1).read_to_end(&mut code));
     let read = read.and(errors.map_or(Ok(0), |errors| errors.take(TOLD_BYTES).read_to_end(&mut told)));
@@ -98,7 +108,7 @@ fn wait(mut child: Child, done: &Receiver<()>, patience: Duration) -> std::io::R
     Ok((!is_late).then_some(status))
 }
 
-/// The child's whole work: limits itself, reads a component from standard input, writes compiled code to standard output.
+/// The child's whole work: limits itself, reads a component or a core module from standard input, writes compiled code to standard output.
 ///
 /// # Errors
 /// A sentence for the module's author.
@@ -111,10 +121,10 @@ pub fn compile_as_child() -> Result<(), String> {
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, 16)?;
     nice(NICE).map_err(|error| error.to_string())?;
-    let mut component = Vec::new();
-    std::io::stdin().read_to_end(&mut component).map_err(|error| error.to_string())?;
+    let mut wasm = Vec::new();
+    std::io::stdin().read_to_end(&mut wasm).map_err(|error| error.to_string())?;
     let engine = config::engine(&Limits::SERVING, 1).map_err(|error| format!("{error:#}"))?;
-    let code = engine.precompile_component(&component).map_err(|error| format!("{error:#}"))?;
+    let code = precompile(&engine, &wasm)?;
     std::io::stdout().write_all(&code).map_err(|error| error.to_string())
 }
 

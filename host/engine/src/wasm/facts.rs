@@ -1,8 +1,12 @@
 //! Facts as a guest gets them: the WIT records, borrowed from where the facts live. The field names here are the contract's;
 //! wasmtime holds them against the module's own types when it is loaded.
 
+use std::cell::OnceCell;
+
 use cronflow_policy_cases::{self as cases, Attributes, FactsRef, Value};
 use wasmtime::component::{ComponentType, Lift, Lower};
+
+use super::image::{Image, Stored, stored};
 
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(variant)]
@@ -110,7 +114,7 @@ pub(crate) struct ResourceView<'a> {
 /// Everything known for one decision.
 #[derive(Debug, ComponentType, Lower)]
 #[component(record)]
-pub(crate) struct FactsView<'a> {
+pub(super) struct FactsView<'a> {
     now: i64,
     principal: PrincipalView<'a>,
     organization: Option<OrganizationView<'a>>,
@@ -140,7 +144,7 @@ impl<'a> From<&'a Value> for ValueView<'a> {
 }
 
 impl<'a> FactsView<'a> {
-    pub(crate) fn new(facts: FactsRef<'a>) -> Self {
+    fn new(facts: FactsRef<'a>) -> Self {
         let FactsRef { now, principal, organization, workspace, gateway, action, request, resource, context } = facts;
         Self {
             now,
@@ -196,10 +200,114 @@ impl<'a> FactsView<'a> {
     }
 }
 
+/// The facts of a decision, in the forms that guests take them in; made once, and only where one is needed.
+#[derive(Debug)]
+pub(crate) struct GuestFacts<'a> {
+    plain: FactsRef<'a>,
+    view: OnceCell<FactsView<'a>>,
+    image: OnceCell<Image>,
+}
+
+impl<'a> GuestFacts<'a> {
+    pub(crate) const fn new(plain: FactsRef<'a>) -> Self {
+        Self { plain, view: OnceCell::new(), image: OnceCell::new() }
+    }
+
+    pub(super) fn view(&self) -> &FactsView<'a> {
+        self.view.get_or_init(|| FactsView::new(self.plain))
+    }
+
+    pub(super) fn image(&self) -> &Image {
+        self.image.get_or_init(|| Image::params(self.view()))
+    }
+}
+
+// How the views lie in memory.
+stored!(AttributeView { name: &str, value: ValueView<'_> });
+stored!(PrincipalView {
+    kind: &str,
+    id: &str,
+    key_kind: &str,
+    organization: Option<&str>,
+    workspace: Option<&str>,
+    scopes: &[String],
+    roles: &[String],
+    client: Option<&str>,
+    factor_at: Option<i64>,
+    environments: &[String],
+    environments_except: &[String],
+    methods: &[String],
+    ip_allow: Option<&[String]>,
+    created_at: i64,
+    expires_at: Option<i64>,
+});
+stored!(OrganizationView { id: &str, name: &str });
+stored!(WorkspaceView {
+    id: &str,
+    name: &str,
+    ip_allow: Option<&[String]>,
+    egress_allow: Option<&[String]>,
+});
+stored!(GatewayView { id: &str, organizations: &[String], environments: &[String] });
+stored!(RequestView {
+    method: Option<&str>,
+    path: Option<&str>,
+    ip: Option<&str>,
+    environment: Option<&str>,
+});
+stored!(ActionView { name: &str, category: &str, scopes: &[String], kinds: &[String] });
+stored!(ResourceView {
+    kind: Option<&str>,
+    id: Option<&str>,
+    workspace: Option<&str>,
+    attributes: Vec<AttributeView<'_>>,
+});
+stored!(FactsView {
+    now: i64,
+    principal: PrincipalView<'_>,
+    organization: Option<OrganizationView<'_>>,
+    workspace: Option<WorkspaceView<'_>>,
+    gateway: Option<GatewayView<'_>>,
+    action: ActionView<'_>,
+    request: RequestView<'_>,
+    resource: ResourceView<'_>,
+    context: Vec<AttributeView<'_>>,
+});
+
+impl Stored for ValueView<'_> {
+    const ALIGN: usize = 8;
+    const SIZE: usize = 16;
+
+    fn store(&self, image: &mut Image, at: usize) {
+        let payload = at + Self::ALIGN;
+        match self {
+            Self::Boolean(truth) => {
+                image.write(at, [0]);
+                image.write(payload, [u8::from(*truth)]);
+            }
+            Self::Integer(number) => {
+                image.write(at, [1]);
+                number.store(image, payload);
+            }
+            Self::Double(number) => {
+                image.write(at, [2]);
+                image.write(payload, number.to_le_bytes());
+            }
+            Self::Text(text) => {
+                image.write(at, [3]);
+                text.store(image, payload);
+            }
+            Self::Texts(texts) => {
+                image.write(at, [4]);
+                texts.store(image, payload);
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "guests make them")]
 pub(crate) enum EffectView {
     #[component(name = "permit")]
     Permit,
@@ -212,8 +320,8 @@ pub(crate) enum EffectView {
 #[derive(Debug, ComponentType, Lift)]
 #[component(record)]
 pub(crate) struct ReasonView {
-    code: String,
-    message: String,
+    pub(super) code: String,
+    pub(super) message: String,
 }
 
 #[derive(Debug, ComponentType, Lift)]
@@ -227,9 +335,9 @@ pub(crate) enum ObligationView {
 #[derive(Debug, ComponentType, Lift)]
 #[component(record)]
 pub(crate) struct VerdictView {
-    effect: EffectView,
-    reasons: Vec<ReasonView>,
-    obligations: Vec<ObligationView>,
+    pub(super) effect: EffectView,
+    pub(super) reasons: Vec<ReasonView>,
+    pub(super) obligations: Vec<ObligationView>,
 }
 
 impl VerdictView {

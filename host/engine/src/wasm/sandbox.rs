@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, EngineWeak, StoreContextMut, Trap};
+use wasmtime::component::Linker;
+use wasmtime::{Engine, EngineWeak, StoreContextMut};
 
-use super::cache::{self, CompiledCache};
+use super::cache::{self, CompiledCache, Load};
 use super::compile::Compiler;
-use super::guest::{Guest, State};
-use super::limits::{self, Limits};
+use super::direct::Direct;
+use super::guest::{Guest, State, charge_line};
+use super::limits::Limits;
 use super::scan::{self, Sort};
-use super::{component, config};
+use super::{component, config, direct};
 use crate::error::GateErrorKind;
 
 /// How often the clock of the wall-clock backstop ticks.
@@ -21,6 +22,7 @@ pub(super) const TICK_MS: u64 = 20;
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<State>,
+    direct: wasmtime::Linker<State>,
     limits: Limits,
     compiler: Compiler,
     cache: Option<CompiledCache>,
@@ -52,22 +54,20 @@ impl Sandbox {
             .instance("cronflow:policy/log@1.0.0")
             .and_then(|mut log| {
                 log.func_wrap("line", |mut store: StoreContextMut<'_, State>, (line,): (String,)| {
-                    // Handing a line over is the host's work, which its loops must not count for nothing.
-                    let price = limits::LINE_FUEL.saturating_add(line.len() as u64);
-                    let left = store.get_fuel()?.checked_sub(price);
-                    store.set_fuel(left.unwrap_or_default())?;
-                    left.ok_or(Trap::OutOfFuel)?;
+                    charge_line(&mut store, line.len())?;
                     store.data_mut().log(&line);
                     Ok(())
                 })
             })
             .map_err(wrong)?;
+        let mut direct = wasmtime::Linker::new(&engine);
+        direct::link(&mut direct).map_err(wrong)?;
         let ticking = engine.weak();
         std::thread::Builder::new()
             .name("policy clock".to_owned())
             .spawn(move || tick(&ticking))
             .map_err(|error| SandboxError(error.to_string()))?;
-        Ok(Self { engine, linker, limits, compiler, cache, compiling: Mutex::default() })
+        Ok(Self { engine, linker, direct, limits, compiler, cache, compiling: Mutex::default() })
     }
 
     /// The limits that it was made with.
@@ -79,32 +79,40 @@ impl Sandbox {
     /// it is run.
     pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<Arc<Guest>, GateErrorKind> {
         let component = inspect(bytes)?;
-        let compiled = self.compiled(&component)?;
+        if direct::is_direct(bytes) {
+            let module = self.compiled(bytes, cache::load_module)?;
+            if let Some(direct) = Direct::new(&self.direct, &module) {
+                return Ok(Arc::new(Guest::direct(direct, self.limits)));
+            }
+        }
+        let compiled = self.compiled(&component, cache::load_component)?;
         let wrong = |error: wasmtime::Error| {
             GateErrorKind::Module(format!("the module is not of the world `cronflow:policy/policy@1`: {error:#}"))
         };
         let pre = self.linker.instantiate_pre(&compiled).map_err(wrong)?;
-        Guest::new(pre, self.limits).map_err(|missing| {
+        let guest = Guest::new(pre, self.limits).map_err(|missing| {
             let message = format!(
                 "the module does not export `{missing}`; a policy is a component of the world \
                                    `cronflow:policy/policy@1`, which `#[policy]` of the SDK makes"
             );
             GateErrorKind::Module(message)
-        })
+        })?;
+        Ok(Arc::new(guest))
     }
 
-    fn compiled(&self, component: &[u8]) -> Result<Component, GateErrorKind> {
+    /// Compiled code of a component or a core module, made runnable by `load`.
+    fn compiled<T>(&self, wasm: &[u8], load: Load<T>) -> Result<T, GateErrorKind> {
         let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = self.cache.as_ref().and_then(|cache| cache.lookup(&self.engine, component)) {
+        if let Some(kept) = self.cache.as_ref().and_then(|cache| cache.lookup(&self.engine, wasm, load)) {
             return Ok(kept);
         }
         let refused = |message: String| GateErrorKind::Module(format!("the module can't be compiled: {message}"));
-        let code = self.compiler.compile(&self.engine, component, self.limits.code_bytes).map_err(refused)?;
+        let code = self.compiler.compile(&self.engine, wasm, self.limits.code_bytes).map_err(refused)?;
         if let Some(cache) = &self.cache {
             // Not kept, it is compiled again at the next start.
-            let _ = cache.keep(&self.engine, component, &code);
+            let _ = cache.keep(&self.engine, wasm, &code);
         }
-        cache::load(&self.engine, &code).map_err(|error| refused(format!("{error:#}")))
+        load(&self.engine, &code).map_err(|error| refused(format!("{error:#}")))
     }
 }
 

@@ -6,10 +6,13 @@ use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox
 use cronflow_policy_cases::{Decision, Effect, Facts, Value};
 
 use crate::guests::{LIMITS, SANDBOX, bytes, module, upload, verdict};
+use crate::hostile_modules::BLOCK;
 use crate::{codes, judge};
 
 /// Instances of each test, half of them the one tenant's and half the other's.
 const INSTANCES: usize = 10_000;
+/// What a module has besides: it is called by a component's adapters, or without.
+const WAYS: [&str; 2] = ["", BLOCK];
 /// Pages of memory that a guest may have.
 const PAGES: usize = Limits::SERVING.memory_bytes >> 16;
 /// Elements of a table.
@@ -81,9 +84,11 @@ fn effect(set: &PolicySet, facts: &Facts) -> Effect {
 #[test]
 fn in_the_same_place_nothing_is_left_of_the_one_before() {
     let sandbox = Sandbox::new(Limits { instances: 1, ..LIMITS }, Compiler::InProcess, None).unwrap();
-    let (first, other) = (tenant(leaves(""), &sandbox), tenant(looks(""), &sandbox));
     let (secret, facts) = (secret(), Facts::sample());
-    (0..INSTANCES / 2).for_each(|_| check(&first, &other, &secret, &facts));
+    for rest in WAYS {
+        let (first, other) = (tenant(leaves(rest), &sandbox), tenant(looks(rest), &sandbox));
+        (0..INSTANCES / 2).for_each(|_| check(&first, &other, &secret, &facts));
+    }
 }
 
 /// As hosts run it: many tenants at once in the same pool, which has fewer places than they have modules.
@@ -92,7 +97,7 @@ fn among_many_tenants_nobody_sees_what_is_anothers() {
     const TENANTS: usize = Limits::SERVING.instances as usize;
     const THREADS: usize = 4;
     let both = |number| {
-        let own = format!("(func (export \"tenant-{number}\"))");
+        let own = format!("(func (export \"tenant-{number}\")) {}", WAYS[number % 2]);
         (tenant(leaves(&own), &SANDBOX), tenant(looks(&own), &SANDBOX))
     };
     let pairs: Vec<_> = (0..TENANTS).map(both).collect();

@@ -4,7 +4,7 @@ use access_engine::{Binding, Compiler, Limits, PolicyPackage, PolicySet, Sandbox
 use cronflow_policy_cases::{CaseFile, Facts};
 
 use crate::guests::{LIMITS, SANDBOX, module, upload, verdict};
-use crate::hostile_modules::{no_policies, policies};
+use crate::hostile_modules::{BLOCK, directly, no_policies, policies};
 use crate::wat::where_said;
 use crate::{codes, decide, judge};
 
@@ -113,7 +113,9 @@ fn logging_without_an_end_runs_out_of_fuel() {
     for bytes in [0, 8_000] {
         let logs = format!("(loop (call $line (i32.const 100000) (i32.const {bytes})) (br 0)) (unreachable)");
         let hostile = module(&logs, "").replacen("(module", import, 1);
-        assert_eq!(codes(&decide(&hostile, &Facts::sample())), ["policy_error"], "{bytes} bytes");
-        refused(bytes, crate::guests::bytes(&hostile), "burns more than");
+        for hostile in [directly(&hostile, BLOCK), hostile] {
+            assert_eq!(codes(&decide(&hostile, &Facts::sample())), ["policy_error"], "{bytes} bytes");
+            refused(bytes, crate::guests::bytes(&hostile), "burns more than");
+        }
     }
 }

@@ -16,8 +16,18 @@ const LIES: &str = "does not answer as the world";
 
 /// Those that are policies all the same, and would deny had they come past the gate.
 pub(crate) fn policies() -> Vec<Hostile> {
-    let all = [loops(), traps(), lies()].into_iter().flatten();
-    all.map(|(wat, why)| Hostile { module: bytes(&wat), why }).collect()
+    let whichever = [(loops(), LOOPS), (traps(), TRAPS), (lies(), LIES)];
+    let whichever = whichever.into_iter().flat_map(|(wats, why)| wats.into_iter().map(move |wat| (wat, why)));
+    // once by a component's adapters, and once without
+    let whichever = whichever.flat_map(|(wat, why)| [(directly(&wat, BLOCK), why), (wat, why)]);
+    let mut all: Vec<_> = whichever.collect();
+    for (body, why) in [LOOP, "unreachable"].into_iter().zip([LOOPS, TRAPS]).chain(NOWHERE.map(|at| (at, LIES))) {
+        let allocating = |name, params| format!(r#"(func (export "{name}") (param {params}) (result i32) {body})"#);
+        let realloc = allocating("cabi_realloc", "i32 i32 i32 i32");
+        all.push((whole(&verdict(2), &format!("{realloc} {SETTINGS}")), why));
+        all.push((directly(&module(&verdict(2), ""), &allocating("cronflow-policy-block", "i32")), why));
+    }
+    all.into_iter().map(|(wat, why)| Hostile { module: bytes(&wat), why }).collect()
 }
 
 /// Those that are none.
@@ -26,34 +36,37 @@ pub(crate) fn no_policies() -> Vec<Hostile> {
     all.map(|(module, why)| Hostile { module, why }).collect()
 }
 
-/// A module that has this in the place of its `cabi_realloc`.
-fn allocating(body: &str) -> String {
-    let realloc = format!(r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {body})"#);
-    whole(&verdict(2), &format!("{realloc} {SETTINGS}"))
+/// Sets a block aside by counting up, as the SDK does: a module with this is called without a component's adapters.
+pub(crate) const BLOCK: &str = r#"(func (export "cronflow-policy-block") (param $size i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+    (global.set $next (i32.add (local.get $at) (local.get $size)))
+    (local.get $at))"#;
+
+/// Where no memory can be handed out.
+const NOWHERE: [&str; 3] = ["(i32.const -1)", "(i32.const 0x7ffffff0)", "(i32.const 3)"];
+
+/// The same module, called without a component's adapters.
+pub(crate) fn directly(wat: &str, block: &str) -> String {
+    wat.replacen(r#"(func (export "evaluate")"#, &format!(r#"{block} (func (export "evaluate")"#), 1)
 }
 
-fn loops() -> Vec<(String, &'static str)> {
+fn loops() -> Vec<String> {
+    vec![module(LOOP, ""), module(&verdict(2), "(func $start (loop (br 0))) (start $start)")]
+}
+
+fn traps() -> Vec<String> {
     vec![
-        (module(LOOP, ""), LOOPS),
-        (module(&verdict(2), "(func $start (loop (br 0))) (start $start)"), LOOPS),
-        (allocating(LOOP), LOOPS),
-    ]
-}
-
-fn traps() -> Vec<(String, &'static str)> {
-    let wats = [
         module("(call $deep)", "(func $deep (result i32) (i32.add (call $deep) (i32.const 1)))"),
         module("unreachable", ""),
         module("(i32.load (i32.const -4))", ""),
         module("(i32.div_u (i32.const 1) (i32.const 0))", ""),
-        allocating("unreachable"),
         module(&verdict(2), "(func $start unreachable) (start $start)"),
-    ];
-    wats.into_iter().map(|wat| (wat, TRAPS)).collect()
+    ]
 }
 
 /// Answers that are none.
-fn lies() -> Vec<(String, &'static str)> {
+fn lies() -> Vec<String> {
     let store = |at: u32, value: &str| format!("(i32.store (i32.const {at}) (i32.const {value}))");
     let forbids = "(i32.store8 (i32.const 128) (i32.const 1))";
     let reason = format!("{forbids} {} {}", store(132, "160"), store(136, "1"));
@@ -82,8 +95,7 @@ fn lies() -> Vec<(String, &'static str)> {
         module("(i32.const 129)", ""),
         module("(i32.const -16)", ""),
     ];
-    let places = ["-1", "0x7ffffff0", "3"].map(|at| allocating(&format!("(i32.const {at})")));
-    answers.into_iter().chain(others).chain(places).map(|wat| (wat, LIES)).collect()
+    answers.into_iter().chain(others).collect()
 }
 
 /// What is no module, or another.

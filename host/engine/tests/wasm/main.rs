@@ -15,6 +15,7 @@ use access_engine::{
 };
 use cronflow_policy_cases::{Decision, Facts};
 use guests::{LIMITS, SANDBOX, bytes, module, upload, verdict};
+use hostile_modules::BLOCK;
 use wat::where_said;
 
 fn package(module: Vec<u8>) -> Arc<PolicyPackage> {
@@ -44,18 +45,22 @@ fn codes(decision: &Decision) -> Vec<&str> {
 fn a_module_judges() {
     let facts = Facts::sample();
     for (effect, expected) in [(0, vec![]), (1, vec!["shut"]), (2, vec![])] {
-        assert_eq!(codes(&decide(&module(&verdict(effect), ""), &facts)), expected, "{effect}");
+        for way in ["", BLOCK] {
+            assert_eq!(codes(&decide(&module(&verdict(effect), way), &facts)), expected, "{effect} {way}");
+        }
     }
 }
 
 #[test]
 fn what_lies_in_memory_can_be_looked_through() {
-    let module = module(&where_said(*b"dele", "unreachable"), "");
-    examine(&upload("guest", bytes(&module)), &SANDBOX).unwrap();
-    let mut facts = Facts::sample();
-    assert_eq!(codes(&decide(&module, &facts)), [""; 0]);
-    facts.action.name = "jobs.delete".into();
-    assert_eq!(codes(&decide(&module, &facts)), ["policy_error"]);
+    for way in ["", BLOCK] {
+        let module = module(&where_said(*b"dele", "unreachable"), way);
+        examine(&upload("guest", bytes(&module)), &SANDBOX).unwrap();
+        let mut facts = Facts::sample();
+        assert_eq!(codes(&decide(&module, &facts)), [""; 0]);
+        facts.action.name = "jobs.delete".into();
+        assert_eq!(codes(&decide(&module, &facts)), ["policy_error"]);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// What the host runs, beside its manifest.
 const MODULE: &str = "policy.wasm";
 
-/// How guests are compiled, whatever the folder says: a setting of cargo's per line. All of it fits into the first 64 KiB of
+/// How guests are compiled, whatever folder and environment say: a setting of cargo's per line. All of it fits into the first 64 KiB of
 /// an instance's memory, so that a fresh one is made in about four microseconds: a small stack, and what is left free for the
 /// SDK's arena. The tests of the shipped policies in Rust read the same file.
 const SETTINGS: &str = include_str!("build/settings.toml");
@@ -62,6 +62,10 @@ pub(super) fn build(dir: &Path) -> anyhow::Result<Built> {
     cargo.args(["build", "--lib", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
     for setting in SETTINGS.lines() {
         cargo.args(["--config", setting]);
+    }
+    // Flags of the author's own programs would take the place of the settings.
+    for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        cargo.env_remove(flags);
     }
     // What it is at stands on standard error, which is the author's.
     let ran = cargo.current_dir(dir).stderr(Stdio::inherit()).output().map_err(|error| not_there("cargo", error))?;
