@@ -219,12 +219,23 @@ impl RootKeySource {
 
 /// Whether it is the name of a file, and neither a source with a slip in it nor a key in Base64, which has slashes as well.
 fn is_file_name(text: &str) -> bool {
-    let is_base64 = matches!(text.len(), 43 | 44)
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
     let folder = text.split_once('/').map(|(folder, _)| folder);
     let has_scheme = folder.unwrap_or(text).contains(':');
     let is_name = folder.is_some() || text.ends_with(".key");
-    is_name && !has_scheme && !is_base64 && !text.chars().any(char::is_control)
+    let is_key = is_base64_key(text) && !is_in_a_folder(text);
+    is_name && !has_scheme && !is_key && !text.chars().any(char::is_control)
+}
+
+/// Whether it may be 32 bytes in Base64: 43 characters, and a `=` that may be left out.
+fn is_base64_key(text: &str) -> bool {
+    let digits = text.strip_suffix('=').unwrap_or(text);
+    digits.len() == 43 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
+/// Whether it leads from the root into a folder that is there, which no key does by chance.
+fn is_in_a_folder(text: &str) -> bool {
+    let root = Path::new("/");
+    Path::new(text).parent().is_some_and(|folder| folder.starts_with(root) && folder != root && folder.is_dir())
 }
 
 impl From<PlainSecret> for RootKeySource {
@@ -664,6 +675,20 @@ mod tests {
     }
 
     #[test]
+    fn a_path_as_long_as_a_key_in_base64_is_a_file() {
+        let (there, nowhere) = (format!("/usr/bin/{:r<34}", ""), format!("/usr/hunter2/{:r<30}", ""));
+        for (text, length, is_file) in [
+            ("/etc/cronflow/access/secrets/production/root", 44, true),
+            (&there, 43, true),
+            (&nowhere, 43, false),
+            (&format!("/{:r<42}", ""), 43, false),
+        ] {
+            let source = stated(text).source();
+            assert_eq!((text.len(), source.is_ok_and(|source| source.file().is_some())), (length, is_file), "{text}");
+        }
+    }
+
+    #[test]
     fn a_flag_takes_no_root_key_itself() {
         let key = "0123456789abcdef".repeat(4);
         let error = key.parse::<RootKeySource>().unwrap().source().unwrap_err().to_string();
@@ -676,6 +701,16 @@ mod tests {
         let text = "log = \"info\"\nmetrics_token = \"hunter2\"\nvault_token = \"hunter2\" x\n";
         let error = format!("{:#}", read(text).unwrap_err());
         assert!(error.contains("line 3: ") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_without_its_quotes_is_not_quoted() {
+        for name in ["metrics_token", "vault_token", "vault_secret_id", "redis", "smtp_url", "root_key"] {
+            for value in ["8675309123", "-8675309123", "8675309.123", "8675309123000000000000", "true"] {
+                let error = format!("{:#}", read(&format!("\n{name} = {value}")).unwrap_err());
+                assert!(error.contains("line 2: ") && !error.contains("8675309") && !error.contains("true"), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod examine;
 mod export;
 mod follow;
 mod forward;
+mod places;
 mod read;
 mod report;
 mod retention;
@@ -25,14 +26,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::decisions::{Decisions, Told};
-pub use self::examine::{Examined, LATE, LOG_OF_PLATFORM, LOGS, examine, is_sealed_by};
+pub use self::examine::{Examined, LATE, LOGS, examine, is_sealed_by};
 pub(crate) use self::export::EXPORTS;
 pub use self::export::{ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_EXPORT_PLATFORM, Export, ExportFormat};
 pub use self::follow::Follower;
-pub(crate) use self::follow::Followers;
+pub(crate) use self::places::Places;
 use self::read::Trail;
 pub use self::report::{ACTION_REPORT, ReportRequest, ReportView};
 pub(crate) use self::retention::schedule as schedule_retention;
+pub(crate) use self::sealer::begin_chain;
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
@@ -179,18 +181,14 @@ impl Authority {
     }
 
     async fn audit_page(&self, trail: &Trail, filter: &AuditFilter, page: &PageRequest) -> Result<AuditPage, Error> {
-        let (limit, keyring) = (page.limit()?, &self.keyring());
+        let limit = page.limit()?;
         if let Some(after) = &filter.after {
             if page.cursor.is_some() {
                 return Err(Error::invalid("after", "goes on from the newest, `cursor` to the oldest; state one"));
             }
-            let after = PageRequest { cursor: Some(after.clone()), limit: None };
-            let list = trail.list("newest");
-            let mut position: Vec<u64> = after.position(keyring, &list)?.unwrap_or_default();
-            let items = self.read_on(trail, filter, &mut position, limit).await?;
-            return Ok(AuditPage { items, next_cursor: None, newest_cursor: Some(cursor(keyring, &list, &position)?) });
+            return Ok(self.page_after(trail, filter, after, limit).await?.0);
         }
-        let list = trail.list("older");
+        let (list, keyring) = (trail.list("older"), &self.keyring());
         let before: Option<Vec<Option<u64>>> = page.position(keyring, &list)?;
         let is_first = before.is_none();
         let mut reader = self.read_back(trail, before);
@@ -198,6 +196,22 @@ impl Authority {
         let next_cursor = has_more.then(|| cursor(keyring, &list, &reader.position())).transpose()?;
         let newest = is_first.then(|| cursor(keyring, &trail.list("newest"), &reader.newest()));
         Ok(AuditPage { items, next_cursor, newest_cursor: newest.transpose()? })
+    }
+
+    /// At most `limit` records that came after a cursor, and whether there may be more.
+    async fn page_after(
+        &self,
+        trail: &Trail,
+        filter: &AuditFilter,
+        after: &str,
+        limit: usize,
+    ) -> Result<(AuditPage, bool), Error> {
+        let (list, keyring) = (trail.list("newest"), &self.keyring());
+        let after = PageRequest { cursor: Some(after.to_owned()), limit: None };
+        let mut position: Vec<u64> = after.position(keyring, &list)?.unwrap_or_default();
+        let (items, has_more) = self.read_on(trail, filter, &mut position, limit).await?;
+        let newest_cursor = Some(cursor(keyring, &list, &position)?);
+        Ok((AuditPage { items, next_cursor: None, newest_cursor }, has_more))
     }
 }
 

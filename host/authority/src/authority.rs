@@ -10,7 +10,7 @@ use access_store::{Change, Freshness, Metered, Store, StoreError, in_background}
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::audit::{Decisions, EXPORTS, Followers};
+use crate::audit::{Decisions, EXPORTS, Places};
 use crate::decide::cache::ReadCache;
 use crate::decide::decision_id::DecisionIds;
 use crate::decide::lane::Lane;
@@ -84,10 +84,12 @@ pub struct Authority {
     pub(crate) usage: Usage,
     pub(crate) traffic: Days,
     pub(crate) decisions: Decisions,
-    /// Turns of exports to read.
+    /// Turns to read of exports, and of followers that are behind.
     pub(crate) exports: Semaphore,
-    /// Places of those who follow a trail.
-    pub(crate) followers: Followers,
+    /// Exports that are open.
+    pub(crate) exporters: Places,
+    /// Those who follow a trail.
+    pub(crate) followers: Places,
     pub(crate) due_turn: due::Turn,
     pub(crate) egress: Egress,
     pub(crate) outgoing: Outgoing,
@@ -162,7 +164,8 @@ impl Authority {
             traffic: Days::default(),
             decisions: Decisions::default(),
             exports: Semaphore::new(EXPORTS),
-            followers: Followers::default(),
+            exporters: Places::default(),
+            followers: Places::default(),
             due_turn: due::Turn::default(),
             egress: Egress::default(),
             outgoing: Outgoing::default(),

@@ -152,7 +152,7 @@ impl Authority {
                 let done = match Due::parse(&entry.member) {
                     Some(due) => self.do_one(shard, &due).await,
                     // A newer host's.
-                    None => self.put_later(shard, entry).await,
+                    None => self.put_later(shard, &index, &entry.member).await,
                 };
                 match done {
                     // Somebody changed what it is about, and its time perhaps: it is looked at again.
@@ -160,7 +160,7 @@ impl Authority {
                     Err(error @ (Error::StoreUnavailable | Error::Unconfirmed)) => return Err(error),
                     Err(error) => {
                         tracing::warn!(%error, work = entry.member, "due work is not done, and put later");
-                        self.put_later(shard, entry).await?;
+                        self.put_later(shard, &index, &entry.member).await?;
                     }
                 }
             }
@@ -212,11 +212,24 @@ impl Authority {
 
     /// Moves work that can't be done away from the front: a turn reads a shard's first entries alone, and what stays there keeps
     /// everybody else's from being done. Whoever moves it at the same time finds it no later than this.
-    async fn put_later(&self, shard: Shard, entry: &IndexEntry) -> Result<(), Error> {
+    async fn put_later(&self, shard: Shard, index: &str, member: &str) -> Result<(), Error> {
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(shard) };
-        let entry = IndexEntry { score: self.clock.now().plus(LATER).as_millis(), member: entry.member.clone() };
-        commit.index_puts.push((records::DUE.to_owned(), entry));
+        let entry = IndexEntry { score: self.clock.now().plus(LATER).as_millis(), member: member.to_owned() };
+        commit.index_puts.push((index.to_owned(), entry));
         self.commit_due(commit).await
+    }
+
+    /// When an attempt at what stands in `index` is made again that erred. Whoever gives its place back has it made at once, so what
+    /// another try alone does not help is put later.
+    pub(crate) async fn attempt_again(&self, shard: Shard, index: &str, member: &str, error: Error) {
+        if matches!(error, Error::Contended | Error::StoreUnavailable | Error::Unconfirmed) {
+            tracing::debug!(%error, work = member, "an attempt was not recorded, and is made again");
+            return;
+        }
+        tracing::warn!(%error, work = member, "an attempt was not made or not recorded, and is put later");
+        if let Err(error) = self.put_later(shard, index, member).await {
+            tracing::debug!(%error, work = member, "an attempt was not put later");
+        }
     }
 
     /// Whether who owns a credential ended for good: nobody is reminded of what is theirs.

@@ -98,8 +98,15 @@ pub enum Error {
     #[error("too many people sign in at this moment; try again in a moment")]
     TooManySignIns,
     /// So many follow a trail that this host takes no more for now.
-    #[error("as many follow this audit trail, or this host's, as can at a time; try again in a moment")]
+    #[error(
+        "as many follow this audit trail, this organization's, or this host's, as can at a time; try again in a moment"
+    )]
     TooManyFollowers,
+    /// So many exports of an organization's trails are open that this host begins none for now.
+    #[error(
+        "as many exports of this audit trail, or of its organization's, are open as can be at a time; try again when one is done"
+    )]
+    TooManyExports,
     /// The second factor of a member who is known is wrong.
     #[error("the code is wrong, or was used before; a new one comes every thirty seconds")]
     FactorRefused,

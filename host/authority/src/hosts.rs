@@ -93,14 +93,24 @@ impl Authority {
         Ok(())
     }
 
+    /// Hosts that were started with the root key `root`, this one among them.
+    pub(crate) async fn hosts_under_root(&self, root: &str) -> Result<Vec<String>, Error> {
+        Ok(self.hosts_and_roots().await?.into_iter().filter(|(_, of)| of == root).map(|(id, _)| id).collect())
+    }
+
     /// Hosts that were started with another root key than `root`, this one among them.
     pub(crate) async fn hosts_under_another_root(&self, root: &str) -> Result<Vec<String>, Error> {
+        Ok(self.hosts_and_roots().await?.into_iter().filter(|(_, of)| of != root).map(|(id, _)| id).collect())
+    }
+
+    /// Every host, this one first, and the id of the root key that it was started with.
+    async fn hosts_and_roots(&self) -> Result<Vec<(String, String)>, Error> {
         let own = (self.host.clone(), self.keyring().root().to_owned());
         let mut all = vec![own];
         if self.freshness.is_some() {
             all.extend(self.look_at_hosts().await?.into_iter().map(|other| (other.view.id, other.root_key)));
         }
-        Ok(all.into_iter().filter(|(_, of)| of != root).map(|(id, _)| id).collect())
+        Ok(all)
     }
 
     async fn look_at_hosts(&self) -> Result<Vec<Greeting>, Error> {

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -80,8 +81,55 @@ impl fmt::Debug for PlainSecret {
 
 impl<'de> Deserialize<'de> for PlainSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
+        deserializer.deserialize_string(Text)
     }
+}
+
+/// Reads a text. Whatever else stands in its place may be a secret that lacks its quotes, which serde's own errors would quote.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = PlainSecret;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<PlainSecret, E> {
+        self.visit_string(text.to_owned())
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<PlainSecret, E> {
+        Ok(PlainSecret(text))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<PlainSecret, E> {
+        Err(no_text())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<PlainSecret, E> {
+        Err(no_text())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<PlainSecret, E> {
+        Err(no_text())
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<PlainSecret, E> {
+        Err(no_text())
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<PlainSecret, E> {
+        Err(no_text())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<PlainSecret, E> {
+        Err(no_text())
+    }
+}
+
+fn no_text<E: de::Error>() -> E {
+    E::custom("expected a string, in quotes")
 }
 
 /// CRC-32 (ISO-HDLC) of `covered` as six characters of base 62, most significant first.

@@ -45,7 +45,7 @@ pub(crate) struct Status {
 pub(crate) struct Rekey {
     /// Where the host reads the new root key: `vault:MOUNT/data/PATH#FIELD`, `transit:MOUNT/KEY#FILE`, `aws:NAME[#FIELD]`,
     /// `env:NAME` or `file:PATH`. The old one opens the store as well, until the end. While a change is under way, another one
-    /// takes the place of the one that was named before, which opens nothing any more.
+    /// takes the place of the one that was named before, which opens nothing any more, unless a host was started with it.
     #[arg(long, value_name = "SOURCE", required_unless_present = "finish", conflicts_with = "finish")]
     to: Option<String>,
     /// The old root key opens nothing any more. Refused while a host was started with it.

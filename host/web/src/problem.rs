@@ -75,7 +75,9 @@ impl Problem {
             Error::TooLarge(refused) => Self::new(413, "payload_too_large", text).refused(*refused),
             Error::SignInFailed => Self::new(401, "sign_in_failed", text),
             Error::TooManyAttempts { seconds } => Self::new(429, "too_many_attempts", text).retry_after(seconds),
-            Error::TooManySignIns | Error::TooManyFollowers => Self::new(429, "busy", text).retry_after(1),
+            Error::TooManySignIns | Error::TooManyFollowers | Error::TooManyExports => {
+                Self::new(429, "busy", text).retry_after(1)
+            }
             Error::FactorRefused => Self::new(403, "factor_refused", text),
             Error::PasswordRefused => Self::new(403, "password_refused", text),
             Error::Busy => Self::new(429, "busy", text).retry_after(1),

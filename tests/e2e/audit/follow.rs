@@ -70,6 +70,7 @@ fn what_comes_from_now_on_is_told_and_a_lost_stream_is_taken_up_again() {
     let before = host.issue("production", &["jobs:read"]);
     let path = host.workspace("/audit");
     let mut stream = Stream::open(&host, &path, None);
+    assert_eq!(stream.next("retry: "), "1000");
     let place = stream.next("id: ");
     let key = host.issue("production", &["jobs:read"]);
     let issued = ("keys.issue".to_owned(), key.id);
@@ -88,6 +89,19 @@ fn what_comes_from_now_on_is_told_and_a_lost_stream_is_taken_up_again() {
     let refused = host.operator().send(&request(&format!("{path}?cursor={place}")));
     refused.check_problem(400, "invalid_request");
     host.client(None).send(&request(&path)).check_problem(401, "unauthenticated");
+}
+
+/// A page a second would be too few: a stream lasts a minute.
+#[test]
+fn who_is_behind_does_not_wait_between_pages() {
+    let host = Host::dev();
+    let path = host.workspace("/audit");
+    let place = Stream::open(&host, &path, None).next("id: ");
+    let keys = host.issue_many(70);
+    let mut stream = Stream::open(&host, &format!("{path}?limit=1&after={place}"), None);
+    for key in keys {
+        assert_eq!(stream.record(), ("keys.issue".to_owned(), key.id));
+    }
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn a_rekey_that_kill_9_cuts_short_is_gone_on_with() {
     let host = host.setup.env(ROOT_KEY, &other).start();
     let refused = host.operator().post("/v1/secrets/rekey", &json!({ "root_key": new }));
     refused.check_problem(409, "conflict");
-    assert!(refused.body.contains("this host was started with that"), "{refused:?}");
+    assert!(refused.body.contains("hosts were started with that"), "{refused:?}");
     let host = host.terminate().setup.without_env().start();
     host.operator().post("/v1/secrets/rekey", &json!({ "root_key": new })).check_json(200);
 

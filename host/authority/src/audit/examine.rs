@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use access_model::audit::SealedRecord;
-use access_model::audit::chain::Chain;
+use access_model::audit::chain::{Chain, Link};
 use access_model::audit::key::PublicKey;
 use access_model::{Shard, Timestamp};
 use access_store::{LogEntry, Store, StoreError};
@@ -14,8 +14,6 @@ use crate::records;
 
 /// What the names of audit logs begin with.
 pub const LOGS: &str = "audit/";
-/// The platform's own.
-pub const LOG_OF_PLATFORM: &str = "audit/platform";
 /// Records of one read.
 const READ_AT_ONCE: usize = 1_000;
 /// A host that runs seals within a second. One that died before it did may have been away.
@@ -32,7 +30,8 @@ pub struct Examined {
     pub oldest: Option<Timestamp>,
     /// Whether nothing of it was ever sealed.
     pub is_unsealed: bool,
-    /// Where its chain begins with its first record, and did so long after that was made: when.
+    /// When its chain was begun, if that was long after its oldest record was made, or in its middle: one whose beginning was
+    /// kept long enough goes on from the link of what went.
     pub begun_late: Option<Timestamp>,
     /// How many records are wrong.
     pub faults: u64,
@@ -70,7 +69,8 @@ pub async fn examine(store: &dyn Store, shard: Shard, log: &str, last: Option<u6
     let begins = chain.as_ref().map(|chain| &chain.value.begins);
     examined.is_unsealed = chain.is_none() && examined.records > 0;
     examined.begun_late = begins
-        .filter(|begins| begins.sequence == 0 && examined.oldest.is_some_and(|oldest| oldest.plus(LATE) < begins.at))
+        .filter(|begins| begins.link == Link::beginning(log, begins.sequence))
+        .filter(|begins| begins.sequence > 0 || examined.oldest.is_some_and(|oldest| oldest.plus(LATE) < begins.at))
         .map(|begins| begins.at);
     if examined.faults == 0 && !is_as_sealed(store, shard, log).await? {
         examined.faults = 1;
@@ -149,7 +149,7 @@ impl Examined {
 
 #[cfg(test)]
 mod tests {
-    use access_model::audit::chain::{Checkpoint, Link};
+    use access_model::audit::chain::Checkpoint;
     use access_model::audit::key::AuditKey;
     use access_model::audit::{Actor, AuditRecord};
     use access_model::entropy::SeededEntropy;
@@ -216,20 +216,32 @@ mod tests {
     /// Whoever takes a chain away can have what they wrote sealed anew, but not in time.
     #[tokio::test]
     async fn a_chain_that_was_made_anew_began_late() {
-        let (key, beginning) = (AuditKey::from_seed(&[1; 32]), Link::beginning(LOG, 0));
-        for (seconds, late) in [(None, false), (Some(2), false), (Some(3_600), false), (Some(3_602), true)] {
+        let key = AuditKey::from_seed(&[1; 32]);
+        let (beginning, anew) = (Link::beginning(LOG, 0), Link::beginning(LOG, 1));
+        let of_first = serde_json::from_str::<SealedRecord>(&entry(1, None)).unwrap().sha256;
+        for (seconds, gone, link, late) in [
+            (None, 0, beginning, false),
+            (Some(2), 0, beginning, false),
+            (Some(3_600), 0, beginning, false),
+            (Some(3_602), 0, beginning, true),
+            // What is said to be gone may be there.
+            (Some(2), 1, anew, true),
+            (Some(3_602), 1, anew, true),
+            (Some(3_602), 1, beginning.next(1, &of_first), false),
+        ] {
             let store = Memory::new(1);
             let mut commit = Commit::new(Shard::PLATFORM);
             commit.appends = vec![(LOG.to_owned(), entry(1, None).into())];
             let at = seconds.map(|seconds: i64| Timestamp::from_millis(seconds * 1_000));
             if let Some(at) = at {
-                let ends = Checkpoint::sign(LOG, 0, beginning, at, &key);
+                let ends = Checkpoint::sign(LOG, gone, link, at, &key);
                 let value = serde_json::to_vec(&Chain { begins: ends.clone(), sealed: ends }).unwrap();
                 commit.puts.push(access_store::Put::new(records::chain_of(LOG), value.into()));
             }
             store.commit(commit).await.unwrap();
             let examined = examine(&store, Shard::PLATFORM, LOG, None).await.unwrap();
-            assert_eq!((examined.is_unsealed, examined.begun_late), (at.is_none(), at.filter(|_| late)), "{seconds:?}");
+            let found = (examined.is_unsealed, examined.begun_late);
+            assert_eq!(found, (at.is_none(), at.filter(|_| late)), "{seconds:?} {gone}");
         }
     }
 

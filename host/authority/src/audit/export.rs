@@ -6,8 +6,11 @@
 //! what is not asked for, not the workspace's, or not kept any more stands there as its hash alone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::forward::{Forward, Linked};
+use super::places::{Most, Place};
 use super::read::Trail;
 use super::retention::Kept;
 use super::{AuditFilter, AuditView, append};
@@ -55,6 +58,7 @@ pub struct Export {
     trail: Trail,
     filter: AuditFilter,
     part: Part,
+    _place: Arc<Place>,
 }
 
 /// What comes next.
@@ -84,12 +88,14 @@ struct Chains {
 /// Exports that read at a time, the others wait for their turn: each reads a whole trail, however little of it is asked for. One
 /// that nobody takes reads nothing, and so keeps no other from its turn.
 pub(crate) const EXPORTS: usize = 8;
+/// How many are open at a time, whether they are taken or not.
+const MOST: Most = Most { of_trail: 4, of_organization: 4, of_all: usize::MAX };
 
 impl Authority {
     /// Begins an export of the permit's workspace's trail, and records it.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`Error::TooManyExports`]; those of the store.
     pub async fn export_audit(
         &self,
         permit: Permit,
@@ -104,7 +110,7 @@ impl Authority {
     /// Begins an export of the permit's organization's trail, and records it.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`Error::TooManyExports`]; those of the store.
     pub async fn export_organization_audit(
         &self,
         permit: Permit,
@@ -119,7 +125,7 @@ impl Authority {
     /// Begins an export of the platform's own trail, and records it.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`Error::TooManyExports`]; those of the store.
     pub async fn export_platform_audit(
         &self,
         permit: Permit,
@@ -137,6 +143,8 @@ impl Authority {
         filter: AuditFilter,
         format: ExportFormat,
     ) -> Result<Export, Error> {
+        let now = self.clock.monotonic();
+        let place = self.exporters.take(&trail, &MOST, now, Duration::MAX).ok_or(Error::TooManyExports)?;
         let owner = trail.workspace.or(trail.organization);
         let (mut commit, at) = (Commit::new(trail.home()), self.clock.now());
         let record = AuditRecord {
@@ -160,7 +168,7 @@ impl Authority {
                 Part::Chains(Box::new(Chains::new(&trail, at)))
             }
         };
-        Ok(Export { permit, trail, filter, part })
+        Ok(Export { permit, trail, filter, part, _place: place })
     }
 
     /// Seals the logs of a trail, the first up to its record numbered `own`.

@@ -1,12 +1,12 @@
 //! Following a trail: what comes from now on, or from where somebody was, page by page.
 //!
-//! Each follower costs a read of its logs whenever it looks, so that a trail has so many at a time, and a host so many of all.
+//! Each follower costs a read of its logs whenever it looks. It may do so for a minute; whoever comes back is judged anew, and has
+//! missed nothing.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use access_model::Id;
-
+use super::places::{Most, Place};
 use super::read::Trail;
 use super::{ACTION_LIST, ACTION_LIST_ORGANIZATION, ACTION_LIST_PLATFORM, AuditFilter, AuditPage};
 use crate::authority::Authority;
@@ -14,21 +14,10 @@ use crate::decide::Permit;
 use crate::error::Error;
 use crate::page::PageRequest;
 
-/// Followers of one trail.
-const OF_EACH: usize = 8;
-/// Followers of all.
-const OF_ALL: usize = 100;
-
-/// How many follow each trail; none: the platform's.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Followers(Arc<Mutex<BTreeMap<Option<Id>, usize>>>);
-
-/// A place among the followers of a trail, given back when it is dropped.
-#[derive(Debug)]
-struct Place {
-    followers: Followers,
-    of: Option<Id>,
-}
+/// How many follow at a time.
+const MOST: Most = Most { of_trail: 8, of_organization: 16, of_all: 100 };
+/// How long one does, whether it looks or not: so long what was permitted holds.
+const LASTS: Duration = Duration::from_secs(60);
 
 /// Somebody who follows a trail.
 #[derive(Debug)]
@@ -37,7 +26,8 @@ pub struct Follower {
     trail: Trail,
     filter: AuditFilter,
     limit: usize,
-    _place: Place,
+    is_behind: bool,
+    place: Arc<Place>,
 }
 
 impl Authority {
@@ -58,54 +48,48 @@ impl Authority {
                 Trail::of_platform()
             }
         };
-        let place = self.followers.place(trail.workspace.or(trail.organization))?;
-        Ok(Follower { permit, trail, filter, limit, _place: place })
+        let now = self.clock.monotonic();
+        let place = self.followers.take(&trail, &MOST, now, now + LASTS).ok_or(Error::TooManyFollowers)?;
+        Ok(Follower { permit, trail, filter, limit, is_behind: false, place })
     }
 }
 
 impl Follower {
-    /// Whether it has not looked yet, and was told no place to go on from.
-    pub const fn is_first(&self) -> bool {
-        self.filter.after.is_none()
+    /// Where to go on from; empty where it has not looked yet, and was told no place.
+    pub fn newest_cursor(&self) -> &str {
+        self.filter.after.as_deref().unwrap_or_default()
     }
 
-    /// What came since the last call, oldest first, which may be nothing; and where to go on from (`newest_cursor`).
+    /// Whether there was more when it last looked, so that it should look again at once.
+    pub const fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// What came since the last call, oldest first, which may be nothing; and where to go on from (`newest_cursor`). No page: its
+    /// time is over, and who comes back is judged anew.
     ///
     /// # Errors
     /// [`Error::Denied`] when whoever follows is nobody any more; [`Error::Invalid`] for a cursor that is none; those of the store.
-    pub async fn next(&mut self, authority: &Authority) -> Result<AuditPage, Error> {
+    pub async fn next(&mut self, authority: &Authority) -> Result<Option<AuditPage>, Error> {
+        if self.place.is_over(authority.clock.monotonic()) {
+            return Ok(None);
+        }
+        let was_behind = std::mem::take(&mut self.is_behind);
         authority.check_still(&self.permit).await?;
-        let is_first = self.is_first();
-        let request = PageRequest { limit: Some(if is_first { 1 } else { self.limit }), cursor: None };
-        let mut page = authority.audit_page(&self.trail, &self.filter, &request).await?;
-        if is_first {
+        let Some(after) = &self.filter.after else {
+            let request = PageRequest { limit: Some(1), cursor: None };
+            let mut page = authority.audit_page(&self.trail, &self.filter, &request).await?;
             // What there was is the list's to tell.
             page.items.clear();
-        }
+            self.filter.after.clone_from(&page.newest_cursor);
+            return Ok(Some(page));
+        };
+        // Whoever catches up reads as much as an export does, and takes turns with those.
+        let turn = if was_behind { Some(authority.exports.acquire().await.map_err(Error::internal)?) } else { None };
+        let (page, has_more) = authority.page_after(&self.trail, &self.filter, after, self.limit).await?;
+        drop(turn);
+        self.is_behind = has_more;
         self.filter.after.clone_from(&page.newest_cursor);
-        Ok(page)
-    }
-}
-
-impl Followers {
-    fn place(&self, of: Option<Id>) -> Result<Place, Error> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.values().sum::<usize>() >= OF_ALL || taken.get(&of).is_some_and(|count| *count >= OF_EACH) {
-            return Err(Error::TooManyFollowers);
-        }
-        *taken.entry(of).or_default() += 1;
-        Ok(Place { followers: self.clone(), of })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.followers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.of) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.of);
-            }
-        }
+        Ok(Some(page))
     }
 }

@@ -88,20 +88,21 @@ impl Authority {
         Reader { authority: self, trail, logs: logs.collect(), kept: Kept::default() }
     }
 
-    /// At most `limit` records that came after `position`, oldest first, and moves it on.
+    /// At most `limit` records that came after `position`, oldest first, and whether there may be more; moves it on.
     pub(super) async fn read_on(
         &self,
         trail: &Trail,
         filter: &AuditFilter,
         position: &mut Vec<u64>,
         limit: usize,
-    ) -> Result<Vec<AuditView>, Error> {
+    ) -> Result<(Vec<AuditView>, bool), Error> {
         position.resize(trail.logs.len(), 0);
         let mut kept = Kept::default();
         let mut logs: Vec<VecDeque<AuditView>> = Vec::new();
         for (log, at) in trail.logs.iter().zip(position.iter_mut()) {
             logs.push(self.entries_after(trail, log, at).await?);
         }
+        let is_cut = logs.iter().any(|log| log.len() == READ_AT_ONCE);
         let mut items = Vec::new();
         while items.len() < limit {
             let firsts = logs.iter().enumerate().filter_map(|(place, log)| Some((log.front()?.record.at, place)));
@@ -114,7 +115,8 @@ impl Authority {
                 items.push(view);
             }
         }
-        Ok(items)
+        let has_more = is_cut || logs.iter().any(|log| !log.is_empty());
+        Ok((items, has_more))
     }
 
     /// The records of a log that follow the one numbered `at`, oldest first. A log has no gaps but the one at its beginning, which

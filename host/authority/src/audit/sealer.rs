@@ -44,6 +44,19 @@ pub(super) fn schedule(commit: &mut Commit, owner: Option<Id>, at: Timestamp) {
     commit.index_puts.push((records::DUE.to_owned(), IndexEntry { score, member: Due::AuditSeal(owner).member() }));
 }
 
+/// Begins the chain of a log that a host may be long in coming to, in a commit of its home: doctors wonder at one that begins late.
+/// Nothing is sealed by that.
+pub(crate) fn begin_chain(
+    commit: &mut Commit,
+    owner: Option<&Id>,
+    key: &AuditKey,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let log = records::log_of(owner);
+    let begins = Checkpoint::sign(&log, 0, Link::beginning(&log, 0), now, key);
+    commit.put_new(records::chain_of(&log), &Chain { sealed: begins.clone(), begins })
+}
+
 impl Authority {
     /// Seals what this host appended since it was last called.
     pub(crate) async fn seal_appended(&self) {
@@ -62,30 +75,34 @@ impl Authority {
 
     /// Seals a log that a host left unsealed.
     pub(crate) async fn seal_left_over(&self, owner: Option<&Id>) -> Result<(), Error> {
-        self.seal(owner.map_or(Shard::PLATFORM, Id::home), &[records::log_of(owner)]).await
+        let is_sound = self.seal(owner.map_or(Shard::PLATFORM, Id::home), &[records::log_of(owner)]).await?;
+        // Due work that errs is put later.
+        if is_sound { Ok(()) } else { Err(Error::Internal) }
     }
 
-    /// Seals logs of a shard.
-    pub(super) async fn seal(&self, home: Shard, logs: &[String]) -> Result<(), Error> {
+    /// Seals logs of a shard, and says whether none of them is broken.
+    pub(super) async fn seal(&self, home: Shard, logs: &[String]) -> Result<bool, Error> {
         match self.seal_together(home, logs, true).await {
             Err(Error::Contended) => {}
             done => return done,
         }
         // Something was appended meanwhile, or another host seals as well. The marks stay.
+        let mut are_sound = true;
         for log in logs {
             match self.seal_together(home, std::slice::from_ref(log), false).await {
-                Ok(()) | Err(Error::Contended) => {}
+                Ok(is_sound) => are_sound &= is_sound,
+                Err(Error::Contended) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(are_sound)
     }
 
-    async fn seal_together(&self, home: Shard, logs: &[String], take_marks: bool) -> Result<(), Error> {
+    async fn seal_together(&self, home: Shard, logs: &[String], take_marks: bool) -> Result<bool, Error> {
         let keys: Vec<String> = logs.iter().map(|log| records::chain_of(log)).collect();
         let found = self.store.read(home, &keys).await?;
         let mut commit = Commit { announce: false, survives: Survives::Process, ..Commit::new(home) };
-        let mut done = Vec::new();
+        let (mut done, mut are_sound) = (Vec::new(), true);
         for ((log, key), found) in logs.iter().zip(keys).zip(&found) {
             let found = Versioned::<Chain>::of(key.clone(), found.as_ref())?;
             match self.seal_on(home, log, key, found).await {
@@ -96,7 +113,8 @@ impl Authority {
                 Ok(None) => {}
                 // One log that is broken keeps no other from being sealed.
                 Err(Error::Internal) => {
-                    tracing::error!(%log, "an audit log can't be sealed; `doctor` says what is wrong with it")
+                    are_sound = false;
+                    tracing::error!(%log, "an audit log can't be sealed; `doctor` says what is wrong with it");
                 }
                 Err(error) => return Err(error),
             }
@@ -107,7 +125,7 @@ impl Authority {
         for log in done {
             self.store.sealed(home, log);
         }
-        Ok(())
+        Ok(are_sound)
     }
 
     /// Nothing: there is no such log.
@@ -187,7 +205,8 @@ impl Sealed<'_> {
             commit.log_ends.push((self.log.to_owned(), self.is.sealed.sequence));
             Due::AuditSeal(owner).take_out(commit);
         }
-        if let (None, Some(Some(owner))) = (&self.was, owner) {
+        let is_first = self.was.as_ref().is_none_or(|was| was.sealed.sequence == 0);
+        if let Some(Some(owner)) = owner.filter(|_| is_first) {
             retention::schedule(commit, &owner, now);
         }
         if self.was.as_ref() != Some(&self.is) {

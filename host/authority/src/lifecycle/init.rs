@@ -1,5 +1,5 @@
 //! The first records of an installation: its own, the first organization and workspace, the first operator, and the invitation
-//! of the first owner.
+//! of the first owner. No host seals them for as long as none is started, so that the chains of their logs are begun here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use access_model::organization::check_name;
 use access_model::{
     Catalog, Class, Clock, Credential, Email, Entropy, Id, IdKind, Operator, PlainSecret, Shard, Timestamp,
 };
-use access_store::{Commit, IndexEntry, Store};
+use access_store::{Commit, CommitError, IndexEntry, Store};
 use serde_json::json;
 
 use super::installation::{Installation, LifecycleError};
 use super::keyring::{Keyring, SealedKeyring};
 use super::root_key::RootKey;
-use crate::audit::append;
+use crate::audit::{append, begin_chain};
 use crate::idempotency::Attempt;
 use crate::invitations::{Offer, draw, invitation_kind, put_new_invitation};
 use crate::organizations::Founding;
@@ -101,8 +101,28 @@ pub async fn init(
             after: Some(json!({ "organization": organization_name, "workspace": workspace_name })),
         },
     )?;
+    begin_chain(&mut commit, None, keyring.audit_key()?, now)?;
     store.commit(commit).await?;
+    // Not sooner: the key that signs is kept from here on. And the token is shown whatever becomes of this.
+    if let Err(error) = begin_chain_of(store, &organization, &keyring, now).await {
+        tracing::warn!(%error, "the first organization's audit log is sealed when a host is started");
+    }
     Ok(Beginning { organization, workspace, operator_token, invitation })
+}
+
+async fn begin_chain_of(
+    store: &dyn Store,
+    organization: &Id,
+    keyring: &Keyring,
+    now: Timestamp,
+) -> Result<(), LifecycleError> {
+    let mut commit = Commit::new(organization.home());
+    begin_chain(&mut commit, Some(organization), keyring.audit_key()?, now)?;
+    match store.commit(commit).await {
+        // A host is there already.
+        Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Invites the first owner. Where a start was cut short there are two invitations, of which the first is known to nobody.

@@ -28,7 +28,9 @@ impl Authority {
             return self.commit_due(commit).await;
         };
         if !mail.value.is_due_at(now) {
-            return Ok(());
+            // Whoever put it later did not know when it is due, and it would be begun until then.
+            let as_it_is = mail.value.clone();
+            return self.settle_mail(mail, commit, Some(as_it_is)).await;
         }
         let told = Versioned::<Event>::of(event_key, told.as_ref())?;
         let to = Versioned::<Member>::of(member_key, to.as_ref())?;

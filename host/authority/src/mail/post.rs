@@ -21,8 +21,8 @@ use crate::records;
 const PLACES: usize = 8;
 /// Of them, mails of one organization: whoever has many keeps nobody else's back.
 const PLACES_EACH: usize = 3;
-/// Entries of the index that are read at a time, more than there are places, and times that this is done in search of an organization
-/// that may have one.
+/// Entries of the index that are read at a time, more than there are places, and times that one look does so in search of an
+/// organization that may have one. The next look goes on where this one ended.
 const PAGE: usize = 100;
 const PAGES: usize = 10;
 /// When a shard is looked at again whose due mails were not all begun.
@@ -40,6 +40,8 @@ pub(crate) struct Post {
     awake: Mutex<Vec<Shard>>,
     /// Where mails found no place, in the order in which they get one.
     waiting: Mutex<VecDeque<Shard>>,
+    /// What the last look at a shard ended with, short of the end.
+    positions: Mutex<BTreeMap<Shard, IndexEntry>>,
     woken: Notify,
     pub(super) fares: Mutex<Fares>,
 }
@@ -58,6 +60,7 @@ impl Default for Post {
             in_flight: Mutex::default(),
             awake: Mutex::default(),
             waiting: Mutex::default(),
+            positions: Mutex::default(),
             woken: Notify::new(),
             fares: Mutex::default(),
         }
@@ -157,25 +160,42 @@ impl Authority {
         if self.mailer.is_none() {
             return self.look_again(shard, Due::Mails, index, seen, Some(now.plus(WITHOUT_A_RELAY)), now).await;
         }
-        let (mut after, mut again): (Option<IndexEntry>, Option<Timestamp>) = (None, None);
+        let mut position = lock(&self.post.positions).remove(&shard);
+        let began_at_the_start = position.is_none();
+        let mut again = (!began_at_the_start).then(|| now.plus(AGAIN));
         for _ in 0..PAGES {
-            let up_to = Some(now.as_millis());
-            let range = Range { index: index.clone(), after: after.take(), up_to, descending: false, limit: PAGE };
+            let (after, up_to) = (position.clone(), Some(now.as_millis()));
+            let range = Range { index: index.clone(), after, up_to, descending: false, limit: PAGE };
             let due = store.range(shard, range).await?;
             if due.is_empty() {
+                position = None;
                 break;
             }
             again = Some(now.plus(AGAIN));
             let owners = self.owners_of_mails(shard, &due).await?;
             let owner_of = |event: Id| owners.get(&event).copied().unwrap_or(event);
-            if !due.iter().filter_map(ids_of).all(|mail| self.begin_mail(mail, owner_of(mail.0))) {
+            let (mut is_full, is_last) = (false, due.len() < PAGE);
+            for entry in due {
+                is_full = ids_of(&entry).is_some_and(|mail| !self.begin_mail(mail, owner_of(mail.0)));
+                if is_full {
+                    break;
+                }
+                position = Some(entry);
+            }
+            if is_full {
                 self.post.queue(shard);
                 break;
             }
-            if due.len() < PAGE {
+            if is_last {
+                position = None;
                 break;
             }
-            after = due.into_iter().next_back();
+        }
+        match position {
+            Some(position) => drop(lock(&self.post.positions).insert(shard, position)),
+            // There may be places yet for what stands before where it began.
+            None if !began_at_the_start => self.post.wake(shard),
+            None => {}
         }
         self.look_again(shard, Due::Mails, index, seen, again, now).await
     }
@@ -202,9 +222,14 @@ impl Authority {
         let place = Place { place: Some(place), mail, authority: Arc::clone(self) };
         let (event, member) = mail;
         tokio::spawn(async move {
-            if let Err(error) = in_background(place.authority.attempt_mail(&event, &member)).await {
-                tracing::debug!(%error, %event, "a mail's attempt was not recorded, and is made again");
-            }
+            let authority = &place.authority;
+            in_background(async {
+                if let Err(error) = authority.attempt_mail(&event, &member).await {
+                    let entry = due_member(&event, &member);
+                    authority.attempt_again(event.home(), records::MAILS_DUE, &entry, error).await;
+                }
+            })
+            .await;
             drop(place);
         });
         true

@@ -18,6 +18,7 @@ use super::{SecretsView, actions};
 use crate::authority::Authority;
 use crate::decide::Permit;
 use crate::error::Error;
+use crate::lifecycle::keyring::Rekey;
 use crate::lifecycle::root_key::RootKey;
 use crate::page::{cursor, opened_cursor};
 use crate::records::{self, CommitExt as _, TRIES};
@@ -67,7 +68,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Invalid`] where that is no source, or no root key is read there; [`Error::Conflict`] while another change is
-    /// under way and this host was started with its root key, and where it is the root key already.
+    /// under way and a host was started with its root key, and where it is the root key already.
     pub async fn begin_rekey(&self, permit: &Permit, request: RekeyRequest) -> Result<SecretsView, Error> {
         permit.covers(actions::REKEY)?;
         self.refuse_dev()?;
@@ -77,18 +78,11 @@ impl Authority {
             let held = self.keyring();
             match &found.value.rekey {
                 Some(rekey) if rekey.root == root.id() => return self.secrets_view(found.value).await,
-                // That one is not lost.
-                Some(rekey) if rekey.root == held.root() => {
-                    return Err(Error::Conflict(format!(
-                        "the change to the root key `{}` is under way since {}, and this host was started with that; finish \
-                         that first",
-                        rekey.root, rekey.since
-                    )));
-                }
-                _ if found.value.is_opened_by(&root.id()) || held.root() == root.id() => {
-                    return Err(Error::Conflict("that is the root key already; make another one".to_owned()));
-                }
-                _ => {}
+                Some(rekey) => self.check_is_lost(rekey).await?,
+                None => {}
+            }
+            if found.value.is_opened_by(&root.id()) || held.root() == root.id() {
+                return Err(Error::Conflict("that is the root key already; make another one".to_owned()));
             }
             let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
             let (after, before) = match &found.value.rekey {
@@ -195,6 +189,21 @@ impl Authority {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Refuses while a host serves that was started with the root key of this change: it would not start again.
+    async fn check_is_lost(&self, rekey: &Rekey) -> Result<(), Error> {
+        let started = self.hosts_under_root(&rekey.root).await?;
+        if started.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "the change to the root key `{}` is under way since {}, and these hosts were started with that: {}; finish that \
+             first, or start them again with the old one",
+            rekey.root,
+            rekey.since,
+            started.join(", ")
+        )))
     }
 
     async fn read_root_key(&self, source: &str) -> Result<RootKey, Error> {

@@ -61,7 +61,8 @@ impl Authority {
             return self.forget_delivery(webhook, delivery, Some(found.version)).await;
         }
         if !found.delivery.is_due_at(now) {
-            return Ok(());
+            // Whoever put it later did not know when it is due, and it would be begun until then.
+            return self.settle_delivery(&found, found.delivery.clone()).await;
         }
         let keys = [
             records::message(&found.delivery.message),

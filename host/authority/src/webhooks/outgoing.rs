@@ -181,9 +181,13 @@ impl Authority {
         let Some(place) = self.free_place(webhook, delivery) else { return false };
         let authority = Arc::clone(self);
         tokio::spawn(async move {
-            if let Err(error) = in_background(authority.attempt(&webhook, &delivery)).await {
-                tracing::debug!(%error, %delivery, "an attempt was not recorded, and is made again");
-            }
+            in_background(async {
+                if let Err(error) = authority.attempt(&webhook, &delivery).await {
+                    let member = due_member(&webhook, &delivery);
+                    authority.attempt_again(delivery.home(), records::DELIVERIES_DUE, &member, error).await;
+                }
+            })
+            .await;
             drop(place);
         });
         false

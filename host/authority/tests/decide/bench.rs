@@ -1,8 +1,8 @@
 //! An authority over the demo, and questions to ask it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use access_authority::gateways::GatewayRequest;
@@ -70,6 +70,8 @@ pub(crate) struct Failing {
     pub(crate) commit_takes: AtomicU64,
     reads: AtomicU64,
     commits: AtomicU64,
+    /// Reads of what begins so are never answered.
+    pub(crate) hangs_at: OnceLock<String>,
     /// Sweeps that it was asked for.
     pub(crate) sweeps: AtomicU64,
 }
@@ -125,17 +127,24 @@ impl Bench {
 
     /// The same, that is no dev host: its peppers can be replaced.
     pub(crate) async fn real_host(&self) -> Arc<Authority> {
-        Self::host(&self.store, &self.clock, &self.root, Arc::new(Catalog::parse(CATALOG).unwrap()), false).await
+        self.real_host_under(&self.root).await
     }
 
-    async fn host(
+    /// The same, started with another root key.
+    pub(crate) async fn real_host_under(&self, root: &RootKey) -> Arc<Authority> {
+        Self::host(&self.store, &self.clock, root, Arc::new(Catalog::parse(CATALOG).unwrap()), false).await
+    }
+
+    /// A host on a store on which an installation was begun.
+    pub(crate) async fn host(
         store: &Arc<Metered>,
         clock: &Arc<ManualClock>,
         root: &RootKey,
         catalog: Arc<Catalog>,
         is_dev: bool,
     ) -> Arc<Authority> {
-        let keyring = Installation::open(store.as_ref(), root, true).await.unwrap();
+        let begun = Installation::read(store.as_ref()).await.unwrap().unwrap();
+        let keyring = Installation::open(store.as_ref(), root, begun.dev).await.unwrap();
         let policies = Policies::load(None, &catalog, sandbox()).unwrap();
         let clock: Arc<dyn Clock> = clock.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -233,6 +242,7 @@ impl Failing {
             commit_takes: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            hangs_at: OnceLock::new(),
             sweeps: AtomicU64::new(0),
         }
     }
@@ -261,6 +271,9 @@ impl Store for Failing {
     async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
         self.check()?;
         self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.hangs_at.get().is_some_and(|prefix| keys.iter().any(|key| key.starts_with(prefix.as_str()))) {
+            std::future::pending::<()>().await;
+        }
         self.inner.read(shard, keys).await
     }
 

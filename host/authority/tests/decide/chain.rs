@@ -1,14 +1,20 @@
 //! The chain: what is appended is sealed, whoever does it, and what is exported can be checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use access_authority::audit::{AuditFilter, ExportFormat};
+use access_authority::audit::{AuditFilter, ExportFormat, examine, is_sealed_by};
 use access_authority::keys::{Change, KeyRequest, actions};
+use access_authority::lifecycle::init::{Names, init};
+use access_authority::lifecycle::root_key::RootKey;
 use access_authority::{Authority, Error, IfMatch, Outcome};
 use access_model::audit::SealedRecord;
 use access_model::audit::chain::{Chain, Link};
 use access_model::audit::verify::{Fault, Verified, Verifier};
-use access_store::{Commit, LogEntry, Put, Store as _};
+use access_model::clock::ManualClock;
+use access_model::entropy::SystemEntropy;
+use access_model::{Catalog, Email, Shard, Timestamp};
+use access_store::{Commit, IndexEntry, LogEntry, Memory, Metered, Put, Range, Store};
 use serde_json::json;
 
 use crate::bench::{Ask, Bench, CATALOG};
@@ -75,6 +81,12 @@ fn key() -> KeyRequest {
     serde_json::from_value(json!({ "kind": "read_only", "name": "e2e" })).unwrap()
 }
 
+/// All that is due in a shard, whenever.
+async fn due(store: &dyn Store, shard: Shard) -> Vec<IndexEntry> {
+    let range = Range { index: "due".to_owned(), after: None, up_to: None, descending: false, limit: 1_000 };
+    store.range(shard, range).await.unwrap()
+}
+
 async fn ticks(hosts: &[&Authority]) {
     for _ in 0..4 {
         for host in hosts {
@@ -106,7 +118,7 @@ async fn nothing_to_seal_costs_nothing() {
     bench.clock.advance(Duration::from_secs(10));
     ticks(&[&bench.authority]).await;
     bench.clock.advance(Duration::from_secs(10));
-    let due = access_store::Range {
+    let due = Range {
         index: "due".to_owned(),
         after: None,
         up_to: Some(bench.authority.now().as_millis()),
@@ -114,7 +126,7 @@ async fn nothing_to_seal_costs_nothing() {
         limit: 10,
     };
     for shard in 0..16 {
-        let shard = access_model::Shard::new(shard).unwrap();
+        let shard = Shard::new(shard).unwrap();
         assert_eq!(bench.store.range(shard, due.clone()).await.unwrap(), [], "marks are gone");
     }
 }
@@ -166,6 +178,82 @@ async fn a_log_from_before_there_were_chains_is_sealed_from_where_it_begins() {
     bench.authority.tick().await;
     let chain = bench.check_sealed(&log).await;
     assert_eq!((chain.begins.sequence, chain.begins.link), (3, Link::beginning(&log, 3)));
+}
+
+#[tokio::test]
+async fn a_chain_that_is_taken_away_is_not_begun_anew_unseen() {
+    let bench = Bench::new().await;
+    let (log, home) = (bench.log(), bench.demo.organization.home());
+    bench.authority.tick().await;
+    bench.clock.advance(366 * DAY);
+    ticks(&[&bench.authority]).await;
+    bench.authority.tick().await;
+    assert!(bench.check_sealed(&log).await.begins.sequence > 0, "its beginning was kept long enough");
+    let begun_late = async || examine(bench.store.as_ref(), home, &log, None).await.unwrap().begun_late;
+    assert_eq!(begun_late().await, None);
+    let mut taken = Commit::new(home);
+    taken.deletes.push(format!("audit-chain/{log}"));
+    bench.store.commit(taken).await.unwrap();
+    bench.change_something().await;
+    bench.authority.tick().await;
+    bench.check_sealed(&log).await;
+    assert_eq!(begun_late().await, Some(bench.authority.now()));
+}
+
+#[tokio::test]
+async fn what_init_wrote_is_sealed_however_late_a_host_comes_and_nobody_wonders() {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_767_225_600_000)));
+    let store = Arc::new(Metered::new(Arc::new(Memory::new(16))));
+    let dir = tempfile::tempdir().unwrap();
+    let root = RootKey::create(&dir.path().join("root.key"), &SystemEntropy).unwrap();
+    let catalog = Arc::new(Catalog::parse(CATALOG).unwrap());
+    let owner = Email::parse("ada@example.com").unwrap();
+    let names = Names { organization: "acme", workspace: "main", owner: Some(&owner) };
+    let begun = init(store.as_ref(), &catalog, &root, clock.as_ref(), &SystemEntropy, names).await.unwrap();
+    let home = begun.organization.home();
+    let logs = [(Shard::PLATFORM, "audit/platform".to_owned()), (home, format!("audit/{}", begun.organization))];
+    // Its process has ended, and with it what it knew.
+    store.take_appended();
+    clock.advance(DAY);
+    let looked_at = async || {
+        let mut records = Vec::new();
+        for (home, log) in &logs {
+            let examined = examine(store.as_ref(), *home, log, None).await.unwrap();
+            assert_eq!((examined.is_unsealed, examined.begun_late, examined.faults), (false, None, 0), "{log}");
+            records.push(examined.records);
+        }
+        records
+    };
+    looked_at().await;
+    let host = Bench::host(&store, &clock, &root, catalog, false).await;
+    ticks(&[&host]).await;
+    let records = looked_at().await;
+    for ((home, log), records) in logs.iter().zip(records) {
+        assert!(is_sealed_by(store.as_ref(), *home, log, &host.audit_keys()).await.unwrap());
+        let found = store.read(*home, &[format!("audit-chain/{log}")]).await.unwrap();
+        let chain: Chain = serde_json::from_slice(&found[0].as_ref().unwrap().value).unwrap();
+        assert_eq!((chain.begins.sequence, chain.sealed.sequence), (0, records), "{log}");
+    }
+    let due = due(store.as_ref(), home).await;
+    let retention = format!("audit-retention/{}", begun.organization);
+    assert!(due.iter().any(|entry| entry.member == retention), "it is kept as long as others are: {due:?}");
+}
+
+#[tokio::test]
+async fn the_mark_of_a_log_that_cannot_be_sealed_is_put_later() {
+    let bench = Bench::new().await;
+    bench.authority.tick().await;
+    let mut forged = Commit::new(bench.demo.organization.home());
+    forged.appends.push((bench.log(), "no record".into()));
+    bench.store.commit(forged).await.unwrap();
+    bench.change_something().await;
+    bench.store.take_appended();
+    bench.clock.advance(Duration::from_secs(6));
+    ticks(&[&bench.authority]).await;
+    let mark = format!("audit-seal/{}", bench.demo.organization);
+    let due = due(bench.store.as_ref(), bench.demo.organization.home()).await;
+    let mark = due.into_iter().find(|entry| entry.member == mark).unwrap();
+    assert!(mark.score > bench.authority.now().as_millis(), "{mark:?}");
 }
 
 #[tokio::test]

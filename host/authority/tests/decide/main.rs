@@ -15,6 +15,7 @@ mod limits;
 mod management;
 mod organizations;
 mod outage;
+mod outgoing;
 mod overview;
 mod secrets;
 mod settings;

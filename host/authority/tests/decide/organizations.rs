@@ -16,7 +16,7 @@ use access_model::{Catalog, Id, Timestamp};
 use crate::bench::{Ask, Bench, CATALOG, Failing};
 
 impl Bench {
-    async fn create(&self, name: &str) -> Result<OrganizationView, Error> {
+    pub(crate) async fn create(&self, name: &str) -> Result<OrganizationView, Error> {
         self.create_at(&self.authority, name).await
     }
 
@@ -31,7 +31,7 @@ impl Bench {
         Ok(self.authority.create_workspace(&permit, request, None).await?.now().unwrap())
     }
 
-    async fn of_organization(&self, organization: Id, action: &str) -> Permit {
+    pub(crate) async fn of_organization(&self, organization: Id, action: &str) -> Permit {
         let target = Target::organization(organization);
         self.authority.require(&self.operator().await, action, target, None).await.unwrap()
     }

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use access_authority::audit::{
-    ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_LIST, ACTION_LIST_ORGANIZATION, AuditFilter, AuditPage,
-    ExportFormat, examine,
+    ACTION_EXPORT, ACTION_EXPORT_ORGANIZATION, ACTION_LIST, ACTION_LIST_ORGANIZATION, ACTION_LIST_PLATFORM,
+    AuditFilter, AuditPage, ExportFormat, Follower, examine,
 };
 use access_authority::keys::{Change, actions};
 use access_authority::settings::{
@@ -43,6 +43,12 @@ impl Bench {
             (record.action.clone(), record.target.clone(), after["code"].clone(), after["count"].clone())
         };
         page.items.iter().map(|item| line(&item.record)).collect()
+    }
+
+    /// Follows the trail of what the operator may `action`.
+    async fn follow(&self, action: &str, target: Target, page: &PageRequest) -> Result<Follower, Error> {
+        let permit = self.authority.require(&self.operator().await, action, target, None).await.unwrap();
+        self.authority.follow_audit(permit, AuditFilter::default(), page)
     }
 
     async fn work(&self) {
@@ -364,44 +370,108 @@ async fn a_log_that_is_long_is_forgotten_in_pieces_and_done_is_done() {
 }
 
 #[tokio::test]
-async fn exports_that_nobody_takes_keep_no_other_from_being_written() {
+async fn exports_that_nobody_takes_keep_no_other_organization_from_its_own() {
     let bench = Bench::new().await;
-    let begin = async || {
-        let permit = bench.permit("audit.export").await;
-        bench.authority.export_audit(permit, AuditFilter::default(), ExportFormat::Ndjson).await.unwrap()
-    };
     let mut all = Vec::new();
-    for _ in 0..20 {
-        let mut export = begin().await;
-        assert!(export.next(&bench.authority).await.unwrap().is_some());
-        all.push(export);
+    for name in ["one", "two", "three"] {
+        let organization = bench.create(name).await.unwrap().id;
+        let begin = async || {
+            let permit = bench.of_organization(organization, ACTION_EXPORT_ORGANIZATION).await;
+            let filter = AuditFilter::default();
+            bench.authority.export_organization_audit(permit, filter, ExportFormat::Ndjson).await
+        };
+        for _ in 0..4 {
+            let mut export = begin().await.unwrap();
+            assert!(export.next(&bench.authority).await.unwrap().is_some());
+            all.push(export);
+        }
+        let refused = begin().await;
+        assert!(matches!(refused, Err(Error::TooManyExports)), "{refused:?}");
+        // Nor is what was refused recorded.
+        let permit = bench.of_organization(organization, ACTION_LIST_ORGANIZATION).await;
+        let (filter, page) = (of(ACTION_EXPORT_ORGANIZATION), PageRequest::default());
+        assert_eq!(bench.authority.list_organization_audit(&permit, &filter, &page).await.unwrap().items.len(), 4);
     }
-    let mut last = begin().await;
-    while last.next(&bench.authority).await.unwrap().is_some() {}
+    let begin = async || {
+        let permit = bench.permit(ACTION_EXPORT).await;
+        bench.authority.export_audit(permit, AuditFilter::default(), ExportFormat::Ndjson).await
+    };
+    // One that is over gives its place back.
+    for _ in 0..6 {
+        let mut last = begin().await.unwrap();
+        while last.next(&bench.authority).await.unwrap().is_some() {}
+    }
 }
 
 #[tokio::test]
-async fn so_many_follow_a_trail_at_a_time() {
+async fn so_many_follow_a_trail_and_an_organization_at_a_time() {
     let bench = Bench::new().await;
-    let follow = async |action| {
-        let permit = bench.permit(action).await;
-        bench.authority.follow_audit(permit, AuditFilter::default(), &PageRequest::default())
-    };
-    let mut all: Vec<_> = Vec::new();
-    let refused = loop {
-        match follow("audit.list").await {
-            Ok(follower) => all.push(follower),
-            Err(error) => break error,
+    let main = Target::workspace(bench.demo.workspace);
+    let other = Target::workspace(bench.demo.other_workspace);
+    let whole = Target::organization(bench.demo.organization);
+    let follow =
+        async |action: &str, target: &Target| bench.follow(action, target.clone(), &PageRequest::default()).await;
+    let mut all = Vec::new();
+    for target in [&main, &other] {
+        for _ in 0..8 {
+            all.push(follow(ACTION_LIST, target).await.unwrap());
         }
-    };
-    assert!(matches!(refused, Error::TooManyFollowers), "{refused}");
-    assert_eq!(all.len(), 8);
+        let refused = follow(ACTION_LIST, target).await;
+        assert!(matches!(refused, Err(Error::TooManyFollowers)), "{refused:?}");
+    }
+    let refused = follow(ACTION_LIST_ORGANIZATION, &whole).await;
+    assert!(matches!(refused, Err(Error::TooManyFollowers)), "{refused:?}");
+    follow(ACTION_LIST_PLATFORM, &Target::platform()).await.unwrap();
     all.pop();
-    let mut last = follow("audit.list").await.unwrap();
-    let first = last.next(&bench.authority).await.unwrap();
+    let mut last = follow(ACTION_LIST_ORGANIZATION, &whole).await.unwrap();
+    let first = last.next(&bench.authority).await.unwrap().unwrap();
     assert!(first.items.is_empty() && first.newest_cursor.is_some(), "what was before is not told: {first:?}");
     bench.set_workspace(json!({ "audit_decisions": "denials" })).await;
     let actions = |page: &AuditPage| page.items.iter().map(|item| item.record.action.clone()).collect::<Vec<_>>();
-    assert_eq!(actions(&last.next(&bench.authority).await.unwrap()), ["settings.update"]);
-    assert!(last.next(&bench.authority).await.unwrap().items.is_empty(), "and once");
+    assert_eq!(actions(&last.next(&bench.authority).await.unwrap().unwrap()), ["settings.update"]);
+    assert!(last.next(&bench.authority).await.unwrap().unwrap().items.is_empty(), "and once");
+}
+
+#[tokio::test]
+async fn who_follows_is_judged_anew_each_minute_and_holds_no_place_longer() {
+    let bench = Bench::new().await;
+    let follow = async || {
+        let target = Target::workspace(bench.demo.workspace);
+        bench.follow(ACTION_LIST, target, &PageRequest::default()).await
+    };
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.push(follow().await.unwrap());
+    }
+    let page = all[0].next(&bench.authority).await.unwrap().unwrap();
+    assert_eq!(page.newest_cursor.as_deref(), Some(all[0].newest_cursor()));
+    bench.clock.advance(MINUTE - Duration::from_millis(1));
+    assert!(all[0].next(&bench.authority).await.unwrap().is_some());
+    assert!(matches!(follow().await, Err(Error::TooManyFollowers)));
+    bench.clock.advance(Duration::from_millis(1));
+    // Although those that are not asked for anything more, since nobody reads what they said, are there still.
+    follow().await.unwrap();
+    for follower in &mut all {
+        assert!(follower.next(&bench.authority).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn who_is_behind_is_told_that_there_is_more() {
+    let bench = Bench::new().await;
+    let page = PageRequest { limit: Some(100), cursor: None };
+    let mut follower = bench.follow(ACTION_LIST, Target::workspace(bench.demo.workspace), &page).await.unwrap();
+    follower.next(&bench.authority).await.unwrap();
+    assert!(!follower.is_behind());
+    for number in 0..250 {
+        bench.set_workspace(json!({ "description": format!("change {number}") })).await;
+    }
+    for told in [(100, true), (100, true), (50, false)] {
+        let page = follower.next(&bench.authority).await.unwrap().unwrap();
+        assert_eq!((page.items.len(), follower.is_behind()), told);
+        // A store that fails is not asked again at once.
+        bench.failing.fails.store(true, Ordering::SeqCst);
+        assert!(follower.next(&bench.authority).await.is_err() && !follower.is_behind());
+        bench.failing.fails.store(false, Ordering::SeqCst);
+    }
 }

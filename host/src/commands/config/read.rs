@@ -98,7 +98,10 @@ fn file(path: &Path, findings: &mut Vec<Finding>) -> Settings {
         Ok(keys) => keys,
         Err(error) => {
             let line = line_of(&text, error.span().map_or(0, |span| span.start));
-            let what = format!("`{shown}`, line {line}: {}", error.message());
+            // Of types, what is no value at all can be said alone: an integer that is too large, which would be quoted, and may be
+            // a secret that lacks its quotes.
+            let why = Some(error.message()).filter(|why| !why.starts_with("invalid type"));
+            let what = format!("`{shown}`, line {line}: {}", why.unwrap_or("integer number overflowed"));
             findings.push(Finding::fail("file", what, "mend this first: nothing in the file is read until it is TOML"));
             return Settings::default();
         }
@@ -127,4 +130,21 @@ fn file(path: &Path, findings: &mut Vec<Finding>) -> Settings {
 
 fn how_to_write(flag: &str) -> String {
     format!("see `--{flag}` in `cronflow-access serve --help`, or leave it out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_without_its_quotes_is_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("access.toml");
+        for value in ["8675309123", "8675309123000000000", "8675309123000000000000", "8675309.123"] {
+            std::fs::write(&path, format!("\nmetrics_token = {value}")).unwrap();
+            let findings = Stated::of_file(Some(&path)).findings;
+            let told = &findings.last().unwrap().what;
+            assert!(told.contains("line 2: ") && !told.contains("8675309"), "{told}");
+        }
+    }
 }

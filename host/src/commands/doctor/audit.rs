@@ -1,6 +1,6 @@
 //! The audit trail: every record is what was hashed, none is missing, and it was this installation that sealed them.
 
-use access_authority::audit::{Examined, LATE, LOG_OF_PLATFORM, examine, is_sealed_by};
+use access_authority::audit::{Examined, LATE, examine, is_sealed_by};
 use access_authority::lifecycle::Installation;
 use access_model::Clock as _;
 use access_model::audit::key::PublicKey;
@@ -44,7 +44,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     findings
 }
 
-/// What can have come about by itself, and by somebody who took a chain away. The platform's log is begun without a host.
+/// What can have come about by itself, and by somebody who took a chain away.
 fn doubt(name: &str, examined: &Examined) -> Option<Finding> {
     let is_old = examined.newest.is_some_and(|newest| newest.plus(LATE) < SystemClock::new().now());
     if examined.is_unsealed && is_old {
@@ -55,7 +55,7 @@ fn doubt(name: &str, examined: &Examined) -> Option<Finding> {
             "start a host, which does so within a second. If one ran since: ".to_owned() + TODO,
         ));
     }
-    let (oldest, begun) = (examined.oldest?, examined.begun_late.filter(|_| name != LOG_OF_PLATFORM)?);
+    let (oldest, begun) = (examined.oldest?, examined.begun_late?);
     let what = format!("`{name}`: it goes back to {oldest}, and its chain was begun at {begun}");
     Some(Finding::warn(NAME, what, "if a host ran in the hour after its first record: ".to_owned() + TODO))
 }

@@ -28,7 +28,8 @@ pub(crate) const NOTES: &str = "The export is itself recorded, before its first 
     its SHA-256 and its link in the chain of its log, then the record's own bytes; what is not asked for or another workspace's stands \
     there as its hash alone; the last line is a signed trailer, without which the file is not whole. `cronflow-access audit verify` checks \
     it, anywhere. As `csv`, newest first, for reading: nothing in it can be checked. Either is written in parts, as slowly as it is \
-    taken; where reading fails in the middle, or whoever reads is nobody any more, the connection breaks off.";
+    taken; where reading fails in the middle, or whoever reads is nobody any more, the connection breaks off. An organization, its \
+    workspaces included, has four open at a time (429 beyond).";
 
 /// What the query takes: what the list's takes, without its pages, and the form of the file.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -19,12 +19,15 @@ use crate::problem::Problem;
 /// What else is to be known.
 pub(crate) const NOTES: &str = "With `Accept: text/event-stream` the answer is a stream of server-sent events instead, one a record, oldest \
     first, from now on or from `after` or `Last-Event-ID`: `event: record`, its data a record as it stands in `items`, its id what to go on \
-    from. A comment comes when there is nothing for a while. The stream ends when whoever follows is nobody any more, and when the host \
-    stops; a client that comes back with the last id it saw misses nothing, and may be told a record twice. A trail has eight followers at a \
-    time (429 beyond).";
+    from. A comment, with the id to go on from, comes when there is nothing for a while. The stream ends after a minute, so that whoever \
+    comes back is asked again whether they may; sooner when whoever follows is nobody any more, and when the host stops. A client that \
+    comes back with the last id it saw misses nothing, and may be told a record twice. A trail has eight followers at a time, an \
+    organization sixteen (429 beyond).";
 
 /// Between two looks at what is new.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Milliseconds after which a client comes back.
+const COMES_BACK: u32 = 1_000;
 /// Looks without anything new, before it is said that somebody is still there.
 const QUIET: u32 = 15;
 /// Of the standard: where a client was when it lost the stream.
@@ -55,7 +58,8 @@ pub(crate) fn going_on(filter: AuditFilter, headers: &HeaderMap) -> AuditFilter 
 
 /// The stream, once its first look has succeeded.
 pub(crate) async fn stream(app: Arc<App>, mut follower: Follower) -> Result<Response, Problem> {
-    let first = told(&mut follower, &app).await?;
+    let first = told(&mut follower, &app).await?.filter(|told| !told.is_empty());
+    let first = format!("retry: {COMES_BACK}\n\n{}", first.unwrap_or_else(|| nothing(&follower)));
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let following = Following { app, follower, looks, quiet: 0 };
@@ -79,12 +83,15 @@ impl Following {
     /// The next events; nothing when the stream is over.
     async fn next(&mut self) -> Option<String> {
         loop {
-            self.looks.tick().await;
+            if !self.follower.is_behind() {
+                self.looks.tick().await;
+            }
             if self.app.is_draining() {
                 return None;
             }
             let told = match told(&mut self.follower, &self.app).await {
-                Ok(told) => told,
+                Ok(Some(told)) => told,
+                Ok(None) => return None,
                 Err(Error::StoreUnavailable) => String::new(),
                 Err(error) => {
                     tracing::debug!(%error, "nobody follows an audit trail any more");
@@ -94,16 +101,20 @@ impl Following {
             self.quiet += 1;
             if !told.is_empty() || self.quiet >= QUIET {
                 self.quiet = 0;
-                return Some(if told.is_empty() { ":\n\n".to_owned() } else { told });
+                return Some(if told.is_empty() { nothing(&self.follower) } else { told });
             }
         }
     }
 }
 
-/// What is new, as events; where there is nothing yet, at first, the place to go on from alone.
-async fn told(follower: &mut Follower, app: &App) -> Result<String, Error> {
-    let is_first = follower.is_first();
-    let page = follower.next(&app.authority).await?;
+/// What is told where nothing is new: the place to go on from, since what is filtered need not be read again.
+fn nothing(follower: &Follower) -> String {
+    format!(": from here on\nid: {}\n\n", follower.newest_cursor())
+}
+
+/// What is new, as events. Nothing: the follower's time is over.
+async fn told(follower: &mut Follower, app: &App) -> Result<Option<String>, Error> {
+    let Some(page) = follower.next(&app.authority).await? else { return Ok(None) };
     let id = page.newest_cursor.unwrap_or_default();
     let mut text = String::new();
     for (number, item) in page.items.iter().enumerate() {
@@ -112,8 +123,5 @@ async fn told(follower: &mut Follower, app: &App) -> Result<String, Error> {
         let id = if number + 1 == page.items.len() { format!("id: {id}\n") } else { String::new() };
         text += &format!("event: record\n{id}data: {data}\n\n");
     }
-    if is_first && text.is_empty() {
-        text = format!(": from here on\nid: {id}\n\n");
-    }
-    Ok(text)
+    Ok(Some(text))
 }
