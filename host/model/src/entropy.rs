@@ -67,7 +67,7 @@ impl Entropy for SeededEntropy {
 }
 
 /// Characters of base 62, in the order of their values.
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(crate) const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// `length` characters of base 62, each drawn evenly (bytes that would favour some characters are thrown away).
 ///

@@ -8,10 +8,13 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::entropy::{Entropy, EntropyError, random_base62};
+use crate::clock::Timestamp;
+use crate::entropy::{ALPHABET, Entropy, EntropyError, random_base62};
 
 /// Characters of an id after its kind: two digits of home shard, sixteen of randomness (95 bits).
 pub const BODY_LENGTH: usize = 18;
+/// Digits of base 62 that tell milliseconds until the year 2081, and then from the beginning again.
+const TIME_LENGTH: usize = 7;
 
 /// A home: the slice of the store in which one commit is atomic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +153,28 @@ impl Id {
         Ok(Self { kind, body })
     }
 
+    /// A new id of what is made by the thousand and read soon or never: it sorts behind those made milliseconds earlier, so that
+    /// a store that keeps records in order writes them side by side. 53 bits of randomness remain.
+    ///
+    /// # Errors
+    /// When the entropy has nothing to give.
+    pub fn draw_in_order(
+        kind: IdKind,
+        shard: Shard,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, EntropyError> {
+        let drawn = Self::draw(kind, shard, entropy)?;
+        let mut body = drawn.body;
+        let mut left = now.as_millis().unsigned_abs();
+        for place in body.iter_mut().skip(2).take(TIME_LENGTH).rev() {
+            let digit = usize::try_from(left % 62).unwrap_or_default();
+            *place = ALPHABET.get(digit).copied().unwrap_or(b'0');
+            left /= 62;
+        }
+        Ok(Self { kind, body })
+    }
+
     /// From a body, as a secret carries it.
     ///
     /// # Errors
@@ -249,6 +274,17 @@ impl<'de> Deserialize<'de> for Id {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
+
+    #[test]
+    fn ids_in_order_sort_by_the_time_they_were_made_at() {
+        let (entropy, home) = (SeededEntropy::new(b"order"), Shard::new(7).unwrap());
+        let at =
+            |millis| Id::draw_in_order(IdKind::AccessToken, home, Timestamp::from_millis(millis), &entropy).unwrap();
+        let ids = [0, 1, 61, 62, 1_800_000_000_000, 1_800_000_000_001, 3_500_000_000_000].map(at);
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_ne!(at(5), at(5));
+        assert!(ids.iter().all(|id| id.home() == home && id.to_string().parse() == Ok(*id)));
+    }
 
     #[test]
     fn an_id_carries_its_home_and_reads_what_it_writes() {

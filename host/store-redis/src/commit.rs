@@ -15,8 +15,8 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     let mut call = Call::new(Script::Commit, home, epoch);
     call.key(home.log_numbers.as_str()).key(home.channel.as_str());
     call.shown(announced_keys(commit));
-    let Commit { checks, log_ends, puts, deletes, index_puts, index_deletes, appends, log_trims, counters, .. } =
-        commit;
+    let Commit { checks, log_ends, puts, deletes, index_puts, index_marks, .. } = commit;
+    let Commit { index_deletes, appends, log_trims, counters, .. } = commit;
     let counts = [
         checks.len(),
         puts.len(),
@@ -27,6 +27,7 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
         log_trims.len(),
         counters.len(),
         log_ends.len(),
+        index_marks.len(),
     ];
     for count in counts {
         call.shown(Some(count));
@@ -44,6 +45,9 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
         call.key(home.record(key));
     }
     for (index, entry) in index_puts {
+        call.key(home.index(index)).shown(Some(entry.score)).text(&entry.member);
+    }
+    for (index, entry) in index_marks {
         call.key(home.index(index)).shown(Some(entry.score)).text(&entry.member);
     }
     for (index, member) in index_deletes {

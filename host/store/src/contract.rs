@@ -51,7 +51,7 @@ where
         records: versions_are_the_commits_numbers, no_version_comes_twice, checks_guard_versions_and_absence,
             reads_answer_in_the_order_asked, reads_see_one_snapshot, odd_keys_and_values_come_back, parallel_increments_all_count;
         indexes: pages_forwards_and_backwards_with_ties, up_to_limits_both_directions, a_member_put_again_moves,
-            deleted_members_are_gone, scores_keep_their_order_at_the_extremes;
+            a_mark_stays_where_it_is, deleted_members_are_gone, scores_keep_their_order_at_the_extremes;
         commits: a_failing_check_writes_nothing, changes_happen_in_order, logs_have_no_gaps_under_parallel_appends,
             logs_page_newest_first, logs_lose_their_beginning_and_nothing_else, a_log_that_has_gone_on_is_a_conflict, counters_add_up, groups_of_counters_are_apart, shards_are_apart, an_unknown_shard_is_empty_and_refused,
             sequences_grow_by_one_per_commit, a_conflict_leaves_its_neighbours_alone;

@@ -189,6 +189,9 @@ impl Home {
         for (index, entry) in &commit.index_puts {
             self.indexes.entry(index.clone()).or_default().put(entry);
         }
+        for (index, entry) in &commit.index_marks {
+            self.indexes.entry(index.clone()).or_default().mark(entry);
+        }
         for (index, member) in &commit.index_deletes {
             if let Some(index) = self.indexes.get_mut(index) {
                 index.delete(member);
@@ -222,6 +225,12 @@ impl Index {
         self.delete(&entry.member);
         self.scores.insert(entry.member.clone(), entry.score);
         self.sorted.insert(entry.clone());
+    }
+
+    fn mark(&mut self, entry: &IndexEntry) {
+        if !self.scores.contains_key(&entry.member) {
+            self.put(entry);
+        }
     }
 
     fn delete(&mut self, member: &str) {

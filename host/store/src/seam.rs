@@ -134,6 +134,8 @@ pub struct Commit {
     pub deletes: Vec<String>,
     /// Members to put into an index, or to move there.
     pub index_puts: Vec<(String, IndexEntry)>,
+    /// Members to put into an index unless they are in it: those stay where they are.
+    pub index_marks: Vec<(String, IndexEntry)>,
     /// Members to take out: (index, member).
     pub index_deletes: Vec<(String, String)>,
     /// Values to append: (log, value).
@@ -161,6 +163,7 @@ impl Commit {
             puts: Vec::new(),
             deletes: Vec::new(),
             index_puts: Vec::new(),
+            index_marks: Vec::new(),
             index_deletes: Vec::new(),
             appends: Vec::new(),
             log_trims: Vec::new(),

@@ -38,10 +38,14 @@ struct Sealed<'a> {
     is_whole: bool,
 }
 
-/// Marks a log to be sealed, unless it was by then.
+/// Marks a log to be sealed, unless it is marked or was sealed by then.
 pub(super) fn schedule(commit: &mut Commit, owner: Option<Id>, at: Timestamp) {
+    commit.index_marks.push(mark(owner, at));
+}
+
+fn mark(owner: Option<Id>, at: Timestamp) -> (String, IndexEntry) {
     let score = at.plus(LEFT_OVER_AFTER).as_millis();
-    commit.index_puts.push((records::DUE.to_owned(), IndexEntry { score, member: Due::AuditSeal(owner).member() }));
+    (records::DUE.to_owned(), IndexEntry { score, member: Due::AuditSeal(owner).member() })
 }
 
 /// Begins the chain of a log that a host may be long in coming to, in a commit of its home: doctors wonder at one that begins late.
@@ -201,9 +205,14 @@ impl Sealed<'_> {
     fn put(self, commit: &mut Commit, take_mark: bool, now: Timestamp) -> Result<(), Error> {
         let owner = records::owner_of_log(self.log);
         // INVARIANT: a mark goes only if nothing was appended since.
-        if let Some(owner) = owner.filter(|_| take_mark && self.is_whole) {
-            commit.log_ends.push((self.log.to_owned(), self.is.sealed.sequence));
-            Due::AuditSeal(owner).take_out(commit);
+        match owner {
+            Some(owner) if take_mark && self.is_whole => {
+                commit.log_ends.push((self.log.to_owned(), self.is.sealed.sequence));
+                Due::AuditSeal(owner).take_out(commit);
+            }
+            // What is appended to without a pause is not left over.
+            Some(owner) if self.is_whole => commit.index_puts.push(mark(owner, now)),
+            _ => {}
         }
         let is_first = self.was.as_ref().is_none_or(|was| was.sealed.sequence == 0);
         if let Some(Some(owner)) = owner.filter(|_| is_first) {

@@ -149,7 +149,7 @@ impl Authority {
         let kind = kind.ok_or_else(none)?;
         let lifetime = kind.lifetime.ok_or_else(|| Error::internal("tokens live for ever"))?;
         let (home, entropy, now) = (organization.home(), self.entropy.as_ref(), self.clock.now());
-        let id = Id::draw(IdKind::AccessToken, home, entropy)?;
+        let id = Id::draw_in_order(IdKind::AccessToken, home, now, entropy)?;
         let secret = PlainSecret::draw(&kind.prefix, &id, entropy)?;
         let token = AccessToken {
             id,

@@ -1,12 +1,12 @@
 #!lua
 -- Applies one commit, or nothing. Answers the place of the check that does not hold, or the commit's number followed by the
 -- numbers that the appended values got.
--- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index delete, append, trim and count.
--- ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those eight, and of logs that
--- must end as stated; then what each of them says, those logs after the checks.
+-- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index mark, index delete, append, trim and
+-- count. ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those but the marks, of
+-- logs that must end as stated, and of marks; then what each of them says, those logs after the checks.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return redis.error_reply('EPOCH another') end
 
-local keys, arguments = 3, 11
+local keys, arguments = 3, 12
 local function key()
     keys = keys + 1
     return KEYS[keys]
@@ -37,6 +37,7 @@ for _ = 1, tonumber(ARGV[4]) do
 end
 for _ = 1, tonumber(ARGV[5]) do redis.call('DEL', key()) end
 for _ = 1, tonumber(ARGV[6]) do redis.call('ZADD', key(), argument(), argument()) end
+for _ = 1, tonumber(ARGV[12]) do redis.call('ZADD', key(), 'NX', argument(), argument()) end
 for _ = 1, tonumber(ARGV[7]) do redis.call('ZREM', key(), argument()) end
 for _ = 1, tonumber(ARGV[8]) do
     local appended = redis.call('HINCRBY', KEYS[2], argument(), 1)

@@ -18,6 +18,7 @@ fn everything(shard: Shard, value: &str) -> Commit {
         puts: vec![put("key", value)],
         deletes: vec!["old".to_owned()],
         index_puts: vec![("index".to_owned(), entry(1, value))],
+        index_marks: vec![("index".to_owned(), entry(2, value)), ("index".to_owned(), entry(3, "marked"))],
         index_deletes: vec![("index".to_owned(), "old".to_owned())],
         appends: vec![append("log", value)],
         counters: vec![count("group", "counter", 1)],

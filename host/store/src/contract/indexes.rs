@@ -88,6 +88,20 @@ pub(super) async fn a_member_put_again_moves(store: Arc<dyn Store>) -> Outcome {
     same("put where it was", page(&store, whole("index")).await?, vec![entry(2, "b"), entry(3, "a")])
 }
 
+pub(super) async fn a_mark_stays_where_it_is(store: Arc<dyn Store>) -> Outcome {
+    let marks = |entries: &[IndexEntry]| {
+        let index_marks = entries.iter().map(|entry| ("index".to_owned(), entry.clone())).collect();
+        Commit { index_marks, ..Commit::new(SHARD) }
+    };
+    commit(&store, marks(&[entry(2, "a"), entry(1, "b"), entry(0, "b")])).await?;
+    commit(&store, marks(&[entry(3, "b"), entry(0, "a")])).await?;
+    same("marked again", page(&store, whole("index")).await?, vec![entry(1, "b"), entry(2, "a")])?;
+    let index_deletes = vec![("index".to_owned(), "b".to_owned())];
+    commit(&store, Commit { index_deletes, ..Commit::new(SHARD) }).await?;
+    commit(&store, marks(&[entry(3, "b")])).await?;
+    same("marked after it was deleted", page(&store, whole("index")).await?, vec![entry(2, "a"), entry(3, "b")])
+}
+
 pub(super) async fn deleted_members_are_gone(store: Arc<dyn Store>) -> Outcome {
     fill(&store, "index", &[entry(1, "a"), entry(2, "b")]).await?;
     let gone = |index: &str, member: &str| (index.to_owned(), member.to_owned());

@@ -23,8 +23,15 @@ pub(super) enum Applied {
 /// After an error the transaction holds half a commit and must be rolled back.
 pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> rusqlite::Result<Applied> {
     let shard = commit.shard.number();
-    // INVARIANT: all checks come before the first write, so that a conflict needs no undoing.
-    for check in &commit.checks {
+    // INVARIANT: all checks come before the first write, or are the first write, so that a conflict needs no undoing.
+    let (checks, new) = match (commit.checks.as_slice(), commit.puts.first()) {
+        // Where all that is asked is that the first record is new, putting it says whether it is.
+        ([check], Some(put)) if check.version.is_none() && check.key == put.key && commit.log_ends.is_empty() => {
+            (&[] as &[Check], Some(put))
+        }
+        (checks, _) => (checks, None),
+    };
+    for check in checks {
         if !holds(connection, shard, check)? {
             return Ok(Applied::Conflict(check.key.clone()));
         }
@@ -35,7 +42,16 @@ pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> 
         }
     }
     let version = i64::try_from(sequence).unwrap_or(i64::MAX);
-    for Put { key, value, forget_after } in &commit.puts {
+    if let Some(Put { key, value, forget_after }) = new {
+        let sql = "INSERT INTO records (shard, key, version, value, forget_after) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO NOTHING";
+        let forget_after = forget_after.map(Timestamp::as_millis);
+        let put = connection.prepare_cached(sql)?.execute((shard, key, version, value.as_ref(), forget_after))?;
+        if put == 0 {
+            return Ok(Applied::Conflict(key.clone()));
+        }
+    }
+    for Put { key, value, forget_after } in commit.puts.iter().skip(usize::from(new.is_some())) {
         let sql = "INSERT INTO records (shard, key, version, value, forget_after) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value,
                                              forget_after = excluded.forget_after";
@@ -48,6 +64,11 @@ pub(super) fn apply(connection: &Connection, commit: &Commit, sequence: u64) -> 
     for (index, entry) in &commit.index_puts {
         let sql = "INSERT INTO index_entries (shard, name, member, score) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT DO UPDATE SET score = excluded.score";
+        connection.prepare_cached(sql)?.execute((shard, index, &entry.member, entry.score))?;
+    }
+    for (index, entry) in &commit.index_marks {
+        let sql =
+            "INSERT INTO index_entries (shard, name, member, score) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         connection.prepare_cached(sql)?.execute((shard, index, &entry.member, entry.score))?;
     }
     for (index, member) in &commit.index_deletes {
