@@ -6,7 +6,6 @@ pub(crate) mod metrics;
 mod ready;
 mod tour;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,8 +28,10 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub(crate) use self::listener::Certificates;
+use self::listener::Listeners;
 use super::init::{catalog, root_key};
-use crate::config::Settings;
+use crate::config::{Listen, Settings};
 use crate::output;
 use crate::secrets;
 use crate::store::{Opened, WhenAbsent};
@@ -69,8 +70,7 @@ impl Serve {
     }
 
     async fn serve(self, settings: Settings) -> anyhow::Result<()> {
-        let listen = settings.listen();
-        if self.dev && !listen.ip().is_loopback() {
+        if self.dev && !settings.listen().iter().all(Listen::is_local) {
             bail!("--dev prints its secrets and opens its clock, so it serves loopback alone; listen on 127.0.0.1");
         }
         // The recorder comes first: whatever counts must find it.
@@ -79,7 +79,7 @@ impl Serve {
         let rules = settings.egress(self.dev)?;
         let relay = settings.relay(&rules)?;
         let egress = Egress::new(rules);
-        let listener = bind(listen).await?;
+        let listeners = Listeners::bind(&settings).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -101,7 +101,7 @@ impl Serve {
         };
         let keyring = Installation::open(store.as_ref(), &root, self.dev).await?;
         let world = World { store, clock, entropy };
-        let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
+        let (base_url, metrics_url) = (listeners.base_url(), metrics_url(&metrics_listener)?);
         let public_url = match &settings.public_url {
             Some(url) => PublicUrl::parse(url).context("public_url")?,
             None => PublicUrl::parse(&base_url)?,
@@ -118,7 +118,8 @@ impl Serve {
 
         let (stop, stopping) = watch::channel(false);
         let router = access_web::router(Arc::clone(&app));
-        let serving = tokio::spawn(listener::serve(listener, router, stopping.clone()));
+        let listening = listeners.shown();
+        let serving = tokio::spawn(listeners.serve(router, stopping.clone()));
         let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;
         let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
         let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
@@ -132,8 +133,8 @@ impl Serve {
         authority.check_store().await?;
         // Before anybody hears that it serves: who is told to stop from then on leaves the books in order.
         let told_to_stop = signal()?;
-        self.announce(&base_url, &metrics_url, demo.as_ref())?;
-        tracing::info!(%base_url, %metrics_url, store = %opened, dev = self.dev, "serving");
+        self.announce(&base_url, &listening, &metrics_url, demo.as_ref())?;
+        tracing::info!(%base_url, listening = %listening.join(" "), %metrics_url, store = %opened, dev = self.dev, "serving");
 
         told_to_stop.await;
         tracing::info!("stopping: no new connections, those in flight may end");
@@ -180,8 +181,14 @@ impl Serve {
         Ok(())
     }
 
-    fn announce(&self, base_url: &str, metrics_url: &str, demo: Option<&Demo>) -> anyhow::Result<()> {
-        let ready = ready::Ready::new(base_url, metrics_url, demo);
+    fn announce(
+        &self,
+        base_url: &str,
+        listening: &[String],
+        metrics_url: &str,
+        demo: Option<&Demo>,
+    ) -> anyhow::Result<()> {
+        let ready = ready::Ready::new(base_url, listening, metrics_url, demo);
         if let Some(path) = &self.ready_file {
             ready.write(path).with_context(|| format!("ready file `{}`", path.display()))?;
         }
@@ -192,13 +199,8 @@ impl Serve {
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("can't listen on {address}; is another host running? --listen takes another address"))
-}
-
-fn url(listener: &TcpListener) -> anyhow::Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
+fn metrics_url(listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("http://{}/metrics", listener.local_addr()?))
 }
 
 async fn tick(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {

@@ -58,8 +58,10 @@ impl Listeners {
 
     /// Where clients reach the first of them.
     pub(super) fn base_url(&self) -> String {
-        let reached = self.all.iter().map(|(listen, _)| listen).find(|listen| listen.address().is_some());
-        reached.or(self.all.first().map(|(listen, _)| listen)).map(Listen::url).unwrap_or_default()
+        let mut all = self.all.iter().map(|(listen, _)| listen);
+        let first = all.next();
+        let reached = first.into_iter().chain(all).find(|listen| listen.address().is_some());
+        reached.or(first).map(Listen::url).unwrap_or_default()
     }
 
     /// Each of them: its URL, or `unix:` and its path.

@@ -88,7 +88,8 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     guest: Guest,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES as usize);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.max_header_size(HEAD_BYTES as usize).max_buf_size(HEAD_BYTES as usize);
     let uses = guest.uses();
     let answer = service_fn(move |request| answer(request, peer, router.clone(), &uses));
     let connection = http.serve_connection(TokioIo::new(stream), answer);
