@@ -638,7 +638,8 @@ mod tests {
 
     #[test]
     fn one_may_listen_at_several_places() {
-        let several = read("listen = [\"unix:/run/a.sock\", \"https://127.0.0.1:2\"]\nunix_socket_mode = \"0600\"").unwrap();
+        let several =
+            read("listen = [\"unix:/run/a.sock\", \"https://127.0.0.1:2\"]\nunix_socket_mode = \"0600\"").unwrap();
         assert_eq!((several.listen().len(), several.listen_url().as_str()), (2, "https://127.0.0.1:2"));
         let shown = serde_json::to_value(&several).unwrap();
         assert_eq!(shown["listen"], serde_json::json!(["unix:/run/a.sock", "https://127.0.0.1:2"]));

@@ -64,14 +64,19 @@ fn listen(settings: &Settings) -> Vec<Finding> {
     let has_tls = all.iter().any(Listen::is_tls);
     let mode = settings.unix_socket_mode();
     if mode.0 & 0o007 != 0 && all.iter().any(|listen| listen.address().is_none()) {
-        let what = format!("everybody on this machine may connect to its socket, and say whom it speaks for (mode {mode})");
+        let what =
+            format!("everybody on this machine may connect to its socket, and say whom it speaks for (mode {mode})");
         findings.push(Finding::warn("unix_socket_mode", what, "leave it to a group, as 0660 does"));
     }
     match Certificates::load(settings) {
         Err(error) => findings.push(Finding::fail("tls_certificate_file", format!("{error:#}"), "correct it")),
         Ok(Some(_)) if !has_tls => {
             let what = "there is a certificate, and nobody listens with it";
-            findings.push(Finding::fail("listen", what, "name an address with `https://`, as in `https://0.0.0.0:7843`"));
+            findings.push(Finding::fail(
+                "listen",
+                what,
+                "name an address with `https://`, as in `https://0.0.0.0:7843`",
+            ));
         }
         Ok(None) if has_tls => {
             let what = "`https://` needs a certificate";

@@ -47,7 +47,9 @@ impl Listeners {
         let listens = settings.listen();
         let certificates = Certificates::load(settings)?.map(Arc::new);
         if certificates.is_some() && !listens.iter().any(Listen::is_tls) {
-            bail!("there is a certificate, and nobody listens with it; name an address with `https://`, as in --listen https://0.0.0.0:7843");
+            bail!(
+                "there is a certificate, and nobody listens with it; name an address with `https://`, as in --listen https://0.0.0.0:7843"
+            );
         }
         let mut all = Vec::new();
         for listen in listens {

@@ -47,7 +47,10 @@ impl Places {
     /// As many as the system lets this process have.
     pub(super) fn new() -> Self {
         describe_gauge!("access_connections", "Connections that are open");
-        describe_counter!("access_connections_asked_to_leave_total", "Idle connections that had to make room for others");
+        describe_counter!(
+            "access_connections_asked_to_leave_total",
+            "Idle connections that had to make room for others"
+        );
         Self {
             free: Arc::new(Semaphore::new(most())),
             word: watch::Sender::new(Word::default()),
@@ -194,7 +197,10 @@ fn most() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most).ok());
     let most = descriptors.map_or(CONNECTIONS, |most| most.saturating_sub(ELSEWHERE).clamp(FEWEST, CONNECTIONS));
     if most < CONNECTIONS {
-        tracing::warn!(connections = most, "the limit of open files (LimitNOFILE, ulimit -n) leaves room for few connections");
+        tracing::warn!(
+            connections = most,
+            "the limit of open files (LimitNOFILE, ulimit -n) leaves room for few connections"
+        );
     }
     most
 }

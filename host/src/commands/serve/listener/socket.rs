@@ -33,7 +33,9 @@ impl SocketFile {
         aside.push(format!(".{}", std::process::id()));
         let aside = PathBuf::from(aside);
         let made = fs::DirBuilder::new().mode(0o700).create(&aside);
-        made.with_context(|| format!("can't listen on `{shown}`; its folder must be there, and the host may write to it"))?;
+        made.with_context(|| {
+            format!("can't listen on `{shown}`; its folder must be there, and the host may write to it")
+        })?;
         let bound = put_in_place(&aside.join("s"), path, mode);
         // Whatever became of it.
         let _ = fs::remove_dir_all(&aside);
@@ -67,7 +69,9 @@ async fn check_free(path: &Path) -> anyhow::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("can't listen on `{shown}`")),
-        Ok(meta) if !meta.file_type().is_socket() => bail!("can't listen on `{shown}`: there is a file that is no socket"),
+        Ok(meta) if !meta.file_type().is_socket() => {
+            bail!("can't listen on `{shown}`: there is a file that is no socket")
+        }
         Ok(_) => {}
     }
     match timeout(PATIENCE, UnixStream::connect(path)).await {

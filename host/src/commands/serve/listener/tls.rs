@@ -29,6 +29,8 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// What whoever connects is shown, and asked for.
 pub(crate) struct Certificates {
     files: Files,
+    /// What stood in them when the host started.
+    began: [u8; 32],
     /// What connections are greeted with from now on. Those that are open keep theirs.
     current: watch::Sender<Arc<ServerConfig>>,
     refused: Counter,
@@ -64,10 +66,11 @@ impl Certificates {
             }
             _ => bail!("TLS needs both `tls_certificate_file` and `tls_key_file`; state both"),
         };
-        let current = watch::Sender::new(files.read()?.config(&files)?);
+        let contents = files.read()?;
+        let (began, current) = (contents.digest(), watch::Sender::new(contents.config(&files)?));
         describe_counter!("access_tls_reloads_total", "Changes of the files of certificates, by what came of them");
         describe_counter!("access_tls_refused_total", "Connections that came to no agreement over TLS");
-        Ok(Some(Self { files, current, refused: counter!("access_tls_refused_total") }))
+        Ok(Some(Self { files, began, current, refused: counter!("access_tls_refused_total") }))
     }
 
     /// What greets a connection.
@@ -85,7 +88,7 @@ impl Certificates {
     pub(super) async fn follow(self: Arc<Self>) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looked = Looked::default();
+        let mut looked = Looked { settled: Some(self.began), doubtful: None };
         loop {
             looks.tick().await;
             let files = self.files.clone();
@@ -109,11 +112,11 @@ impl Certificates {
 /// What is found in the files: a digest of it, and what it makes.
 type Found = (Option<[u8; 32]>, anyhow::Result<Arc<ServerConfig>>);
 
-/// What the last looks saw.
-#[derive(Debug, Default)]
+/// What the last looks saw, by its digest; none, where a file could not be read.
+#[derive(Debug)]
 struct Looked {
-    /// What was last said something about, or what is shown from the beginning.
-    settled: Option<Option<[u8; 32]>>,
+    /// What is shown, or was last complained of.
+    settled: Option<[u8; 32]>,
     /// What could not be used a look ago: files are replaced one after the other.
     doubtful: Option<Option<[u8; 32]>>,
 }
@@ -121,8 +124,7 @@ struct Looked {
 impl Looked {
     /// What is to be done about what was found; nothing, most times.
     fn at(&mut self, (digest, made): Found) -> Option<anyhow::Result<Arc<ServerConfig>>> {
-        let is_first = self.settled.is_none();
-        if self.settled == Some(digest) {
+        if self.settled == digest {
             self.doubtful = None;
             return None;
         }
@@ -130,10 +132,9 @@ impl Looked {
             self.doubtful = Some(digest);
             return None;
         }
-        self.settled = Some(digest);
+        self.settled = digest;
         self.doubtful = None;
-        // The first that can be used is what the host has begun with.
-        (!is_first || made.is_err()).then_some(made)
+        Some(made)
     }
 }
 
@@ -169,7 +170,8 @@ impl Contents {
     }
 
     fn config(&self, files: &Files) -> anyhow::Result<Arc<ServerConfig>> {
-        let chain = certificates(&self.chain).with_context(|| format!("tls_certificate_file: `{}`", files.chain.display()))?;
+        let chain =
+            certificates(&self.chain).with_context(|| format!("tls_certificate_file: `{}`", files.chain.display()))?;
         let of_key = || format!("tls_key_file: `{}`", files.key.display());
         // What the error would quote may be part of the key.
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| anyhow!("there is no private key (PEM) in it"));
@@ -193,7 +195,8 @@ impl Contents {
             .context("TLS")?
             .with_client_cert_verifier(clients)
             .with_single_cert(chain, key);
-        let mut config = config.with_context(|| format!("`{}` and `{}`", files.chain.display(), files.key.display()))?;
+        let mut config =
+            config.with_context(|| format!("`{}` and `{}`", files.chain.display(), files.key.display()))?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         Ok(Arc::new(config))
     }
@@ -222,10 +225,9 @@ mod tests {
 
     #[test]
     fn what_changed_is_said_once_and_what_is_half_replaced_never() {
-        let mut looked = Looked::default();
+        let mut looked = Looked { settled: Some([1; 32]), doubtful: None };
         let mut says = |digest, is_good| looked.at(found(digest, is_good)).map(|made| made.is_ok());
         assert_eq!(says(1, true), None, "what it began with");
-        assert_eq!(says(1, true), None);
         assert_eq!(says(2, false), None, "one of two files is replaced");
         assert_eq!(says(3, true), Some(true));
         assert_eq!(says(4, false), None);
