@@ -34,7 +34,7 @@ use super::init::{catalog, root_key};
 use crate::config::{Listen, Settings};
 use crate::output;
 use crate::secrets;
-use crate::store::{Opened, WhenAbsent};
+use crate::store::{Opened, WhenAbsent, bound};
 
 /// How often the policy folder is looked at.
 const LOOK_AT_POLICIES: Duration = Duration::from_millis(250);
@@ -110,7 +110,8 @@ impl Serve {
         let authority = Authority::new(world, catalog, keyring, policies, self.dev)?
             .with_egress(egress)
             .with_mailer(mailer)
-            .with_keepers(settings.keepers()?);
+            .with_keepers(settings.keepers()?)
+            .with_bound(bound(&settings)?);
         let authority = Arc::new(self.dying(authority)?);
         let proxies = settings.trusted_proxies.clone().unwrap_or_default();
         let app = App::new(Arc::clone(&authority), proxies, public_url);
@@ -127,6 +128,8 @@ impl Serve {
         let mailing = tokio::spawn(Arc::clone(&authority).carry_mails());
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
         let filling = tokio::spawn(fill_due(Arc::clone(&authority)));
+        let of_fleet = Arc::clone(&authority);
+        let answering = tokio::spawn(async move { of_fleet.answer_fleet().await });
         let of_keys = Arc::clone(&authority);
         let following_keys = tokio::spawn(async move { of_keys.follow_keyring().await });
 
@@ -144,7 +147,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking, delivering, mailing, following, filling, following_keys] {
+        for task in [metrics, looking, ticking, delivering, mailing, following, filling, answering, following_keys] {
             task.abort();
         }
         authority.shut_down().await;
