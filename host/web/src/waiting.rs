@@ -26,7 +26,6 @@ const FLEET: &str = "fleet";
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitRequest {
     /// `fleet`: answer when every host has taken the change in, or after a second more than that may take. Left out: at once.
-    #[serde(default)]
     #[schemars(extend("enum" = ["fleet"]))]
     wait: Option<String>,
 }
