@@ -1,6 +1,8 @@
 //! The configuration: command line, then environment, then one TOML file, then defaults. Unknown keys are errors
 //! everywhere. The one place that reads the environment.
 
+mod listen;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,9 @@ use clap::{Args, CommandFactory, ValueEnum};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
+
+pub(crate) use self::listen::{Listen, Mode};
+use self::listen::{listed, octal};
 
 /// What environment variables begin with.
 const PREFIX: &str = "CRONFLOW_ACCESS_";
@@ -38,9 +43,27 @@ pub(crate) const REDIS: &str = "CRONFLOW_ACCESS_REDIS";
 #[derive(Debug, Clone, Default, Args, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// Address to serve on [default: 127.0.0.1:7800].
-    #[arg(long, env = "CRONFLOW_ACCESS_LISTEN", value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
+    /// Where to serve: addresses in plain HTTP (`127.0.0.1:7800`) or over TLS (`https://0.0.0.0:7843`), and Unix sockets
+    /// (`unix:/PATH`). As often as there are [default: 127.0.0.1:7800].
+    #[arg(long, env = "CRONFLOW_ACCESS_LISTEN", value_name = "ADDR", value_delimiter = ',')]
+    #[serde(default, with = "listed")]
+    #[schemars(schema_with = "listed::schema")]
+    pub(crate) listen: Option<Vec<Listen>>,
+    /// Who may connect to a Unix socket: permissions of its file, in octal digits [default: 0660].
+    #[arg(long, env = "CRONFLOW_ACCESS_UNIX_SOCKET_MODE", value_name = "MODE")]
+    #[serde(default, with = "octal")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) unix_socket_mode: Option<Mode>,
+    /// File of the certificate (PEM) that TLS listeners show, with those that lead to its root. Watched for changes.
+    #[arg(long, env = "CRONFLOW_ACCESS_TLS_CERTIFICATE_FILE", value_name = "FILE")]
+    pub(crate) tls_certificate_file: Option<PathBuf>,
+    /// File of its private key (PEM).
+    #[arg(long, env = "CRONFLOW_ACCESS_TLS_KEY_FILE", value_name = "FILE")]
+    pub(crate) tls_key_file: Option<PathBuf>,
+    /// File of root certificates (PEM): whoever connects over TLS must show a certificate that one of them signed
+    /// [default: nobody is asked for one].
+    #[arg(long, env = "CRONFLOW_ACCESS_TLS_CLIENT_CA_FILE", value_name = "FILE")]
+    pub(crate) tls_client_ca_file: Option<PathBuf>,
     /// URL that clients reach the host by, without a path: what OAuth calls its issuer [default: http:// and the address].
     #[arg(long, env = "CRONFLOW_ACCESS_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
@@ -338,6 +361,10 @@ impl Settings {
     pub(crate) fn or(self, below: Self) -> Self {
         Self {
             listen: self.listen.or(below.listen),
+            unix_socket_mode: self.unix_socket_mode.or(below.unix_socket_mode),
+            tls_certificate_file: self.tls_certificate_file.or(below.tls_certificate_file),
+            tls_key_file: self.tls_key_file.or(below.tls_key_file),
+            tls_client_ca_file: self.tls_client_ca_file.or(below.tls_client_ca_file),
             public_url: self.public_url.or(below.public_url),
             data_dir: self.data_dir.or(below.data_dir),
             root_key: self.root_key.or(below.root_key),
@@ -375,9 +402,22 @@ impl Settings {
         }
     }
 
-    /// The address to serve on.
-    pub(crate) fn listen(&self) -> SocketAddr {
-        self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7800)))
+    /// Where to serve: one place at least.
+    pub(crate) fn listen(&self) -> Vec<Listen> {
+        let stated = self.listen.clone().filter(|all| !all.is_empty());
+        stated.unwrap_or_else(|| vec![Listen::Plain(SocketAddr::from(([127, 0, 0, 1], 7800)))])
+    }
+
+    /// What URLs begin with where nothing says how clients reach it: the first address, or a name where there is none.
+    pub(crate) fn listen_url(&self) -> String {
+        let all = self.listen();
+        let reached = all.iter().find(|listen| listen.address().is_some()).or(all.first());
+        reached.map(Listen::url).unwrap_or_default()
+    }
+
+    /// Who may connect to a Unix socket.
+    pub(crate) fn unix_socket_mode(&self) -> Mode {
+        self.unix_socket_mode.unwrap_or(Mode(0o660))
     }
 
     /// The address to serve metrics on; port 0 is any that is free.
@@ -589,11 +629,30 @@ mod tests {
     #[test]
     fn the_file_completes_and_the_command_line_wins() {
         let below = read("listen = \"127.0.0.1:1\"\nlog = \"debug\"\ntrusted_proxies = [\"10.0.0.0/8\"]").unwrap();
-        let above = Settings { listen: "127.0.0.1:2".parse().ok(), ..Settings::default() };
+        let above = Settings { listen: Some(vec!["127.0.0.1:2".parse().unwrap()]), ..Settings::default() };
         let both = above.or(below);
-        assert_eq!(both.listen, "127.0.0.1:2".parse().ok());
+        assert_eq!(both.listen_url(), "http://127.0.0.1:2");
         assert_eq!(both.log.as_deref(), Some("debug"));
         assert_eq!(both.trusted_proxies.map(|all| all.len()), Some(1));
+    }
+
+    #[test]
+    fn one_may_listen_at_several_places() {
+        let several =
+            read("listen = [\"unix:/run/a.sock\", \"https://127.0.0.1:2\"]\nunix_socket_mode = \"0600\"").unwrap();
+        assert_eq!((several.listen().len(), several.listen_url().as_str()), (2, "https://127.0.0.1:2"));
+        let shown = serde_json::to_value(&several).unwrap();
+        assert_eq!(shown["listen"], serde_json::json!(["unix:/run/a.sock", "https://127.0.0.1:2"]));
+        assert_eq!(shown["unix_socket_mode"], "0600");
+        assert_eq!(serde_json::to_value(read("listen = \"[::1]:1\"").unwrap()).unwrap()["listen"], "[::1]:1");
+        for (text, says) in [
+            ("listen = []", "would serve nobody"),
+            ("listen = [\"nowhere\"]", "invalid socket address"),
+            ("unix_socket_mode = \"rw\"", "octal digits"),
+        ] {
+            let error = format!("{:#}", read(text).unwrap_err());
+            assert!(error.contains(says) && error.contains("line 1"), "{error}");
+        }
     }
 
     #[test]

@@ -136,6 +136,47 @@ fn what_is_done_through_one_holds_at_the_other() {
 }
 
 #[test]
+fn who_waits_for_the_fleet_need_not_wait_afterwards() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let pair = Pair::dev();
+    // Each has told of itself within a second, and whoever waits looks.
+    let path = pair.host.key(&pair.both_ways()[0].issue(), "/disable?wait=fleet");
+    for node in pair.host.nodes() {
+        harness::wait_until("each host knows of the other", || {
+            let operator = node.client(Some(&pair.host.identity().operator_token));
+            operator.post(&path, &json!({})).check_json(200)["applied"]["hosts"] == 2
+        });
+    }
+    for way in pair.both_ways() {
+        for _ in 0..20 {
+            let key = way.issue();
+            way.check_lives(&key);
+            let revoked = way.operator().post(&pair.host.key(&key, "/revoke?wait=fleet"), &json!({})).check_json(200);
+            assert_eq!(revoked["state"], "revoked");
+            let applied = &revoked["applied"];
+            assert_eq!((&applied["hosts"], &applied["missing"]), (&json!(2), &json!([])), "{revoked}");
+            assert!(applied["lag_milliseconds"].as_u64().is_some_and(|lag| lag < 2_000), "{revoked}");
+            way.check_dead(&key);
+        }
+    }
+    // One that can't say so is told as missing, and nobody waits for it longer than was said.
+    let [way, _] = pair.both_ways();
+    let key = way.issue();
+    way.there.pause();
+    let watch = stopwatch();
+    let revoked = way.operator().post(&pair.host.key(&key, "/revoke?wait=fleet"), &json!({})).check_json(200);
+    assert!(watch().as_secs() < 10, "{:?}", watch());
+    assert_eq!(revoked["applied"]["missing"].as_array().map(Vec::len), Some(1), "{revoked}");
+    way.there.signal(rustix::process::Signal::CONT);
+    let slip = way.operator().post(&pair.host.key(&key, "/revoke?wait=flet"), &json!({}));
+    slip.check_problem_says(400, "invalid_request", "`wait`");
+    let again = way.operator().post(&pair.host.key(&key, "/revoke"), &json!({})).check_json(200);
+    assert!(again.get("applied").is_none(), "nobody was waited for: {again}");
+}
+
+#[test]
 fn an_id_that_was_unknown_at_one_is_known_once_the_other_has_issued_it() {
     if is_left_to_tests_run("redis-server") {
         return;

@@ -142,9 +142,9 @@ impl Request {
     }
 }
 
-/// An open connection.
+/// An open connection, by TCP unless it says otherwise.
 #[derive(Debug)]
-pub struct Connection(BufReader<TcpStream>);
+pub struct Connection<S: Read + Write = TcpStream>(BufReader<S>);
 
 impl Connection {
     /// Opens one.
@@ -155,7 +155,14 @@ impl Connection {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// One over whatever leads to the host.
+    pub fn over(stream: S) -> Self {
+        Self(BufReader::new(stream))
     }
 
     /// Writes bytes.
@@ -185,12 +192,24 @@ impl Connection {
         self.read_response(&request.method)
     }
 
-    fn exchange(&mut self, request: &Request, bearer: Option<&str>) -> io::Result<Response> {
+    /// Writes a request and reads the answer.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn exchange(&mut self, request: &Request, bearer: Option<&str>) -> io::Result<Response> {
         let mut bytes = request.head(bearer);
         bytes.extend(request.body.as_deref().unwrap_or_default());
         let written = self.write(&bytes);
         // A host may answer, and close, before it has read everything.
         self.read_response(&request.method).or_else(|error| written.and(Err(error)))
+    }
+
+    /// Reads on until the host ends the connection: whether it does.
+    pub fn is_ended(&mut self) -> bool {
+        // What was sent and not read makes a reset of the end.
+        self.0
+            .read_to_end(&mut Vec::new())
+            .map_or_else(|error| error.kind() == io::ErrorKind::ConnectionReset, |_| true)
     }
 
     /// Reads an answer, which states its length or comes in chunks (RFC 9112 §7.1).

@@ -1,7 +1,7 @@
 //! The harness of the end-to-end tests: a real host on a free port, and everybody who speaks to it.
 //!
 //! Reading order: [`setup`] (how one is to be started), [`host`] (talk to it, stop it, start it again), [`node`] (each of its
-//! processes), [`http`] (who speaks to it, byte for byte), [`question`] (asking for a decision, and one `check_…` per kind of
+//! processes), [`http`] (who speaks to it, byte for byte), [`http2`] (frame by frame), [`curl`] (as a library does), [`certificates`] (over TLS), [`question`] (asking for a decision, and one `check_…` per kind of
 //! answer), [`keys`] (issuing and changing keys), [`people`] (signing in), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused and cut off), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
@@ -26,12 +26,15 @@
 pub mod api;
 pub mod asking;
 pub mod browser;
+pub mod certificates;
 pub mod cli;
+pub mod curl;
 pub mod flood;
 pub mod gateway;
 pub mod guest;
 pub mod host;
 pub mod http;
+pub mod http2;
 pub mod jobs_api;
 pub mod keepers;
 pub mod keys;
@@ -50,7 +53,9 @@ pub mod together;
 pub use api::{Api, Received};
 pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_until};
 pub use browser::{Browser, Tab};
+pub use certificates::{Issuer, Spoken};
 pub use cli::{Ran, run_init};
+pub use curl::Curl;
 pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use gateway::{Gateway, Make};
 pub use host::{Host, Stopped};

@@ -19,6 +19,7 @@ pub struct Node {
     ready_file: PathBuf,
     address: SocketAddr,
     metrics: SocketAddr,
+    listening: Vec<String>,
     identity: Option<Identity>,
 }
 
@@ -26,6 +27,7 @@ pub struct Node {
 struct Ready {
     base_url: String,
     metrics_url: String,
+    listening: Vec<String>,
 }
 
 impl Node {
@@ -41,7 +43,7 @@ impl Node {
         let at: Ready = serde_json::from_str(&ready).expect("the ready file says where the host is");
         let identity = dev.then(|| serde_json::from_str(&ready).expect("the ready file says who is who"));
         let (address, metrics) = (address_of(&at.base_url), address_of(&at.metrics_url));
-        Ok(Self { process, ready_file, address, metrics, identity })
+        Ok(Self { process, ready_file, address, metrics, listening: at.listening, identity })
     }
 
     /// The process.
@@ -52,6 +54,13 @@ impl Node {
     /// Where it serves.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where else it serves: what stands behind `scheme`, such as the address behind `https://`.
+    #[track_caller]
+    pub fn listens(&self, scheme: &str) -> &str {
+        let mut all = self.listening.iter().filter_map(|listener| listener.strip_prefix(scheme));
+        all.next().unwrap_or_else(|| panic!("nobody listens at `{scheme}`: {:?}", self.listening))
     }
 
     /// Where it serves metrics.

@@ -20,6 +20,7 @@ use crate::decide::throttle::Throttle;
 use crate::due;
 use crate::error::Error;
 use crate::failpoint::Failpoints;
+use crate::fleet::Fleet;
 use crate::hosts::Hosts;
 use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
@@ -35,6 +36,8 @@ use crate::trouble;
 use crate::usage::Usage;
 use crate::webhooks::Outgoing;
 
+/// How long other hosts believe what they have read, where nobody says otherwise.
+const BOUND: Duration = Duration::from_secs(1);
 /// Between two sweeps of the store.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Records that one sweep deletes at most, so that no commit waits long behind it.
@@ -81,6 +84,9 @@ pub struct Authority {
     /// This host's random name.
     pub(crate) host: String,
     pub(crate) hosts: Hosts,
+    pub(crate) fleet: Arc<Fleet>,
+    /// How long other hosts believe what they have read, at most.
+    pub(crate) bound: Duration,
     pub(crate) usage: Usage,
     pub(crate) traffic: Days,
     pub(crate) decisions: Decisions,
@@ -125,8 +131,11 @@ impl Authority {
         let moved = Arc::clone(&clock_moved);
         let keyring_changed = Arc::new(Notify::new());
         let changed = Arc::clone(&keyring_changed);
+        let fleet = Arc::new(Fleet::default());
+        let (asked, asked_host) = (Arc::clone(&fleet), host.clone());
         store.watch(Arc::new(move |change: &Change| {
             watching.invalidate(change);
+            asked.hear(&asked_host, change);
             if dev_clock::may_have_moved(change) {
                 moved.notify_one();
             }
@@ -160,6 +169,8 @@ impl Authority {
             is_dev,
             host,
             hosts: Hosts::default(),
+            fleet,
+            bound: BOUND,
             usage: Usage::default(),
             traffic: Days::default(),
             decisions: Decisions::default(),
@@ -199,6 +210,12 @@ impl Authority {
     #[must_use]
     pub fn with_keepers(self, keepers: Keepers) -> Self {
         Self { keepers: Some(keepers), ..self }
+    }
+
+    /// The same, whose store is believed for so long.
+    #[must_use]
+    pub fn with_bound(self, bound: Duration) -> Self {
+        Self { bound, ..self }
     }
 
     /// The keys that are held at this moment. What is made of several of them takes them once.
@@ -257,6 +274,7 @@ impl Authority {
         self.tell_policies().await;
         self.tell_quarantines().await;
         self.greet_hosts().await;
+        self.count_freshness();
         self.do_due_work().await;
         let now = self.clock.monotonic();
         if *lock(&self.next_sweep) <= now {

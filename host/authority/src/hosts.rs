@@ -76,10 +76,16 @@ impl Authority {
             return;
         }
         *lock(&self.hosts.next_look) = now + LOOK_EVERY;
-        match self.look_at_hosts().await {
-            Ok(others) => *lock(&self.hosts.others) = others.into_iter().map(|other| other.view).collect(),
-            Err(error) => tracing::debug!(%error, "the other hosts could not be looked at"),
+        if let Err(error) = self.see_hosts().await {
+            tracing::debug!(%error, "the other hosts could not be looked at");
         }
+    }
+
+    /// Looks at the other hosts, and remembers what it saw.
+    pub(crate) async fn see_hosts(&self) -> Result<(), Error> {
+        let others = self.look_at_hosts().await?;
+        *lock(&self.hosts.others) = others.into_iter().map(|other| other.view).collect();
+        Ok(())
     }
 
     /// Refuses while a host has not told that it holds the keyring of this version, or a newer one.

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`decide`] (identify → gather → evaluate → settle; start with `decide/authorize.rs`), then the books that
 //! decisions stand on: [`organizations`], [`workspaces`], [`members`], [`invitations`], [`roles`], [`permissions`] (its people, and who may do what), [`sign_in`] (how people come in), [`keys`], [`oauth`], [`gateways`], [`network`], [`settings`], [`audit`], [`events`], [`webhooks`] and [`mail`] (who is told of them), [`leaks`] (what becomes of secrets that others came upon); [`policies`] (which decide, the platform's and
-//! the workspaces' own); [`hosts`] (who else serves from the store),
+//! the workspaces' own); [`hosts`] (who else serves from the store), [`fleet`] (whether all of them have heard of a change),
 //! `due` (what happens by itself); [`lifecycle`] (how an installation begins: root key, first records, demo);
 //! [`secrets`] (how its keys are replaced).
 //!
@@ -30,6 +30,7 @@ pub mod audit;
 pub mod decide;
 pub mod events;
 pub mod explain;
+pub mod fleet;
 pub mod gateways;
 pub mod hosts;
 pub mod invitations;

@@ -337,6 +337,19 @@ pub(crate) fn id_in(key: &str) -> Option<Id> {
     key.split_once('/').and_then(|(_, id)| id.parse().ok())
 }
 
+/// What the key of a question to all hosts begins with; who asks, and about which commit, follows.
+pub(crate) const FLEET_QUESTION: &str = "fleet-question/";
+
+/// Key of a question to all hosts.
+pub(crate) fn fleet_question(asker: &str, sequence: u64, id: &str) -> String {
+    format!("{FLEET_QUESTION}{asker}/{sequence}/{id}")
+}
+
+/// Counters of the hosts that have answered it.
+pub(crate) fn fleet_answers(id: &str) -> String {
+    format!("fleet-answers/{id}")
+}
+
 /// A record read for changing: what it says, and the check that it still does when the change lands.
 pub(crate) struct Versioned<T> {
     pub(crate) value: T,

@@ -155,18 +155,26 @@ pub fn client_address<'h>(
     forwarded_for: impl DoubleEndedIterator<Item = &'h str>,
     trusted: &[IpNet],
 ) -> Option<IpAddr> {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| unmap(*network).contains(address));
     let peer = peer.to_canonical();
-    if !is_trusted(&peer) {
-        return Some(peer);
-    }
+    if is_trusted(&peer, trusted) { forwarded_client(forwarded_for, trusted) } else { Some(peer) }
+}
+
+/// The same of a peer that has no address and is trusted: whoever is on the same machine, and may write to the host's socket.
+pub fn forwarded_client<'h>(
+    forwarded_for: impl DoubleEndedIterator<Item = &'h str>,
+    trusted: &[IpNet],
+) -> Option<IpAddr> {
     for hop in forwarded_for.rev().flat_map(|header| header.rsplit(',')) {
         let address = parse_hop(hop)?;
-        if !is_trusted(&address) {
+        if !is_trusted(&address, trusted) {
             return Some(address);
         }
     }
     None
+}
+
+fn is_trusted(address: &IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| unmap(*network).contains(address))
 }
 
 /// The last hop of one `X-Forwarded-For` header: the address that its sender saw by itself. What stands before it may be
@@ -221,6 +229,19 @@ mod tests {
         client("10.0.0.1", &["[2001:db8::9]"], Some("2001:db8::9"));
         client("10.0.0.1", &["::ffff:203.0.113.9"], Some("203.0.113.9"));
         client("2001:db8:ffff::1", &["203.0.113.9"], Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn a_peer_without_an_address_is_believed_and_stands_for_none() {
+        let found = |headers: &[&str], trusted: &[IpNet]| {
+            forwarded_client(headers.iter().copied(), trusted).map(|address| address.to_string())
+        };
+        assert_eq!(found(&["6.6.6.6, 203.0.113.9"], &[]).as_deref(), Some("203.0.113.9"));
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        assert_eq!(found(&["203.0.113.9, 10.0.0.2"], &proxies).as_deref(), Some("203.0.113.9"));
+        assert_eq!(found(&["10.0.0.2"], &proxies), None);
+        assert_eq!(found(&[], &[]), None);
+        assert_eq!(found(&["garbage"], &[]), None);
     }
 
     #[test]

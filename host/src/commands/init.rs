@@ -70,7 +70,7 @@ impl Init {
             anyhow::Ok(beginning)
         })?;
         let data_dir = settings.data_dir(false);
-        let base_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{}", settings.listen()));
+        let base_url = settings.public_url.clone().unwrap_or_else(|| settings.listen_url());
         let setup_link = beginning
             .invitation
             .as_ref()

@@ -6,7 +6,6 @@ pub(crate) mod metrics;
 mod ready;
 mod tour;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,11 +28,13 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub(crate) use self::listener::Certificates;
+use self::listener::Listeners;
 use super::init::{catalog, root_key};
-use crate::config::Settings;
+use crate::config::{Listen, Settings};
 use crate::output;
 use crate::secrets;
-use crate::store::{Opened, WhenAbsent};
+use crate::store::{Opened, WhenAbsent, bound};
 
 /// How often the policy folder is looked at.
 const LOOK_AT_POLICIES: Duration = Duration::from_millis(250);
@@ -69,8 +70,7 @@ impl Serve {
     }
 
     async fn serve(self, settings: Settings) -> anyhow::Result<()> {
-        let listen = settings.listen();
-        if self.dev && !listen.ip().is_loopback() {
+        if self.dev && !settings.listen().iter().all(Listen::is_local) {
             bail!("--dev prints its secrets and opens its clock, so it serves loopback alone; listen on 127.0.0.1");
         }
         // The recorder comes first: whatever counts must find it.
@@ -79,7 +79,7 @@ impl Serve {
         let rules = settings.egress(self.dev)?;
         let relay = settings.relay(&rules)?;
         let egress = Egress::new(rules);
-        let listener = bind(listen).await?;
+        let listeners = Listeners::bind(&settings).await?;
         let metrics_listener = metrics::bind(&settings).await?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -101,7 +101,7 @@ impl Serve {
         };
         let keyring = Installation::open(store.as_ref(), &root, self.dev).await?;
         let world = World { store, clock, entropy };
-        let (base_url, metrics_url) = (url(&listener)?, url(&metrics_listener)? + "/metrics");
+        let (base_url, metrics_url) = (listeners.base_url(), metrics_url(&metrics_listener)?);
         let public_url = match &settings.public_url {
             Some(url) => PublicUrl::parse(url).context("public_url")?,
             None => PublicUrl::parse(&base_url)?,
@@ -110,7 +110,8 @@ impl Serve {
         let authority = Authority::new(world, catalog, keyring, policies, self.dev)?
             .with_egress(egress)
             .with_mailer(mailer)
-            .with_keepers(settings.keepers()?);
+            .with_keepers(settings.keepers()?)
+            .with_bound(bound(&settings)?);
         let authority = Arc::new(self.dying(authority)?);
         let proxies = settings.trusted_proxies.clone().unwrap_or_default();
         let app = App::new(Arc::clone(&authority), proxies, public_url);
@@ -118,7 +119,8 @@ impl Serve {
 
         let (stop, stopping) = watch::channel(false);
         let router = access_web::router(Arc::clone(&app));
-        let serving = tokio::spawn(listener::serve(listener, router, stopping.clone()));
+        let listening = listeners.shown();
+        let serving = tokio::spawn(listeners.serve(router, stopping.clone()));
         let metrics = metrics::serve(metrics_listener, Arc::clone(&app), recorder, &settings, stopping.clone())?;
         let looking = tokio::spawn(look_at_policies(Arc::clone(&authority), stopping.clone()));
         let ticking = tokio::spawn(tick(Arc::clone(&authority), stopping));
@@ -126,14 +128,16 @@ impl Serve {
         let mailing = tokio::spawn(Arc::clone(&authority).carry_mails());
         let following = tokio::spawn(follow_dev_clock(Arc::clone(&authority)));
         let filling = tokio::spawn(fill_due(Arc::clone(&authority)));
+        let of_fleet = Arc::clone(&authority);
+        let answering = tokio::spawn(async move { of_fleet.answer_fleet().await });
         let of_keys = Arc::clone(&authority);
         let following_keys = tokio::spawn(async move { of_keys.follow_keyring().await });
 
         authority.check_store().await?;
         // Before anybody hears that it serves: who is told to stop from then on leaves the books in order.
         let told_to_stop = signal()?;
-        self.announce(&base_url, &metrics_url, demo.as_ref())?;
-        tracing::info!(%base_url, %metrics_url, store = %opened, dev = self.dev, "serving");
+        self.announce(&base_url, &listening, &metrics_url, demo.as_ref())?;
+        tracing::info!(%base_url, listening = %listening.join(" "), %metrics_url, store = %opened, dev = self.dev, "serving");
 
         told_to_stop.await;
         tracing::info!("stopping: no new connections, those in flight may end");
@@ -143,7 +147,7 @@ impl Serve {
         if tokio::time::timeout(grace, serving).await.is_err() {
             tracing::warn!(seconds = grace.as_secs(), "some requests did not end in time and are cut off");
         }
-        for task in [metrics, looking, ticking, delivering, mailing, following, filling, following_keys] {
+        for task in [metrics, looking, ticking, delivering, mailing, following, filling, answering, following_keys] {
             task.abort();
         }
         authority.shut_down().await;
@@ -180,8 +184,14 @@ impl Serve {
         Ok(())
     }
 
-    fn announce(&self, base_url: &str, metrics_url: &str, demo: Option<&Demo>) -> anyhow::Result<()> {
-        let ready = ready::Ready::new(base_url, metrics_url, demo);
+    fn announce(
+        &self,
+        base_url: &str,
+        listening: &[String],
+        metrics_url: &str,
+        demo: Option<&Demo>,
+    ) -> anyhow::Result<()> {
+        let ready = ready::Ready::new(base_url, listening, metrics_url, demo);
         if let Some(path) = &self.ready_file {
             ready.write(path).with_context(|| format!("ready file `{}`", path.display()))?;
         }
@@ -192,13 +202,8 @@ impl Serve {
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("can't listen on {address}; is another host running? --listen takes another address"))
-}
-
-fn url(listener: &TcpListener) -> anyhow::Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
+fn metrics_url(listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("http://{}/metrics", listener.local_addr()?))
 }
 
 async fn tick(authority: Arc<Authority>, stopping: watch::Receiver<bool>) {

@@ -1,18 +1,19 @@
 //! Who asks, and from where: the bearer secret (RFC 6750 §2.1, header only) and the client's address.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use access_model::PlainSecret;
-use access_model::network::client_address;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use access_model::network::{client_address, forwarded_client};
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use crate::app::App;
+use crate::peer::Peer;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -21,7 +22,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(crate) struct Asker {
     /// The secret presented; absent when there is none, or more than one.
     pub(crate) secret: Option<PlainSecret>,
-    /// The client's address; absent when a proxy chain says nothing believable.
+    /// The client's address; absent when a proxy chain, or a peer without an address, says nothing believable.
     pub(crate) client: Option<IpAddr>,
 }
 
@@ -29,8 +30,12 @@ impl FromRequestParts<Arc<App>> for Asker {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        Ok(Self { secret: bearer(&parts.headers), client: peer.and_then(|peer| client(app, peer, &parts.headers)) })
+        let client = match Peer::of(parts) {
+            Some(Peer::At(peer)) => client(app, peer.ip(), &parts.headers),
+            Some(Peer::Local) => forwarded_client(hops(&parts.headers).into_iter(), &app.trusted_proxies),
+            None => None,
+        };
+        Ok(Self { secret: bearer(&parts.headers), client })
     }
 }
 
@@ -49,7 +54,10 @@ fn client(app: &App, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         }
         return Some(peer.to_canonical());
     }
-    // What is not text can't be an address: it becomes a hop that is garbage.
-    let headers = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("garbage"));
-    client_address(peer, headers.collect::<Vec<_>>().into_iter(), &app.trusted_proxies)
+    client_address(peer, hops(headers).into_iter(), &app.trusted_proxies)
+}
+
+/// What is not text can't be an address: it becomes a hop that is garbage.
+fn hops(headers: &HeaderMap) -> Vec<&str> {
+    headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("garbage")).collect()
 }

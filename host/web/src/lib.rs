@@ -1,6 +1,6 @@
 //! HTTP: the only room that knows axum. It reads requests, asks the authority, and writes answers; it decides nothing.
 //!
-//! Reading order: [`routes`] (the table of endpoints), [`app`] (what handlers share), [`asker`] (who asks, from where), `visiting` (who would sign in), [`body`] (JSON in), `upload` (policies in), `segments` (ids in paths), `if_match` (versions), `idempotency` (requests that are sent again), `request_id` (what askers call theirs),
+//! Reading order: [`routes`] (the table of endpoints), [`app`] (what handlers share), [`Peer`] (whom a request came from), [`asker`] (who asks, from where), `visiting` (who would sign in), [`body`] (JSON in), `upload` (policies in), `segments` (ids in paths), `if_match` (versions), `waiting` (for other hosts), `idempotency` (requests that are sent again), `request_id` (what askers call theirs),
 //! [`problem`] (errors out, RFC 9457), then [`endpoints`], one file each, named by what it serves.
 //!
 //! To add an endpoint: a file in `endpoints/`, an entry in [`routes`]. It gets its [`access_authority::Permit`] first and looks
@@ -18,6 +18,7 @@ mod headers;
 mod idempotency;
 mod if_match;
 mod openapi;
+mod peer;
 mod problem;
 mod public_url;
 mod request_id;
@@ -25,8 +26,10 @@ mod routes;
 mod segments;
 mod upload;
 mod visiting;
+mod waiting;
 
 pub use app::{App, metrics_router, router};
 pub use console::{ConsoleRoute, console_routes};
 pub use endpoints::invitations::join_path;
+pub use peer::Peer;
 pub use public_url::{NotAPublicUrl, PublicUrl};

@@ -55,6 +55,7 @@ use crate::endpoints::{
     webhooks, workspaces,
 };
 use crate::upload::UploadForm;
+use crate::waiting::{Changed, WaitRequest};
 
 /// Endpoints that serve one noun.
 pub(crate) struct Group {
@@ -333,17 +334,20 @@ pub(crate) fn table() -> Vec<Group> {
                 post("/v1/workspaces/{workspace}/keys/{key}/disable", keys::disable)
                     .action(actions::DISABLE)
                     .says("Switch a key off")
-                    .answers::<KeyView>(200)
+                    .query::<WaitRequest>()
+                    .answers::<Changed<KeyView>>(200)
                     .versioned(),
                 post("/v1/workspaces/{workspace}/keys/{key}/enable", keys::enable)
                     .action(actions::ENABLE)
                     .says("Switch a key on again")
-                    .answers::<KeyView>(200)
+                    .query::<WaitRequest>()
+                    .answers::<Changed<KeyView>>(200)
                     .versioned(),
                 post("/v1/workspaces/{workspace}/keys/{key}/revoke", keys::revoke)
                     .action(actions::REVOKE)
                     .says("End a key for good")
-                    .answers::<KeyView>(200)
+                    .query::<WaitRequest>()
+                    .answers::<Changed<KeyView>>(200)
                     .versioned(),
                 get("/v1/workspaces/{workspace}/keys/{key}/suggestions", keys::suggestions)
                     .action(actions::GET)
@@ -392,17 +396,20 @@ pub(crate) fn table() -> Vec<Group> {
                 post("/v1/organizations/{organization}/clients/{client}/disable", clients::disable)
                     .action(authority::oauth::actions::DISABLE)
                     .says("Switch a client and its tokens off")
-                    .answers::<ClientView>(200)
+                    .query::<WaitRequest>()
+                    .answers::<Changed<ClientView>>(200)
                     .versioned(),
                 post("/v1/organizations/{organization}/clients/{client}/enable", clients::enable)
                     .action(authority::oauth::actions::ENABLE)
                     .says("Switch a client on again")
-                    .answers::<ClientView>(200)
+                    .query::<WaitRequest>()
+                    .answers::<Changed<ClientView>>(200)
                     .versioned(),
                 post("/v1/organizations/{organization}/clients/{client}/revoke", clients::revoke)
                     .action(authority::oauth::actions::REVOKE)
                     .says("End a client and its tokens for good")
-                    .answers::<ClientView>(200)
+                    .query::<WaitRequest>()
+                    .answers::<Changed<ClientView>>(200)
                     .versioned(),
                 post("/v1/organizations/{organization}/clients/{client}/snooze", clients::snooze)
                     .action(authority::oauth::actions::SNOOZE)

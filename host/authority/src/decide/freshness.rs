@@ -31,6 +31,13 @@ impl Authority {
         })
     }
 
+    /// Counts a second in which this host can't believe what it remembers, if it is one.
+    pub(crate) fn count_freshness(&self) {
+        if self.freshness.as_ref().is_some_and(|freshness| !freshness.is_whole(self.clock.monotonic())) {
+            self.numbers.not_fresh.increment(1);
+        }
+    }
+
     /// Whether cached entries of the shard can be believed.
     pub(crate) fn is_fresh(&self, shard: Shard) -> bool {
         self.freshness.as_ref().is_none_or(|freshness| self.clock.monotonic() < freshness.until(shard))

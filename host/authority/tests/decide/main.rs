@@ -7,6 +7,7 @@ mod chain;
 mod due;
 mod due_cost;
 mod events;
+mod fleet;
 mod grants;
 mod hosts;
 mod idempotency;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -14,8 +15,8 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::init::catalog;
-use crate::commands::serve::metrics;
-use crate::config::{self, Settings};
+use crate::commands::serve::{Certificates, metrics};
+use crate::config::{self, Listen, Settings};
 use crate::report::Finding;
 use crate::store::bound;
 
@@ -30,6 +31,9 @@ pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, truste
 
 fn paths(settings: &Settings) -> Vec<Finding> {
     let stated = [
+        ("tls_certificate_file", &settings.tls_certificate_file),
+        ("tls_key_file", &settings.tls_key_file),
+        ("tls_client_ca_file", &settings.tls_client_ca_file),
         ("data_dir", &settings.data_dir),
         ("root_key_file", &settings.root_key_file),
         ("redis_file", &settings.redis_file),
@@ -54,16 +58,53 @@ fn paths(settings: &Settings) -> Vec<Finding> {
 }
 
 fn listen(settings: &Settings) -> Vec<Finding> {
-    let (listen, metrics) = (settings.listen(), settings.metrics_listen());
-    let overlap = listen.ip() == metrics.ip() || listen.ip().is_unspecified() || metrics.ip().is_unspecified();
-    vec![if listen.port() == metrics.port() && listen.port() != 0 && overlap {
+    let metrics = settings.metrics_listen();
+    let all = settings.listen();
+    let mut findings: Vec<_> = all.iter().map(|listen| listener(listen, metrics)).collect();
+    let has_tls = all.iter().any(Listen::is_tls);
+    let mode = settings.unix_socket_mode();
+    if mode.0 & 0o007 != 0 && all.iter().any(|listen| listen.address().is_none()) {
+        let what =
+            format!("everybody on this machine may connect to its socket, and say whom it speaks for (mode {mode})");
+        findings.push(Finding::warn("unix_socket_mode", what, "leave it to a group, as 0660 does"));
+    }
+    match Certificates::load(settings) {
+        Err(error) => findings.push(Finding::fail("tls_certificate_file", format!("{error:#}"), "correct it")),
+        Ok(Some(_)) if !has_tls => {
+            let what = "there is a certificate, and nobody listens with it";
+            findings.push(Finding::fail(
+                "listen",
+                what,
+                "name an address with `https://`, as in `https://0.0.0.0:7843`",
+            ));
+        }
+        Ok(None) if has_tls => {
+            let what = "`https://` needs a certificate";
+            findings.push(Finding::fail("listen", what, "state `tls_certificate_file` and `tls_key_file`"));
+        }
+        Ok(_) => {}
+    }
+    findings.extend(settings.tls_key_file.as_deref().and_then(|file| not_private("tls_key_file", file)));
+    findings
+}
+
+fn listener(listen: &Listen, metrics: SocketAddr) -> Finding {
+    let is_in_the_way = |address: SocketAddr| {
+        let overlap = address.ip() == metrics.ip() || address.ip().is_unspecified() || metrics.ip().is_unspecified();
+        address.port() == metrics.port() && address.port() != 0 && overlap
+    };
+    if listen.address().is_some_and(is_in_the_way) {
         let what = format!("the API on {listen} and the metrics on {metrics} are in each other's way");
-        Finding::fail("listen", what, "give `metrics_listen` a port of its own")
-    } else if listen.ip().is_loopback() {
-        Finding::ok("listen", format!("{listen}, for this machine alone"))
-    } else {
-        Finding::ok("listen", format!("{listen}, in plain HTTP; TLS belongs to a proxy in front"))
-    }]
+        return Finding::fail("listen", what, "give `metrics_listen` a port of its own");
+    }
+    Finding::ok(
+        "listen",
+        match listen {
+            _ if listen.is_local() => format!("{listen}, for this machine alone"),
+            Listen::Tls(_) => listen.to_string(),
+            _ => format!("{listen}, in plain HTTP; TLS belongs to a proxy in front, or to `https://`"),
+        },
+    )
 }
 
 fn metrics_listen(settings: &Settings) -> Vec<Finding> {
@@ -311,7 +352,7 @@ fn links(settings: &Settings) -> Vec<Finding> {
     if settings.public_url.is_some() || matches!(settings.smtp_url_source(), Ok(None)) {
         return Vec::new();
     }
-    let what = format!("links in mails begin with `http://{}`, since nothing else is stated", settings.listen());
+    let what = format!("links in mails begin with `{}`, since nothing else is stated", settings.listen_url());
     vec![Finding::warn("public_url", what, "state what addresses of the console begin with")]
 }
 

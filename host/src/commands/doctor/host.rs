@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::scene::Scene;
 use crate::commands::serve::metrics;
-use crate::config::Settings;
+use crate::config::{Listen, Settings};
 use crate::report::Finding;
 
 const NAME: &str = "host";
@@ -46,10 +46,7 @@ pub(super) struct Policies {
 
 impl Host {
     pub(super) fn ask(url: Option<&str>, settings: &Settings) -> Self {
-        let shown = url.map_or_else(
-            || format!("http://{}", reachable(settings.listen())),
-            |url| url.trim_end_matches('/').to_owned(),
-        );
+        let shown = url.map_or_else(|| own_url(settings), |url| url.trim_end_matches('/').to_owned());
         let get = |url: &str, bearer: Option<&str>| -> Result<(u16, String), ureq::Error> {
             let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
             let mut request = ureq::Agent::from(config.max_redirects(0).build()).get(url);
@@ -134,6 +131,17 @@ fn silent(scene: &Scene, host: &Host, silence: &str) -> Finding {
             format!("it is not running: {silence}"),
             "start it with `cronflow-access serve`, or name its address with --url",
         ),
+    }
+}
+
+/// Where the settings say that it is. What speaks plain HTTP is asked first: whose certificate it is matters to nobody here.
+fn own_url(settings: &Settings) -> String {
+    let all = settings.listen();
+    let reached = all.iter().find(|listen| matches!(listen, Listen::Plain(_)));
+    match reached.or_else(|| all.iter().find(|listen| listen.is_tls())) {
+        Some(Listen::Plain(address)) => format!("http://{}", reachable(*address)),
+        Some(Listen::Tls(address)) => format!("https://{}", reachable(*address)),
+        _ => settings.listen_url(),
     }
 }
 

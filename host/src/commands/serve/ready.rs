@@ -11,6 +11,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(super) struct Ready<'a> {
     base_url: &'a str,
+    /// Each listener: its URL, or `unix:` and its path.
+    listening: &'a [String],
     metrics_url: &'a str,
     #[serde(flatten)]
     demo: Option<DemoReady<'a>>,
@@ -42,7 +44,12 @@ struct ClientReady<'a> {
 }
 
 impl<'a> Ready<'a> {
-    pub(super) fn new(base_url: &'a str, metrics_url: &'a str, demo: Option<&'a Demo>) -> Self {
+    pub(super) fn new(
+        base_url: &'a str,
+        listening: &'a [String],
+        metrics_url: &'a str,
+        demo: Option<&'a Demo>,
+    ) -> Self {
         let demo = demo.map(|demo| DemoReady {
             organization: demo.organization.to_string(),
             workspace: demo.workspace.to_string(),
@@ -59,7 +66,7 @@ impl<'a> Ready<'a> {
                 totp_secret: demo.owner.totp_secret.expose(),
             },
         });
-        Self { base_url, metrics_url, demo }
+        Self { base_url, listening, metrics_url, demo }
     }
 
     /// Writes the file whole, by rename, for its owner alone.

@@ -20,6 +20,7 @@ use crate::idempotency::{IdempotencyKey, created};
 use crate::if_match::{Condition, tagged, with_tag};
 use crate::problem::Problem;
 use crate::segments::Segments;
+use crate::waiting::{Waiting, changed};
 
 /// How a client's secret is to be rotated.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -95,8 +96,9 @@ pub(crate) async fn disable(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     condition: Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, ClientChange::Disable, condition).await
+    change(&app, &asker, path, ClientChange::Disable, condition, waiting).await
 }
 
 pub(crate) async fn enable(
@@ -104,8 +106,9 @@ pub(crate) async fn enable(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     condition: Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, ClientChange::Enable, condition).await
+    change(&app, &asker, path, ClientChange::Enable, condition, waiting).await
 }
 
 pub(crate) async fn revoke(
@@ -113,8 +116,9 @@ pub(crate) async fn revoke(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     condition: Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, ClientChange::Revoke, condition).await
+    change(&app, &asker, path, ClientChange::Revoke, condition, waiting).await
 }
 
 pub(crate) async fn snooze(
@@ -134,9 +138,12 @@ async fn change(
     path: Result<(String, String), Problem>,
     change: ClientChange,
     Condition(if_match): Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
     let (permit, client) = permit(app, asker, change.action(), path).await?;
-    Ok(tagged(StatusCode::OK, &app.authority.change_client(&permit, &client, change, &if_match?).await?))
+    let waits = waiting.is_for_fleet()?;
+    let current = app.authority.change_client(&permit, &client, change, &if_match?).await?;
+    Ok(changed(app, &client, current, waits).await)
 }
 
 fn issued(issued: ClientIssued) -> Response {

@@ -10,13 +10,12 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access_authority::decide::ASK;
 use access_authority::{Properties, Question, Target, Whom};
 use access_model::PlainSecret;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use cronflow_policy_cases::{Attributes, Resource};
@@ -24,6 +23,7 @@ use cronflow_policy_cases::{Attributes, Resource};
 use self::profile::Headers;
 use crate::app::App;
 use crate::asker::{Asker, bearer};
+use crate::peer::Peer;
 use crate::problem::Problem;
 
 /// Where the route begins; Envoy puts its client's path behind it.
@@ -71,11 +71,10 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
     Ok(answer::tell(&headers, app.authority.authorize(&permit, question).await))
 }
 
-/// The gateway as an asker: its secret, and the address that it connects from.
+/// The gateway as an asker: its secret, and the address that it connects from; by a Unix socket it has none.
 fn gateway(parts: &Parts) -> Asker {
     let mut all = parts.headers.get_all(GATEWAY).iter();
     let only = all.next().filter(|_| all.next().is_none());
     let secret = only.and_then(|value| value.to_str().ok()).map(|text| PlainSecret::new(text.to_owned()));
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    Asker { secret, client: peer.map(|peer| peer.0.ip().to_canonical()) }
+    Asker { secret, client: Peer::of(parts).and_then(Peer::address) }
 }

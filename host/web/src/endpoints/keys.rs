@@ -19,6 +19,7 @@ use crate::idempotency::{IdempotencyKey, created};
 use crate::if_match::{Condition, tagged, with_tag};
 use crate::problem::Problem;
 use crate::segments::Segments;
+use crate::waiting::{Waiting, changed};
 
 /// How a key is to be rotated.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -81,8 +82,9 @@ pub(crate) async fn disable(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     condition: Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, Change::Disable, condition).await
+    change(&app, &asker, path, Change::Disable, condition, waiting).await
 }
 
 pub(crate) async fn enable(
@@ -90,8 +92,9 @@ pub(crate) async fn enable(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     condition: Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, Change::Enable, condition).await
+    change(&app, &asker, path, Change::Enable, condition, waiting).await
 }
 
 pub(crate) async fn revoke(
@@ -99,8 +102,9 @@ pub(crate) async fn revoke(
     asker: Asker,
     Segments(path): Segments<(String, String)>,
     condition: Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
-    change(&app, &asker, path, Change::Revoke, condition).await
+    change(&app, &asker, path, Change::Revoke, condition, waiting).await
 }
 
 pub(crate) async fn suggestions(
@@ -129,9 +133,12 @@ async fn change(
     path: Result<(String, String), Problem>,
     change: Change,
     Condition(if_match): Condition,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(app, asker, change.action(), path).await?;
-    Ok(tagged(StatusCode::OK, &app.authority.change_key(&permit, &key, change, &if_match?).await?))
+    let waits = waiting.is_for_fleet()?;
+    let current = app.authority.change_key(&permit, &key, change, &if_match?).await?;
+    Ok(changed(app, &key, current, waits).await)
 }
 
 fn issued(issued: Issued<KeyView>) -> Response {
