@@ -1,4 +1,4 @@
-//! The store on a real Redis: what every backend must pass, what is refused at the door, several hosts on one server, and
+//! The store on a real Redis: what every backend must pass, what is refused at the door, going over from and to a file, several hosts on one server, and
 //! servers that fail.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
@@ -7,4 +7,5 @@ mod contract;
 mod door;
 mod failures;
 mod hosts;
+mod moving;
 mod support;
