@@ -27,6 +27,7 @@ mod limits;
 mod mail;
 mod management;
 mod management_api;
+mod moving;
 mod network;
 mod oauth;
 mod on_redis;
