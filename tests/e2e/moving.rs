@@ -151,11 +151,10 @@ fn furnished(host: &Host) -> (Vec<Question>, Vec<String>) {
 
     let reads = |secret: &str| Question::reads_jobs(secret);
     let writes = |secret: &str, environment: &str| Question::of(secret).to("POST /v1/jobs").within(environment);
-    let mut questions: Vec<Question> = [
-        &active, &staging, &disabled, &revoked, &replaced, &overlapping, &successor, &second, &ended, &not_yet,
-    ]
-    .map(|key| reads(&key.secret))
-    .into();
+    let mut questions: Vec<Question> =
+        [&active, &staging, &disabled, &revoked, &replaced, &overlapping, &successor, &second, &ended, &not_yet]
+            .map(|key| reads(&key.secret))
+            .into();
     questions.extend([
         reads(&listed.secret).from("203.0.113.9"),
         reads(&listed.secret).from("198.51.100.9"),
@@ -208,7 +207,8 @@ fn an_installation_goes_over_to_redis_and_back() {
     assert!(old_records.iter().all(|record| new_records.contains(record)), "nothing is missing in its trail");
     check_trail(&host);
     let ran = Ran::of(
-        product().args(["doctor", "--only", "store,root_key,audit", "--dev", "--url", &host.url(), "--data-dir"])
+        product()
+            .args(["doctor", "--only", "store,root_key,audit", "--dev", "--url", &host.url(), "--data-dir"])
             .arg(host.setup().data_dir())
             .args(["--redis", &host.setup().redis_url().unwrap()]),
     );

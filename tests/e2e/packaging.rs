@@ -175,8 +175,11 @@ fn the_composition_names_what_there_is() {
     let [_, probe] = probes.as_slice() else { panic!("Redis's probe and the host's: {probes:?}") };
     assert_eq!(probe[..2], ["CMD", INSTALLED]);
     check_command(&probe[2..]);
-    let ours: Vec<_> = below(&text, "environment:").into_iter().filter_map(|line| line.trim().split_once(": ")).collect();
-    let ran = Ran::of(product().args(["config", "check"]).envs(ours.iter().map(|(name, value)| (name, value.trim_matches('"')))));
+    let ours: Vec<_> =
+        below(&text, "environment:").into_iter().filter_map(|line| line.trim().split_once(": ")).collect();
+    let ran = Ran::of(
+        product().args(["config", "check"]).envs(ours.iter().map(|(name, value)| (name, value.trim_matches('"')))),
+    );
     assert!(ours.len() >= 3 && !ran.stdout.contains("fail  environment"), "{}", ran.stdout);
     let secret = below(&text, "secrets:").first().map(|line| line.trim().trim_start_matches("- ").to_owned());
     assert_eq!(value(&text, "CRONFLOW_ACCESS_ROOT_KEY_FILE"), format!("/run/secrets/{}", secret.expect("a secret")));
@@ -232,7 +235,9 @@ fn the_manifests_name_what_there_is() {
             let name = kept.strip_prefix(&format!("{secrets_in}/")).expect("below the secrets");
             assert!(deployment.contains(&format!("path: {name}\n")), "no secret `{name}`");
         }
-        for guarded in ["runAsNonRoot: true", "readOnlyRootFilesystem: true", "drop: [\"ALL\"]", "enableServiceLinks: false"] {
+        for guarded in
+            ["runAsNonRoot: true", "readOnlyRootFilesystem: true", "drop: [\"ALL\"]", "enableServiceLinks: false"]
+        {
             assert!(manifest.contains(guarded), "{guarded}");
         }
         assert_eq!(value(manifest, "runAsUser"), "65532", "nonroot of the image");

@@ -102,7 +102,8 @@ impl Redis {
             for index in of_kind(&names, &home.index("")) {
                 let mut after = None;
                 loop {
-                    let range = Range { index: index.to_owned(), after, up_to: None, descending: false, limit: MEMBERS };
+                    let range =
+                        Range { index: index.to_owned(), after, up_to: None, descending: false, limit: MEMBERS };
                     let entries = self.range(shard, range).await?;
                     after = entries.last().cloned();
                     let member = |entry| Item::Member { index: index.to_owned(), entry };

@@ -36,7 +36,10 @@ impl Loading {
         let this = Self { redis, options, epoch: begun.epoch };
         for shard in (0..begun.shards).filter_map(Shard::new) {
             let cleared = this.clear(shard).await;
-            cleared.map_err(|error| OpenError::Unreachable { address: this.redis.address().to_owned(), detail: error.to_string() })?;
+            cleared.map_err(|error| OpenError::Unreachable {
+                address: this.redis.address().to_owned(),
+                detail: error.to_string(),
+            })?;
         }
         Ok(this)
     }

@@ -1,9 +1,9 @@
-//! What a store holds, whole: records with the times that the seam does not show, and where each shard stands, so that a store
-//! can go over to another backend and nobody notices.
+//! What a store holds, whole: records with the times that the seam does not show, and where each shard stands, so that a
+//! store can go over to another backend and nobody notices.
 //!
-//! How it is got out and put in is each backend's own business, and both speak of it in these words. A dump is a row of pages. The
-//! pages of a shard come in any order, but for two things: the entries of a log come in the order of their numbers, and a
-//! counter's group has one time in all its sums.
+//! How it is got out and put in is each backend's own business, and all speak of it in these words. A dump is a row of pages.
+//! What a shard holds comes in any order, but for two things: the entries of a log come in the order of their numbers, and
+//! all sums of a counter's group have one time.
 
 use access_model::{Shard, Timestamp};
 
@@ -25,7 +25,7 @@ pub enum Item {
     Stand {
         /// Number of its last commit.
         sequence: u64,
-        /// Number of the last commit that was announced. A backend that announces within its process alone takes the last of all.
+        /// Number of the last commit that was announced. Of a backend that announces within its process alone: of the last.
         announced: u64,
     },
     /// A record.

@@ -69,7 +69,8 @@ fn a_file_that_is_not_what_was_exported_is_refused_and_nothing_is_begun() {
 #[test]
 fn only_an_empty_place_is_filled() {
     let (setup, question, file) = exported();
-    Ran::of(&mut import(&setup, &file)).check(1, &["error: ", "is not empty: it holds `", "; stop the host, move what is there away"]);
+    Ran::of(&mut import(&setup, &file))
+        .check(1, &["error: ", "is not empty: it holds `", "; stop the host, move what is there away"]);
     let host = setup.start();
     let served = Ran::of(&mut import(host.setup(), &file));
     served.check(1, &["error: ", "is open in another process; stop that one"]);
@@ -93,7 +94,10 @@ fn an_export_opens_under_its_own_root_key_alone() {
     let right = fs::read(&key).unwrap();
     fs::write(&key, "0".repeat(64)).unwrap();
     let wrong = Ran::of(&mut import(&setup, &file));
-    wrong.check(1, &["error: the export does not open under the root key `", "put the root key in place under which it was made"]);
+    wrong.check(
+        1,
+        &["error: the export does not open under the root key `", "put the root key in place under which it was made"],
+    );
     fs::remove_file(&key).unwrap();
     Ran::of(&mut import(&setup, &file)).check(1, &["error: the root key under which the export was made comes first"]);
     assert_eq!(names(&setup.data_dir()), Vec::<String>::new());

@@ -133,12 +133,7 @@ impl Import {
     ///
     /// # Errors
     /// When the store does not take it.
-    pub async fn record(
-        &self,
-        store: &dyn Store,
-        clock: &dyn Clock,
-        entropy: &dyn Entropy,
-    ) -> Result<(), ImportError> {
+    pub async fn record(&self, store: &dyn Store, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<(), ImportError> {
         dev_clock::restore(store, clock).await.map_err(LifecycleError::from)?;
         let mut commit = Commit::new(Shard::PLATFORM);
         let record = AuditRecord {

@@ -331,7 +331,9 @@ impl Reading {
             return Err(Fault::Damaged("it does not hold as much as its last line says".to_owned()));
         }
         match self.lines.fill_buf() {
-            Ok([]) => Ok(End { counts: trailer.counts, sha256: trailer.sha256, digest: digest.to_vec(), seal: trailer.seal }),
+            Ok([]) => {
+                Ok(End { counts: trailer.counts, sha256: trailer.sha256, digest: digest.to_vec(), seal: trailer.seal })
+            }
             Ok(_) => Err(Fault::Damaged(format!("it goes on after its end, line {}", self.number))),
             Err(error) => Err(Fault::Damaged(format!("it can't be read: {error}"))),
         }

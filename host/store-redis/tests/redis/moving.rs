@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use access_model::Shard;
-use access_model::entropy::SystemEntropy;
 use access_model::clock::SystemClock;
-use access_store::{Embedded, Item, Page, Record, Store, StoreError, contract, embedded};
+use access_model::entropy::SystemEntropy;
+use access_store::{Commit, Embedded, Item, Page, Record, Store, StoreError, contract, embedded};
 use access_store_redis::{Loading, Look, OpenError, Options};
 use harness::{Reply, wait_until};
 use tempfile::TempDir;
@@ -40,6 +40,16 @@ async fn of_redis(options: &Options) -> Result<Vec<Page>, StoreError> {
 async fn of_file(folder: &TempDir) -> Vec<Page> {
     let look = embedded::Look::at(&folder.path().join(embedded::FILE)).unwrap();
     gathered(async |pages| look.dump(pages).await).await.unwrap()
+}
+
+/// Where each shard stands.
+fn stands(pages: &[Page]) -> Vec<(Shard, u64, u64)> {
+    let items = pages.iter().flat_map(|page| page.items.iter().map(|item| (page.shard, item)));
+    let stand = |(shard, item): (Shard, &Item)| match item {
+        Item::Stand { sequence, announced } => Some((shard, *sequence, *announced)),
+        _ => None,
+    };
+    items.filter_map(stand).collect()
 }
 
 async fn begin(options: &Options) -> Result<Loading, OpenError> {
@@ -113,13 +123,14 @@ async fn what_is_filled_in_redis_goes_over_to_another() {
     let (from, to) = (server.options(), server.options());
     let old = open(&from).await as Arc<dyn Store>;
     contract::fill(&old).await.unwrap();
+    old.commit(Commit { announce: false, ..Commit::new(Shard::PLATFORM) }).await.unwrap();
     let pages = of_redis(&from).await.unwrap();
-    let announced = |page: &Page| {
-        page.items.iter().any(|item| matches!(item, Item::Stand { sequence, announced } if announced < sequence))
-    };
-    assert!(pages.iter().any(announced), "which commits were announced goes with it");
     load(&to, &pages).await;
-    assert_eq!(of_redis(&to).await.unwrap().len(), pages.len());
+    let found = of_redis(&to).await.unwrap();
+    contract::same_dumps(&pages, &found).unwrap();
+    assert_eq!(stands(&found), stands(&pages));
+    let is_behind = |(_, sequence, announced): &(Shard, u64, u64)| announced < sequence;
+    assert!(stands(&found).iter().any(is_behind), "which commits were announced goes with it");
     contract::run_moving(&old, &(open(&to).await as Arc<dyn Store>)).await.unwrap();
 }
 

@@ -52,7 +52,10 @@ impl Loading {
     /// is of no use then, nor is the store.
     pub fn put(&mut self, page: &Page) -> Result<(), StoreError> {
         if page.shard.number() >= self.shards {
-            return Err(StoreError::Corrupt(format!("a page is of the shard `{}`, which it does not have", page.shard)));
+            return Err(StoreError::Corrupt(format!(
+                "a page is of the shard `{}`, which it does not have",
+                page.shard
+            )));
         }
         let mut put = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;

@@ -34,7 +34,8 @@ impl Home {
             Item::Record { key: key.clone(), record, forget_after }
         }));
         for (index, entries) in &self.indexes {
-            items.extend(entries.sorted.iter().map(|entry| Item::Member { index: index.clone(), entry: entry.clone() }));
+            items
+                .extend(entries.sorted.iter().map(|entry| Item::Member { index: index.clone(), entry: entry.clone() }));
         }
         for (log, kept) in &self.logs {
             items.extend(kept.entries.iter().enumerate().map(|(place, value)| {
@@ -64,7 +65,8 @@ impl Home {
                 log.entries.push(entry.value);
             }
             Item::Sum { group, name, sum, forget_after } => {
-                let counters = self.counters.entry(group).or_insert_with(|| Counters { sums: BTreeMap::new(), forget_after });
+                let counters =
+                    self.counters.entry(group).or_insert_with(|| Counters { sums: BTreeMap::new(), forget_after });
                 counters.sums.insert(name, sum);
             }
         }

@@ -70,7 +70,8 @@ async fn what_was_in_a_file_goes_on_in_memory_and_in_another_file() {
     contract::same_dumps(&pages, &new.dump()).unwrap();
     contract::run_moving(&open(&directory), &seam(&new)).await.unwrap();
     contract::same_dumps(&new.dump(), &dumped(&directory).await).unwrap();
-    let swept = |store: Arc<dyn Store>| async move { store.sweep(Timestamp::from_millis(i64::MAX), 10_000).await.unwrap() };
+    let swept =
+        |store: Arc<dyn Store>| async move { store.sweep(Timestamp::from_millis(i64::MAX), 10_000).await.unwrap() };
     let again = load(&pages);
     let other = memory();
     pages.into_iter().for_each(|page| other.load(page));
