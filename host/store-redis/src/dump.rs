@@ -1,7 +1,7 @@
 //! Reading all that the store holds, shard by shard, while nobody changes it.
 //!
-//! Redis has no copy of one instant to read from, so this looks where each shard stands, before and after: when nothing took a
-//! number meanwhile, what was read is of one instant.
+//! Redis has no copy of one instant to read from, so this looks where each shard stands, before and after: when no commit took
+//! a number meanwhile, what was read is of one instant.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -26,33 +26,48 @@ const MEMBERS: usize = 1_000;
 /// Entries of a log that are read at a time.
 const ENTRIES: usize = 100;
 
+/// Why a dump ends before its end.
+enum Ended {
+    /// Nobody takes pages any more. Whoever took them knows why.
+    Untaken,
+    /// The store can't answer.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Ended {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl Look {
     /// Sends everything that the store holds to whoever takes pages. Ends early when nobody takes it.
     ///
     /// # Errors
     /// When Redis can't answer, and when a host changed something meanwhile: what was sent is of no use then.
     pub async fn dump(&self, pages: mpsc::Sender<Page>) -> Result<(), StoreError> {
-        self.redis.dump(&pages).await
+        match self.redis.dump(&pages).await {
+            Ok(()) | Err(Ended::Untaken) => Ok(()),
+            Err(Ended::Store(error)) => Err(error),
+        }
     }
 }
 
 impl Redis {
-    async fn dump(&self, pages: &mpsc::Sender<Page>) -> Result<(), StoreError> {
+    async fn dump(&self, pages: &mpsc::Sender<Page>) -> Result<(), Ended> {
         let before = self.stands().await?;
         for (shard, (sequence, announced)) in &before {
-            let stand = Item::Stand { sequence: *sequence, announced: *announced };
-            // Whoever has gone away knows why.
-            let is_gone = pages.send(Page { shard: *shard, items: vec![stand] }).await.is_err();
-            if is_gone || !self.dump_shard(*shard, pages).await? {
-                return Ok(());
-            }
+            let Some(home) = self.home(*shard) else { continue };
+            send(pages, home, vec![Item::Stand { sequence: *sequence, announced: *announced }]).await?;
+            self.dump_logs(home, pages).await?;
+            self.dump_keys(home, pages).await?;
         }
         if self.stands().await? == before {
             return Ok(());
         }
-        Err(StoreError::Unavailable(
-            "it was changed while it was read, so that what was read is of no one instant; stop all hosts that serve from it".to_owned(),
-        ))
+        let why = "it was changed while it was read, so that what was read is of no one instant; stop all hosts that serve \
+                   from it, and try again";
+        Err(StoreError::Unavailable(why.to_owned()).into())
     }
 
     /// Numbers of each shard's last commit, and of the last that was announced.
@@ -68,57 +83,52 @@ impl Redis {
         Ok(stands)
     }
 
-    /// Whether all of it was taken.
-    async fn dump_shard(&self, shard: Shard, pages: &mpsc::Sender<Page>) -> Result<bool, StoreError> {
-        let Some(home) = self.home(shard) else { return Ok(true) };
-        let sent = async |items: Vec<Item>| pages.send(Page { shard, items }).await.is_ok();
-        for log in self.log_numbers(shard).await?.into_keys() {
-            let mut last = 0;
-            loop {
-                let entries = self.log_after(home, &log, last).await?;
-                let Some(newest) = entries.last() else { break };
-                last = newest.sequence;
+    async fn dump_logs(&self, home: &Home, pages: &mpsc::Sender<Page>) -> Result<(), Ended> {
+        for log in self.log_numbers(home.shard).await?.into_keys() {
+            let mut entries = self.log_after(home, &log, 0).await?;
+            while let Some(last) = entries.last().map(|entry| entry.sequence) {
                 let logged = |entry| Item::Logged { log: log.clone(), entry };
-                if !sent(entries.into_iter().map(logged).collect()).await {
-                    return Ok(false);
-                }
+                send(pages, home, entries.into_iter().map(logged).collect()).await?;
+                entries = self.log_after(home, &log, last).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Records, counters and indexes, which nobody keeps a list of.
+    async fn dump_keys(&self, home: &Home, pages: &mpsc::Sender<Page>) -> Result<(), Ended> {
         let (mut cursor, mut seen) = (0, HashSet::new());
         loop {
-            let found = self.keys(home, cursor).await?;
-            cursor = found.0;
-            let names: Vec<String> = found.1.into_iter().filter(|name| seen.insert(name.clone())).collect();
+            let (next, mut names) = self.keys(home, cursor).await?;
+            names.retain(|name| seen.insert(name.clone()));
             for keys in of_kind(&names, &home.record("")).chunks(RECORDS) {
-                if !sent(self.records(home, keys).await?).await {
-                    return Ok(false);
-                }
+                send(pages, home, self.records(home, keys).await?).await?;
             }
             for group in of_kind(&names, &home.counters("")) {
-                if !sent(self.sums(home, group).await?).await {
-                    return Ok(false);
-                }
+                send(pages, home, self.sums(home, group).await?).await?;
             }
             for index in of_kind(&names, &home.index("")) {
-                let mut after = None;
-                loop {
-                    let range =
-                        Range { index: index.to_owned(), after, up_to: None, descending: false, limit: MEMBERS };
-                    let entries = self.range(shard, range).await?;
-                    after = entries.last().cloned();
-                    let member = |entry| Item::Member { index: index.to_owned(), entry };
-                    if after.is_none() {
-                        break;
-                    }
-                    if !sent(entries.into_iter().map(member).collect()).await {
-                        return Ok(false);
-                    }
-                }
+                self.dump_index(home, index, pages).await?;
             }
-            if cursor == 0 {
-                return Ok(true);
+            if next == 0 {
+                return Ok(());
             }
+            cursor = next;
         }
+    }
+
+    async fn dump_index(&self, home: &Home, index: &str, pages: &mpsc::Sender<Page>) -> Result<(), Ended> {
+        let page = async |after| {
+            let range = Range { index: index.to_owned(), after, up_to: None, descending: false, limit: MEMBERS };
+            self.range(home.shard, range).await
+        };
+        let mut entries = page(None).await?;
+        while let Some(last) = entries.last().cloned() {
+            let member = |entry| Item::Member { index: index.to_owned(), entry };
+            send(pages, home, entries.into_iter().map(member).collect()).await?;
+            entries = page(Some(last)).await?;
+        }
+        Ok(())
     }
 
     /// Names of a shard's keys, from where an earlier step ended, and where to go on: at 0, that was all.
@@ -168,6 +178,10 @@ impl Redis {
         let item = |(name, sum)| Item::Sum { group: group.to_owned(), name, sum, forget_after };
         Ok(sums.into_iter().map(item).collect())
     }
+}
+
+async fn send(pages: &mpsc::Sender<Page>, home: &Home, items: Vec<Item>) -> Result<(), Ended> {
+    pages.send(Page { shard: home.shard, items }).await.map_err(|_| Ended::Untaken)
 }
 
 /// When nobody needs it any more, from when Redis forgets it.
