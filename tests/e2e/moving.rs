@@ -40,12 +40,14 @@ struct Seen {
     lists: Vec<(String, Value)>,
 }
 
-/// What stays of a decision: all but its own id, and what was used of the quota meanwhile.
+/// What stays of a decision: all but its own id, and what is left of the quota.
 fn decided(host: &Host, question: &Question) -> Value {
     let mut answer = host.decide(question).0;
     let fields = answer.as_object_mut().unwrap();
     fields.remove("decision_id");
-    fields.remove("quota");
+    if let Some(quota) = fields.get_mut("quota") {
+        *quota = quota["limit"].take();
+    }
     answer
 }
 
