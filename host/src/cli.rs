@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, authorize, backup, client, config, doctor, event, gateway, init, key, leak, member, org, policy, restore,
-    role, scan, secrets, serve, webhook, workspace,
+    audit, authorize, backup, client, config, doctor, event, export, gateway, import, init, key, leak, member, org,
+    policy, restore, role, scan, secrets, serve, webhook, workspace,
 };
 
 /// Allow or deny, and why: keys, policies and decisions for HTTP APIs.
@@ -85,6 +85,10 @@ pub(crate) enum Command {
     Backup(backup::Backup),
     /// Restore a backup into an empty data folder.
     Restore(restore::Restore),
+    /// Write all that the store holds, embedded or in Redis, into one file, to move it.
+    Export(Box<export::ExportCommand>),
+    /// Fill an empty store, embedded or in Redis, from an export.
+    Import(Box<import::ImportCommand>),
     /// Compile a policy from standard input to standard output: what a host starts for itself, with limits.
     #[command(hide = true)]
     PolicyCompiler,

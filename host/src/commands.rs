@@ -7,7 +7,9 @@ pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod event;
+pub(crate) mod export;
 pub(crate) mod gateway;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod leak;
@@ -50,6 +52,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(doctor) => doctor.run(cli.output),
         Command::Backup(backup) => backup.run(cli.output),
         Command::Restore(restore) => restore.run(cli.output),
+        Command::Export(export) => export.run(cli.output),
+        Command::Import(import) => import.run(cli.output),
         Command::PolicyCompiler => {
             access_engine::compile_as_child().map_err(anyhow::Error::msg).map(|()| ExitCode::SUCCESS)
         }

@@ -6,7 +6,8 @@
 //! [`output`], [`report`] (findings, a line each),
 //! [`sandbox`] (what policies run in).
 //!
-//! It must never decide anything, and no command but `init`, `serve`, `doctor`, `backup` and `restore` may open the store.
+//! It must never decide anything, and no command but `init`, `serve`, `doctor`, `backup`, `restore`, `export` and `import` may open the
+//! store.
 
 mod api;
 mod cli;

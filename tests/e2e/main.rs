@@ -29,6 +29,7 @@ mod listeners;
 mod mail;
 mod management;
 mod management_api;
+mod moving;
 mod network;
 mod oauth;
 mod on_redis;

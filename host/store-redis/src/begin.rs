@@ -3,6 +3,8 @@
 //! Hosts may begin at the same time, and any of them may die on the way: each step leaves what it finds, and the last one says
 //! that the store is whole. From then on a shard without the store's epoch is a shard that was lost.
 
+mod loading;
+
 use std::collections::BTreeMap;
 
 use access_model::{Entropy, Shard};
@@ -19,6 +21,19 @@ const FORMAT: u32 = 1;
 /// Characters of base 62.
 const EPOCH_LENGTH: usize = 16;
 
+/// What the store is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Aim<'a> {
+    /// To look at it: nothing is made or changed.
+    Look,
+    /// To serve from it. One is begun, where the options allow that.
+    Serve(&'a dyn Entropy),
+    /// To fill a new one from a dump.
+    Load(&'a dyn Entropy),
+    /// To say that the one of this epoch is filled.
+    Finish(&'a str),
+}
+
 /// A store that is there.
 #[derive(Debug)]
 pub(crate) struct Begun {
@@ -33,8 +48,8 @@ pub(crate) struct Begun {
     pub(crate) weakness: Option<String>,
 }
 
-/// Looks at the Redis that `options` name, then at the store in it, or makes one. Without entropy nothing is made or changed.
-pub(crate) async fn begin(options: &Options, entropy: Option<&dyn Entropy>) -> Result<Begun, OpenError> {
+/// Looks at the Redis that `options` name, then at the store in it, or makes one.
+pub(crate) async fn begin(options: &Options, aim: Aim<'_>) -> Result<Begun, OpenError> {
     let (client, address) = client(options)?;
     let unreachable = |error: RedisError| OpenError::Unreachable { address: address.clone(), detail: describe(&error) };
     let config = AsyncConnectionConfig::new()
@@ -49,7 +64,7 @@ pub(crate) async fn begin(options: &Options, entropy: Option<&dyn Entropy>) -> R
     check_server(&info, &address)?;
     let fsync = append_fsync(&mut connection).await;
     let weakness = weak_persistence(&info, fsync.as_deref());
-    if let Some(settings) = weakness.as_ref().filter(|_| entropy.is_some()) {
+    if let Some(settings) = weakness.as_ref().filter(|_| matches!(aim, Aim::Serve(_) | Aim::Load(_))) {
         tracing::warn!(
             address,
             "Redis may lose changes that were acknowledged, revocations among them, when it ends: {settings}; set \
@@ -57,7 +72,12 @@ pub(crate) async fn begin(options: &Options, entropy: Option<&dyn Entropy>) -> R
         );
     }
     let mut beginning = Beginning { connection, options, address: &address };
-    let (epoch, shards) = beginning.store(entropy).await?;
+    let (epoch, shards) = match aim {
+        Aim::Look => beginning.store(None).await?,
+        Aim::Serve(entropy) => beginning.store(Some(entropy)).await?,
+        Aim::Load(entropy) => beginning.load(entropy).await?,
+        Aim::Finish(epoch) => beginning.finish(epoch).await?,
+    };
     Ok(Begun { client, epoch, shards, address, info, weakness })
 }
 
@@ -115,7 +135,7 @@ struct Beginning<'a> {
 }
 
 impl Beginning<'_> {
-    /// Epoch and number of shards of the store that is there, or was made.
+    /// Epoch and number of shards of the store that is there, or was made. Without entropy nothing is made or changed.
     async fn store(&mut self, entropy: Option<&dyn Entropy>) -> Result<(String, u8), OpenError> {
         let mut found = self.read().await?;
         if found.is_empty() {
@@ -129,6 +149,9 @@ impl Beginning<'_> {
             found = self.read().await?;
         }
         let field = |name: &str| found.get(name).map(String::as_str);
+        if field("format") == Some(loading::LOADING) {
+            return Err(OpenError::CutShort { address: self.address.to_owned() });
+        }
         let format = field("format").and_then(|format| format.parse::<u32>().ok());
         match format {
             Some(found) if found > FORMAT => {

@@ -8,7 +8,7 @@ use crate::names::Home;
 use crate::scripts::{Call, Script};
 
 /// Redis forgets by its own clock, which may run ahead of the host's.
-const GRACE_MILLIS: i64 = 60_000;
+pub(crate) const GRACE_MILLIS: i64 = 60_000;
 
 /// The call that applies `commit`.
 pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Call<'a> {
@@ -86,6 +86,7 @@ fn announced_keys(commit: &Commit) -> Option<String> {
     commit.announce.then(|| serde_json::Value::from(keys).to_string())
 }
 
-fn expiry(forget_after: Option<Timestamp>) -> Option<i64> {
+/// When Redis forgets what nobody needs any more.
+pub(crate) fn expiry(forget_after: Option<Timestamp>) -> Option<i64> {
     forget_after.map(|time| time.as_millis().saturating_add(GRACE_MILLIS))
 }

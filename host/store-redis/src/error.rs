@@ -72,6 +72,24 @@ pub enum OpenError {
         /// Host and port, or path.
         address: String,
     },
+    /// There is one where a new one was to be filled.
+    #[error(
+        "there is a store in Redis at {address} already; name another Redis, or another of its databases (`redis://HOST/1`), or empty \
+         this one if nobody needs it"
+    )]
+    Exists {
+        /// Host and port, or path.
+        address: String,
+    },
+    /// It was not filled to its end.
+    #[error(
+        "the store in Redis at {address} is not whole: an import into it is under way, or was cut short; wait for it, or run \
+         `cronflow-access import` again, which begins anew"
+    )]
+    CutShort {
+        /// Host and port, or path.
+        address: String,
+    },
     /// A newer release has written it.
     #[error(
         "the store in Redis at {address} has format {found}, and this release knows formats up to {known}; use the newer \

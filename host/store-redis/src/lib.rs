@@ -4,7 +4,7 @@
 //! called), `scripts` (each operation is one script, one round trip, one slot), `begin` (what is looked at before the store
 //! is used, and how it comes into being), `line` (a connection that is made again when it is lost), `proof` (the arithmetic
 //! of announcements and heartbeats), `hearing` (who is told), `pulse` (the heartbeat), `skew` (whose clock is off), [`Look`]
-//! (a store that is only looked at).
+//! (a store that is only looked at), `dump` and [`Loading`] (all that it holds, out and into a new one).
 //!
 //! *What is promised.* A commit's acknowledgement survives what Redis survives: with `appendonly yes` and `appendfsync always`
 //! that is power loss, and the store says so loudly when Redis is set otherwise. What one host reads and another touches is
@@ -16,9 +16,11 @@
 
 mod begin;
 mod commit;
+mod dump;
 mod error;
 mod hearing;
 mod line;
+mod load;
 mod look;
 mod names;
 mod options;
@@ -29,6 +31,7 @@ mod skew;
 mod store;
 
 pub use error::OpenError;
+pub use load::Loading;
 pub use look::{Look, Server};
 pub use options::Options;
 pub use store::Redis;

@@ -7,7 +7,7 @@ use access_model::{Clock, Shard, Timestamp};
 use access_store::{Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher};
 use redis::{InfoDict, Pipeline};
 
-use crate::begin::begin;
+use crate::begin::{Aim, begin};
 use crate::error::OpenError;
 use crate::options::Options;
 use crate::skew::Skew;
@@ -19,7 +19,7 @@ const TRIES: usize = 5;
 /// A store that is only looked at. It is never told of a change, and a commit is refused.
 #[derive(Debug)]
 pub struct Look {
-    redis: Redis,
+    pub(crate) redis: Redis,
     server: Server,
 }
 
@@ -50,7 +50,7 @@ impl Look {
     /// # Errors
     /// As [`Redis::open`] has them; a store that is absent is an error whatever the options say.
     pub async fn at(options: Options, clock: &dyn Clock) -> Result<Self, OpenError> {
-        let begun = begin(&options, None).await?;
+        let begun = begin(&options, Aim::Look).await?;
         let redis = Redis::unproven(&begun, &options).await?;
         let clocks = clocks(&redis, clock).await;
         let (round_trip, skew_millis) =

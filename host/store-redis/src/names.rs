@@ -2,7 +2,7 @@
 //!
 //! | Key | Type | What |
 //! |---|---|---|
-//! | `access:store` | hash | `format`, `shards`, `epoch`, and `whole` once all shards have begun |
+//! | `access:store` | hash | `format` (`loading` while it is filled from a dump), `shards`, `epoch`, and `whole` once all shards have begun |
 //! | `access:{s07}:state` | hash | `sequence` (of the last commit), `announced` (the last that was), `epoch` |
 //! | `access:{s07}:r:RECORD` | hash | `v` (version), `d` (value); with a TTL when it is to be forgotten |
 //! | `access:{s07}:i:INDEX` | sorted set | |

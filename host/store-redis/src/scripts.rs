@@ -20,9 +20,13 @@ pub(crate) enum Script {
     One,
     Range,
     Beat,
+    Scan,
+    Dump,
+    Load,
 }
 
 impl Script {
+    /// Those that a host needs. The others are sent whole by who needs them once.
     pub(crate) const ALL: [Self; 5] = [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat];
 
     pub(crate) const fn source(self) -> &'static str {
@@ -32,6 +36,9 @@ impl Script {
             Self::One => include_str!("scripts/one.lua"),
             Self::Range => include_str!("scripts/range.lua"),
             Self::Beat => include_str!("scripts/beat.lua"),
+            Self::Scan => include_str!("scripts/scan.lua"),
+            Self::Dump => include_str!("scripts/dump.lua"),
+            Self::Load => include_str!("scripts/load.lua"),
         }
     }
 }

@@ -13,9 +13,9 @@ use redis::{FromRedisValue, Value};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::begin::{Begun, begin};
+use crate::begin::{Aim, Begun, begin};
 use crate::commit;
-use crate::error::OpenError;
+use crate::error::{Failure, OpenError};
 use crate::hearing::Hearing;
 use crate::line::{Line, Purpose};
 use crate::names::{Books, Home};
@@ -47,7 +47,7 @@ impl Redis {
     /// When Redis is out of reach, too old, or set to throw records away; when the store is absent, not whole, or from a newer
     /// release. Nothing was changed then in a store that was already there.
     pub async fn open(options: Options, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
-        let begun = begin(&options, Some(entropy.as_ref())).await?;
+        let begun = begin(&options, Aim::Serve(entropy.as_ref())).await?;
         let host = access_model::entropy::random_base62(entropy.as_ref(), HOST_LENGTH)?;
         let books = Arc::new(Books::new(&options.prefix, begun.epoch.clone(), begun.shards, &host));
         let hearing = Arc::new(Hearing::new(begun.epoch, begun.shards));
@@ -111,7 +111,17 @@ impl Redis {
         tasks.shutdown().await;
     }
 
-    fn call<'a>(&'a self, script: Script, home: &'a Home) -> Call<'a> {
+    /// Where a shard lives, if the store has it.
+    pub(crate) fn home(&self, shard: Shard) -> Option<&Home> {
+        self.books.home(shard)
+    }
+
+    /// Runs a script on the shard at `home`.
+    pub(crate) async fn run(&self, _home: &Home, call: &Call<'_>) -> Result<Value, Failure> {
+        self.commands().call(call).await
+    }
+
+    pub(crate) fn call<'a>(&'a self, script: Script, home: &'a Home) -> Call<'a> {
         Call::new(script, home, &self.books.epoch)
     }
 
@@ -125,11 +135,11 @@ impl Redis {
         let Some(home) = self.books.home(shard) else { return Ok(BTreeMap::new()) };
         let mut call = self.call(Script::One, home);
         call.key(home.log_numbers.as_str()).text("HGETALL");
-        self.ask(&call).await
+        self.ask(home, &call).await
     }
 
-    async fn ask<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, StoreError> {
-        let answer = self.commands().call(call).await.map_err(|failure| failure.of_read())?;
+    pub(crate) async fn ask<T: FromRedisValue>(&self, home: &Home, call: &Call<'_>) -> Result<T, StoreError> {
+        let answer = self.run(home, call).await.map_err(|failure| failure.of_read())?;
         understood(answer)
     }
 }
@@ -159,7 +169,7 @@ impl Store for Redis {
         keys.iter().for_each(|key| {
             call.key(home.record(key));
         });
-        let records: Vec<(Option<u64>, Option<Bytes>)> = self.ask(&call).await?;
+        let records: Vec<(Option<u64>, Option<Bytes>)> = self.ask(home, &call).await?;
         Ok(records.into_iter().map(|(version, value)| Some(Record { version: version?, value: value? })).collect())
     }
 
@@ -172,7 +182,7 @@ impl Store for Redis {
         let mut call = self.call(Script::Range, home);
         call.key(home.index(&index)).shown(score).text(&member).shown(up_to.map(within));
         call.text(if descending { "descending" } else { "" }).shown(Some(limit.min(BEYOND as usize)));
-        let found: Vec<(String, i64)> = self.ask(&call).await?;
+        let found: Vec<(String, i64)> = self.ask(home, &call).await?;
         let mut page: Vec<_> = found.into_iter().map(|(member, score)| IndexEntry { score, member }).collect();
         if descending {
             page.reverse();
@@ -193,7 +203,7 @@ impl Store for Redis {
         let mut call = self.call(Script::One, home);
         call.key(home.log(log)).text("XREVRANGE").shown(Some(before)).text("-");
         call.text("COUNT").shown(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let found: Vec<(String, (Value, Bytes))> = self.ask(&call).await?;
+        let found: Vec<(String, (Value, Bytes))> = self.ask(home, &call).await?;
         let entry = |(id, (_, value)): (String, (Value, Bytes))| {
             let sequence = id.split('-').next().and_then(|number| number.parse().ok());
             let sequence = sequence.ok_or_else(|| StoreError::Corrupt(format!("a log entry has the id `{id}`")))?;
@@ -206,7 +216,7 @@ impl Store for Redis {
         let Some(home) = self.books.home(shard) else { return Ok(BTreeMap::new()) };
         let mut call = self.call(Script::One, home);
         call.key(home.counters(group)).text("HGETALL");
-        self.ask(&call).await
+        self.ask(home, &call).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
@@ -217,7 +227,7 @@ impl Store for Redis {
         })?;
         let call = commit::call(home, &self.books.epoch, &commit);
         let generation = self.hearing.generation(shard);
-        let answer = self.commands().call(&call).await.map_err(|failure| failure.of_commit())?;
+        let answer = self.run(home, &call).await.map_err(|failure| failure.of_commit())?;
         let committed = commit::answer(&commit, answer)?;
         if commit.announce {
             self.hearing.committed(shard, generation, committed.sequence, &Change::of(&commit));

@@ -1,7 +1,8 @@
 //! What every backend must pass: small named checks against [`Store`], each on a store of its own.
 //!
 //! Parts: `records` (versions, checks, values), `indexes` (paging, moving, limits), `commits` (atomicity, logs,
-//! counters, sequences, shards), `watching` (who is told, and when), `forgetting` (what a sweep takes, and what it leaves).
+//! counters, sequences, shards), `watching` (who is told, and when), `forgetting` (what a sweep takes, and what it leaves),
+//! `moving` (whether one that was loaded from a dump is as the one that was dumped).
 //! To add a check: write an async function that takes the store and answers `Result<(), String>`, and name it in [`run`].
 //!
 //! It is compiled into the crate, so that the tests of other backends can call it; nothing else does.
@@ -9,6 +10,7 @@
 mod commits;
 mod forgetting;
 mod indexes;
+mod moving;
 mod records;
 mod watching;
 
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use access_model::{Shard, Timestamp};
 use bytes::Bytes;
 
-use crate::{Check, Commit, CommitError, Committed, Count, IndexEntry, Put, Record, Store};
+use crate::{Check, Commit, CommitError, Committed, Count, IndexEntry, Page, Put, Record, Store};
 
 /// A backend broke a promise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,6 +78,31 @@ where
         forgetting: swept_records_are_deleted, swept_counters_are_gone, a_sweep_takes_at_most_so_many_from_all_shards, parallel_sweeps_share_the_work;
     }
     Ok(())
+}
+
+/// Fills a new and empty store with what may stand in one, to be dumped.
+///
+/// # Errors
+/// When it takes something not.
+pub async fn fill(store: &Arc<dyn Store>) -> Result<(), Broken> {
+    moving::fill(store).await.map_err(|detail| Broken { check: "moving::fill", detail })
+}
+
+/// Checks that a store which was loaded from the dump of another one, which [`fill`] had filled, answers as that one does, and that
+/// both go on alike. Both are changed.
+///
+/// # Errors
+/// The first answer that is another.
+pub async fn run_moving(old: &Arc<dyn Store>, new: &Arc<dyn Store>) -> Result<(), Broken> {
+    moving::compare(old, new).await.map_err(|detail| Broken { check: "moving::compare", detail })
+}
+
+/// Checks that two dumps hold the same.
+///
+/// # Errors
+/// What stands in one of them alone.
+pub fn same_dumps(old: &[Page], new: &[Page]) -> Result<(), Broken> {
+    moving::compare_dumps(old, new).map_err(|detail| Broken { check: "moving::compare_dumps", detail })
 }
 
 /// The answer of a check.

@@ -2,8 +2,8 @@
 //!
 //! Parts in reading order: `file` (who may open it, how it comes into being), `writer` (the one thread that writes, and
 //! how commits share a transaction), `apply` (one commit in SQL, one sweep), `read` (reading without waiting for the writer),
-//! [`backup`](fn@backup) (a copy while it serves), `look` (reading what another process may be serving), `error` (what goes
-//! wrong, and what to do then).
+//! [`backup`](fn@backup) (a copy while it serves), `look` (reading what another process may be serving), `dump` and `load` (all
+//! that it holds, out and into a new one), `error` (what goes wrong, and what to do then).
 //!
 //! *What an acknowledgement means.* The file is in write-ahead mode. A transaction is with the operating system when it
 //! ends, which survives the process; it is synced to the disk when any commit in it asks to survive power loss.
@@ -12,8 +12,10 @@
 
 mod apply;
 mod backup;
+mod dump;
 mod error;
 mod file;
+mod load;
 mod look;
 mod read;
 mod writer;
@@ -31,6 +33,7 @@ pub use self::backup::backup;
 use self::error::closed;
 pub use self::error::{BackupError, OpenError};
 pub use self::file::{Lock, holder, sync_directory};
+pub use self::load::Loading;
 pub use self::look::Look;
 use self::read::Readers;
 use self::writer::{Job, Watchers, Writer};

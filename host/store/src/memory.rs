@@ -1,5 +1,7 @@
 //! A store in memory, for the tests of the rooms above: the same promises, save that nothing survives the process.
 
+mod dump;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;

@@ -173,7 +173,7 @@ pub async fn restore(order: &Order<'_>, clock: &dyn Clock, entropy: &dyn Entropy
 }
 
 /// In clearer words than that its folder is not empty.
-fn refuse_served(data_dir: &Path) -> Result<(), RestoreError> {
+pub(super) fn refuse_served(data_dir: &Path) -> Result<(), RestoreError> {
     if data_dir.join(Lock::FILE).exists() {
         Lock::take(data_dir)?;
     }
@@ -181,7 +181,7 @@ fn refuse_served(data_dir: &Path) -> Result<(), RestoreError> {
 }
 
 /// Only a folder that holds nothing of anybody's is restored into.
-fn refuse_taken(order: &Order<'_>) -> Result<(), RestoreError> {
+pub(super) fn refuse_taken(order: &Order<'_>) -> Result<(), RestoreError> {
     let data_dir = order.data_dir;
     let entries = match fs::read_dir(data_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -310,7 +310,7 @@ async fn record(
 }
 
 /// The data folder while it is being filled. Dropped before the store is in place, it is as it was.
-struct Place {
+pub(super) struct Place {
     data_dir: PathBuf,
     aside: PathBuf,
     /// What was made, and goes again unless the store gets into place: the last first.
@@ -323,7 +323,7 @@ struct Place {
 
 impl Place {
     /// Takes the data folder for itself, and looks once more that it is empty.
-    fn make(order: &Order<'_>) -> Result<Self, RestoreError> {
+    pub(super) fn make(order: &Order<'_>) -> Result<Self, RestoreError> {
         let data_dir = order.data_dir;
         let failed = |source| unwritten(data_dir, source);
         let (aside, lock_file) = (data_dir.join(ASIDE), data_dir.join(Lock::FILE));
@@ -334,6 +334,11 @@ impl Place {
         let owner = fs::metadata(data_dir).map(|meta| (meta.uid(), meta.gid())).map_err(failed)?;
         remove(&aside).and_then(|()| fs::DirBuilder::new().mode(0o700).create(&aside)).map_err(failed)?;
         Ok(Self { data_dir: data_dir.to_owned(), aside, made, owner, is_filled: false, _lock: lock })
+    }
+
+    /// The folder in which what is to be put in place is made.
+    pub(super) fn aside(&self) -> &Path {
+        &self.aside
     }
 
     /// Puts the root key beside the store to be, unless it is there. It comes first: a host does not serve a store without its
@@ -350,7 +355,7 @@ impl Place {
     }
 
     /// Puts the store in place: from here on the data folder is whole.
-    fn put_store(mut self, staged: &Path) -> Result<(), RestoreError> {
+    pub(super) fn put_store(mut self, staged: &Path) -> Result<(), RestoreError> {
         let place = self.data_dir.join(embedded::FILE);
         self.made.push(place.clone());
         self.put(staged, &place)?;

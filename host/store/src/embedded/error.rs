@@ -45,6 +45,12 @@ pub enum OpenError {
         /// What is wrong with it.
         detail: String,
     },
+    /// There is one where a new one was to be made.
+    #[error("`{}` exists already; stop its host and move it away, or name another data directory", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The write-ahead log is there and the file it belongs to is not: starting anew would replay it into a stranger.
     #[error(
         "`{}` is left from a store whose main file is missing; put `{main}` back, or move the left one away to start with an \

@@ -118,7 +118,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Makes a new store under another name and renames it, so that a file under the store's name is always a whole one: an
 /// empty or half-made file there is damage, never a fresh start.
-fn create(directory: &Path, shards: u8) -> Result<(), OpenError> {
+pub(super) fn create(directory: &Path, shards: u8) -> Result<(), OpenError> {
     if shards == 0 || shards > Shard::LIMIT {
         return Err(OpenError::Shards(shards));
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use access_model::{Shard, Timestamp};
+use tokio::sync::mpsc;
 
 use super::error::OpenError;
-use super::file;
 use super::read::{self, Readers};
-use crate::{Commit, CommitError, Committed, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher};
+use super::{dump, file};
+use crate::{Commit, CommitError, Committed, IndexEntry, LogEntry, Page, Range, Record, Store, StoreError, Watcher};
 
 /// Objections of SQLite's that are worth telling.
 const OBJECTIONS: usize = 5;
@@ -63,6 +64,16 @@ impl Look {
             statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         });
         Ok(found.await?.into_iter().filter_map(|(shard, log)| Some((Shard::new(shard)?, log))).collect())
+    }
+
+    /// Sends everything that the store holds, as it is at one instant, to whoever takes pages. A host that serves from it
+    /// meanwhile goes on, and can't clear its write-ahead log until this is over.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn dump(&self, pages: mpsc::Sender<Page>) -> Result<(), StoreError> {
+        let shards = self.shards;
+        self.readers.run(move |connection| dump::dump(connection, shards, &pages)).await
     }
 }
 
