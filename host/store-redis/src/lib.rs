@@ -15,17 +15,24 @@
 //! crate knows Redis.
 
 mod begin;
+mod checks;
 mod commit;
 mod error;
+mod fleet;
 mod hearing;
 mod line;
 mod look;
 mod names;
+mod node;
 mod options;
+mod place;
 mod proof;
 mod pulse;
+mod recent;
 mod scripts;
+mod seek;
 mod skew;
+mod slots;
 mod store;
 
 pub use error::OpenError;
@@ -35,3 +42,4 @@ pub use store::Redis;
 
 // Named, because nothing else here says why it is in the manifest.
 use idna_adapter as _;
+use rustls as _;

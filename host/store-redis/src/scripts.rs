@@ -20,10 +20,12 @@ pub(crate) enum Script {
     One,
     Range,
     Beat,
+    Replay,
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 5] = [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat, Self::Replay];
 
     pub(crate) const fn source(self) -> &'static str {
         match self {
@@ -32,7 +34,13 @@ impl Script {
             Self::One => include_str!("scripts/one.lua"),
             Self::Range => include_str!("scripts/range.lua"),
             Self::Beat => include_str!("scripts/beat.lua"),
+            Self::Replay => include_str!("scripts/replay.lua"),
         }
+    }
+
+    /// Whether it takes a number, and notes in which term; it is told that last.
+    const fn writes_history(self) -> bool {
+        matches!(self, Self::Commit | Self::Replay)
     }
 }
 
@@ -75,17 +83,17 @@ impl<'a> Call<'a> {
         self.script
     }
 
-    /// The command for a server that knows the script by its digest.
-    pub(crate) fn by_digest(&self, digest: &str) -> Cmd {
-        self.command("EVALSHA", digest)
+    /// The command for a server that knows the script by its digest, and is in this term.
+    pub(crate) fn by_digest(&self, digest: &str, term: &str) -> Cmd {
+        self.command("EVALSHA", digest, term)
     }
 
     /// The command for a server that doesn't; it will from then on.
-    pub(crate) fn whole(&self) -> Cmd {
-        self.command("EVAL", self.script.source())
+    pub(crate) fn whole(&self, term: &str) -> Cmd {
+        self.command("EVAL", self.script.source(), term)
     }
 
-    fn command(&self, name: &str, script: &str) -> Cmd {
+    fn command(&self, name: &str, script: &str, term: &str) -> Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len());
         self.keys.iter().for_each(|key| {
@@ -94,6 +102,9 @@ impl<'a> Call<'a> {
         self.arguments.iter().for_each(|argument| {
             command.arg(argument.as_ref());
         });
+        if self.script.writes_history() {
+            command.arg(term);
+        }
         command
     }
 }

@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
+mod cluster;
 mod contract;
 mod door;
 mod failures;
 mod hosts;
+mod replay;
+mod sentinel;
 mod support;
