@@ -217,7 +217,7 @@ fn serve(folder: &Path, port: u16, options: &[String]) -> Option<Process> {
 }
 
 /// A port that nobody listens on at this moment.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let count = PORTS.end - PORTS.start;
     loop {

@@ -48,7 +48,8 @@ pub(crate) async fn begin(options: &Options, entropy: Option<&dyn Entropy>) -> R
     let (mut info, mut weakness) = (None, None);
     for primary in slots.primaries() {
         let address = primary.address.to_string();
-        let unreachable = |error: RedisError| OpenError::Unreachable { address: address.clone(), detail: describe(&error) };
+        let unreachable =
+            |error: RedisError| OpenError::Unreachable { address: address.clone(), detail: describe(&error) };
         let connected = connect(place.client(&primary.address), options.time_out).await;
         let mut connection = connected.map_err(unreachable)?;
         let said: InfoDict = redis::cmd("INFO").query_async(&mut connection).await.map_err(unreachable)?;

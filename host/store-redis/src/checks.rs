@@ -75,7 +75,9 @@ pub(crate) async fn check(
     }
     let [_, lag, node_time_out] = SETTINGS.map(number);
     let (fails_over, by, todo) = match place.kind {
-        Kind::Cluster => (node_time_out, "cluster-node-timeout", "`min-replicas-max-lag` shorter, or `cluster-node-timeout` longer"),
+        Kind::Cluster => {
+            (node_time_out, "cluster-node-timeout", "`min-replicas-max-lag` shorter, or `cluster-node-timeout` longer")
+        }
         _ => (
             sentinels.down_after,
             "down-after-milliseconds",

@@ -5,8 +5,8 @@
 //! may not do it, or not now.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use access_model::{Clock, Entropy, Shard};

@@ -53,16 +53,19 @@ pub(crate) enum Address {
 impl Place {
     /// Reads the URL of `options`, and the file of certificates that they name. Nobody is asked.
     pub(crate) fn of(options: &Options) -> Result<Self, OpenError> {
-        let root_cert = match &options.ca_file {
-            Some(path) => Some(std::fs::read(path).map_err(|error| OpenError::CaFile {
-                path: path.display().to_string(),
-                detail: error.to_string(),
-            })?),
-            None => None,
-        };
+        let root_cert =
+            match &options.ca_file {
+                Some(path) => Some(std::fs::read(path).map_err(|error| OpenError::CaFile {
+                    path: path.display().to_string(),
+                    detail: error.to_string(),
+                })?),
+                None => None,
+            };
         let place = Self::parse(options.url.expose(), TlsCertificates { client_tls: None, root_cert })?;
         match (&options.ca_file, &place.tls) {
-            (Some(_), None) => return Err(OpenError::Url("a file of certificates is named, and it speaks no TLS".into())),
+            (Some(_), None) => {
+                return Err(OpenError::Url("a file of certificates is named, and it speaks no TLS".into()));
+            }
             (Some(path), Some(_)) => {
                 // Certificates are read when a client is made.
                 let made = place.seeds.iter().try_for_each(|seed| place.client(seed).map(drop));

@@ -64,8 +64,10 @@ impl Pulse {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_new = tokio::select! {
-                _ = ticks.tick() => false,
+                // What was lost is done once more before it is proven that nothing is missing.
+                biased;
                 () = connected.notified() => true,
+                _ = ticks.tick() => false,
             };
             // The line has already said that Redis is away, if it is.
             if is_new {

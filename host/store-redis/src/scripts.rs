@@ -24,8 +24,7 @@ pub(crate) enum Script {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat, Self::Replay];
+    pub(crate) const ALL: [Self; 6] = [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat, Self::Replay];
 
     pub(crate) const fn source(self) -> &'static str {
         match self {

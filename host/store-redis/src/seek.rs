@@ -50,10 +50,12 @@ pub(crate) async fn seek(place: &Place, known: &[Address], epoch: u64, time_out:
 }
 
 /// Connects, or says why not.
-pub(crate) async fn connect(client: RedisResult<Client>, time_out: Duration) -> Result<MultiplexedConnection, RedisError> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(time_out))
-        .set_response_timeout(Some(time_out));
+pub(crate) async fn connect(
+    client: RedisResult<Client>,
+    time_out: Duration,
+) -> Result<MultiplexedConnection, RedisError> {
+    let config =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(time_out)).set_response_timeout(Some(time_out));
     let client = client?;
     let connecting = client.get_multiplexed_async_connection_with_config(&config);
     // The time-outs of the parts add up; this one bounds them all.
@@ -116,7 +118,8 @@ async fn ask_node(place: &Place, node: &Address, time_out: Duration) -> Result<S
         return Err(format!("{node}: the cluster is down, as it sees it"));
     }
     let epoch = state.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:")?.parse().ok());
-    read_slots(epoch.unwrap_or_default(), held, node).ok_or_else(|| format!("{node}: what it says of slots can't be read"))
+    read_slots(epoch.unwrap_or_default(), held, node)
+        .ok_or_else(|| format!("{node}: what it says of slots can't be read"))
 }
 
 /// What `CLUSTER SLOTS` answers: first slot, last slot, the primary, its replicas.

@@ -73,9 +73,12 @@ fn slot_of(key: &str) -> u16 {
 /// CRC-16/XMODEM, as the specification of Redis Cluster has it.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc: u16, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
+        (0..8).fold(
+            crc ^ (u16::from(*byte) << 8),
+            |crc: u16, _| {
+                if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+            },
+        )
     })
 }
 
@@ -95,7 +98,8 @@ mod tests {
     #[test]
     fn a_key_is_at_whoever_holds_its_slot() {
         let primary = |port| Primary { address: Address::Tcp("h".to_owned(), port), id: String::new() };
-        let slots = Slots::new(1, vec![(0..=9_999, primary(1)), (12_000..=12_200, primary(2)), (13_000..=16_383, primary(1))]);
+        let slots =
+            Slots::new(1, vec![(0..=9_999, primary(1)), (12_000..=12_200, primary(2)), (13_000..=16_383, primary(1))]);
         assert_eq!(slots.holder_of("foo"), Some(&primary(2)));
         assert_eq!(slots.holder_of("foo{bar}"), Some(&primary(1)));
         assert_eq!(slots.holder_of("123456789"), None);

@@ -20,5 +20,5 @@ pub mod seam;
 pub use embedded::Embedded;
 pub use freshness::Freshness;
 pub use memory::Memory;
-pub use metered::{Metered, StoreStats, in_background};
+pub use metered::{Metered, StoreStats, confirming, in_background};
 pub use seam::*;

@@ -147,7 +147,8 @@ pub struct Commit {
     pub announce: bool,
     /// What an acknowledgement means.
     pub survives: Survives,
-    /// Whether all that it does is take something from somebody, so that it is refused last.
+    /// Whether all that it does is take something from somebody, so that it is refused last, and waited for until a fail-over
+    /// can't lose it.
     pub narrows: bool,
 }
 

@@ -86,7 +86,8 @@ async fn a_primary_dies_under_load() {
     let stop = Arc::new(AtomicBool::new(false));
     let tasks = load(&store, &stop, true);
     let dead = cluster.holder_of(&key_of(&options, Shard::PLATFORM));
-    let of_dead = shards().filter(|shard| cluster.holder_of(&key_of(&options, *shard)).address() == dead.address()).count();
+    let of_dead =
+        shards().filter(|shard| cluster.holder_of(&key_of(&options, *shard)).address() == dead.address()).count();
     assert!((1..16).contains(&of_dead));
     dead.kill_9();
     // Its own shards are not fresh any more, and no others.
@@ -109,7 +110,9 @@ async fn a_primary_dies_under_load() {
     until("it is written to again", async || store.commit(put.clone()).await.is_ok()).await;
     stop.store(true, Ordering::SeqCst);
     let acknowledged: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
-    let narrowed: Vec<_> = acknowledged.into_iter().filter(|(_, key)| key["key/".len()..].parse::<u32>().unwrap() % 4 == 0).collect();
+    let narrowed: Vec<_> =
+        acknowledged.into_iter().filter(|(_, key)| key["key/".len()..].parse::<u32>().unwrap() % 4 == 0).collect();
+    assert!(narrowed.len() > 16, "{}", narrowed.len());
     all_are_there(&other, &narrowed).await;
 }
 
@@ -171,7 +174,12 @@ async fn a_cluster_that_may_lose_what_was_confirmed_is_refused() {
     open(&options).await;
     for (setting, value, back, told) in [
         ("min-replicas-to-write", "0", "1", "set `min-replicas-to-write 1`"),
-        ("min-replicas-max-lag", "2", "1", "`cluster-node-timeout 2000` (milliseconds); set `min-replicas-max-lag` shorter"),
+        (
+            "min-replicas-max-lag",
+            "2",
+            "1",
+            "`cluster-node-timeout 2000` (milliseconds); set `min-replicas-max-lag` shorter",
+        ),
     ] {
         let node = cluster.holder_of(&key_of(&options, Shard::PLATFORM));
         node.done(&["CONFIG", "SET", setting, value]);

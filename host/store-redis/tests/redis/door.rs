@@ -28,7 +28,9 @@ async fn what_can_not_be_a_url_is_told_without_showing_it() {
         assert!(told.contains("the URL of Redis can't be used"), "`{url}`: {told}");
     }
     // Nobody speaks TLS there.
-    assert!(refused(&at("rediss://:hunter2@127.0.0.1:1".to_owned())).await.contains("can't use Redis at 127.0.0.1:1: "));
+    assert!(
+        refused(&at("rediss://:hunter2@127.0.0.1:1".to_owned())).await.contains("can't use Redis at 127.0.0.1:1: ")
+    );
     // Nobody listens there.
     let told = refused(&at("redis://user:hunter2@127.0.0.1:1".to_owned())).await;
     assert!(told.contains("can't use Redis at 127.0.0.1:1: "), "{told}");

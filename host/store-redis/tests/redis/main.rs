@@ -11,3 +11,4 @@ mod hosts;
 mod replay;
 mod sentinel;
 mod support;
+mod tls;

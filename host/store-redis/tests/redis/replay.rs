@@ -3,10 +3,12 @@
 //! A server that forgot its last moments stands for one that never heard of them: its state is taken down before, and put back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use access_store::{Check, Commit, IndexEntry, Put, Store};
-use access_store_redis::Redis;
-use harness::Reply;
+use access_model::PlainSecret;
+use access_store::{Check, Commit, IndexEntry, Put, Range, Store};
+use access_store_redis::{Options, Redis};
+use harness::{Proxy, Reply};
 
 use crate::support::{SHARD, Server, open, proves_again, read, until};
 
@@ -131,7 +133,9 @@ async fn what_was_lost_is_done_once_more() {
 async fn what_was_changed_since_is_left_alone() {
     let Some(server) = Server::durable() else { return };
     let options = server.options();
-    let one = open(&options).await;
+    let proxy = Proxy::before(server.redis.address());
+    let url = PlainSecret::new(format!("redis://{}", proxy.address()));
+    let one = open(&Options { url, time_out: Duration::from_millis(500), ..options.clone() }).await;
     for key in ["a", "b", "gone"] {
         one.commit(change(key, "alive", None, false)).await.unwrap();
     }
@@ -139,18 +143,25 @@ async fn what_was_changed_since_is_left_alone() {
     for key in ["a", "b", "gone"] {
         one.commit(change(key, "disabled", version(&one, key).await, true)).await.unwrap();
     }
-    // The host that did it is not there when another history begins, and is written on.
-    server.redis.kill_9();
-    until("it is away", async || read(&one, "a").await.is_err()).await;
-    one.close().await;
-    server.redis.restart_empty();
-    for words in before.values().flatten() {
-        server.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    }
+    // The host that did it is cut off while another history begins, and is written on.
+    proxy.cut();
+    fail_over(&server, &before).await;
     let other = open(&options).await;
     other.commit(change("a", "enabled again", version(&other, "a").await, false)).await.unwrap();
     let deletes = vec!["gone".to_owned()];
     other.commit(Commit { deletes, ..Commit::new(SHARD) }).await.unwrap();
+    proxy.open();
+    until("b is disabled", async || value(&other, "b").await.as_deref() == Some("disabled")).await;
+    proves_again(&one).await;
     assert_eq!(value(&other, "a").await.as_deref(), Some("enabled again"));
-    assert_eq!(value(&other, "b").await.as_deref(), Some("alive"), "nobody is there who remembers");
+    assert_eq!(value(&other, "gone").await, None);
+    // That it was done is told all the same.
+    let told = log(&other).await;
+    for done in ["a disabled", "b disabled", "gone disabled"] {
+        assert_eq!(told.iter().filter(|told| *told == done).count(), 1, "{told:?}");
+    }
+    let members = |entries: Vec<IndexEntry>| entries.into_iter().map(|entry| entry.member).collect::<Vec<_>>();
+    let index = Range { index: "index".to_owned(), after: None, up_to: None, descending: false, limit: 100 };
+    let found = members(other.range(SHARD, index).await.unwrap());
+    assert_eq!(found, ["a alive", "a enabled again", "b alive", "b disabled", "gone alive"]);
 }

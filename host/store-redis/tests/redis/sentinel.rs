@@ -58,12 +58,17 @@ async fn sentinels_that_may_lose_what_was_confirmed_are_not_trusted() {
     let told = async || try_open(&options).await.unwrap_err().to_string();
     primary.done(&["CONFIG", "SET", "min-replicas-max-lag", "10"]);
     let error = told().await;
-    assert!(error.contains("`min-replicas-max-lag 10` (seconds)") && error.contains("`down-after-milliseconds 2000`"), "{error}");
+    assert!(
+        error.contains("`min-replicas-max-lag 10` (seconds)") && error.contains("`down-after-milliseconds 2000`"),
+        "{error}"
+    );
     primary.done(&["CONFIG", "SET", "min-replicas-max-lag", "1"]);
     let replica = sentinels.servers().iter().find(|server| server.address() != primary.address()).unwrap();
     replica.done(&["CONFIG", "SET", "replica-priority", "10"]);
     until("the sentinels have noticed", async || {
-        try_open(&options).await.is_err_and(|error| error.to_string().contains("different `replica-priority` (10, 100)"))
+        try_open(&options)
+            .await
+            .is_err_and(|error| error.to_string().contains("different `replica-priority` (10, 100)"))
     })
     .await;
     replica.done(&["CONFIG", "SET", "replica-priority", "100"]);
