@@ -10,7 +10,7 @@ use crate::redis::{Redis, Reply, free_port, temporary};
 
 /// How each server is set: as operators are told to.
 const SETTINGS: [&str; 6] =
-    ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1", "--repl-diskless-sync-delay", "0"];
+    ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "3", "--repl-diskless-sync-delay", "0"];
 /// What the sentinels call the primary.
 const NAME: &str = "main";
 /// So many of the sentinels must agree.
@@ -45,7 +45,7 @@ impl Sentinels {
             let file = folder.path().join(format!("sentinel-{number}.conf"));
             let text = format!(
                 "port {at}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {port} {QUORUM}\n\
-                 sentinel down-after-milliseconds {NAME} 2000\nsentinel failover-timeout {NAME} 5000\n",
+                 sentinel down-after-milliseconds {NAME} 4000\nsentinel failover-timeout {NAME} 5000\n",
                 folder.path().display()
             );
             std::fs::write(&file, text).expect("there is room for a file");

@@ -13,6 +13,9 @@ use crate::seek::connect_to_sentinel;
 /// What is looked at on each primary.
 const SETTINGS: [&str; 3] = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout"];
 
+/// What a sentinel says of a server.
+type Told = BTreeMap<String, String>;
+
 /// What sentinels know.
 #[derive(Debug, Default)]
 pub(crate) struct Sentinels {
@@ -31,7 +34,7 @@ pub(crate) async fn ask_sentinels(place: &Place, time_out: Duration) -> Sentinel
             both.cmd("SENTINEL").arg("MASTER").arg(master).cmd("SENTINEL").arg("REPLICAS").arg(master);
             both.query_async(&mut connection).await
         };
-        let answered: Result<(BTreeMap<String, String>, Vec<BTreeMap<String, String>>), RedisError> = asked.await;
+        let answered: Result<(Told, Vec<Told>), RedisError> = asked.await;
         if let Ok((of_master, replicas)) = answered {
             let down_after = of_master.get("down-after-milliseconds").and_then(|millis| millis.parse().ok());
             let priorities = replicas.into_iter().filter_map(|mut of| of.remove("slave-priority")).collect();
@@ -71,7 +74,10 @@ pub(crate) async fn check(
     };
     if let [Some(0), ..] = SETTINGS.map(number) {
         let detail = "it is set to `min-replicas-to-write 0`, so that it goes on writing when it is cut off".to_owned();
-        return loses(detail, "`min-replicas-to-write 1` and `min-replicas-max-lag 1`");
+        return loses(
+            detail,
+            "`min-replicas-to-write 1`, and `min-replicas-max-lag` shorter than it takes to fail over",
+        );
     }
     let [_, lag, node_time_out] = SETTINGS.map(number);
     let (fails_over, by, todo) = match place.kind {

@@ -176,8 +176,10 @@ impl Line {
     /// Sends one command on `live`.
     async fn send(&self, live: &Live, command: &Cmd) -> Result<Value, Failure> {
         match live.connection.clone().send_packed_command(command).await {
-            Ok(Value::ServerError(error)) => Err(Failure::Refused(error)),
-            Ok(value) => Ok(value),
+            Ok(value) => {
+                self.look_at(live, std::slice::from_ref(&value));
+                if let Value::ServerError(error) = value { Err(Failure::Refused(error)) } else { Ok(value) }
+            }
             Err(error) => Err(self.give_up(live, error)),
         }
     }
@@ -185,7 +187,16 @@ impl Line {
     /// Sends commands on `live` all at once; refusals stand among the answers.
     pub(crate) async fn send_all(&self, live: &Live, commands: &Pipeline) -> Result<Vec<Value>, Failure> {
         let answers = live.connection.clone().send_packed_commands(commands, 0, commands.len()).await;
-        answers.map_err(|error| self.give_up(live, error))
+        let answers = answers.map_err(|error| self.give_up(live, error))?;
+        self.look_at(live, &answers);
+        Ok(answers)
+    }
+
+    /// A server that is a replica now is left: by the same address another may be reached.
+    fn look_at(&self, live: &Live, answers: &[Value]) {
+        if answers.iter().any(|answer| matches!(answer, Value::ServerError(error) if error.code() == "READONLY")) {
+            self.lost(live.number, "it is a replica now");
+        }
     }
 
     fn give_up(&self, live: &Live, error: RedisError) -> Failure {

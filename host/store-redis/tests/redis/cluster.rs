@@ -176,9 +176,9 @@ async fn a_cluster_that_may_lose_what_was_confirmed_is_refused() {
         ("min-replicas-to-write", "0", "1", "set `min-replicas-to-write 1`"),
         (
             "min-replicas-max-lag",
-            "2",
-            "1",
-            "`cluster-node-timeout 2000` (milliseconds); set `min-replicas-max-lag` shorter",
+            "4",
+            "3",
+            "`cluster-node-timeout 4000` (milliseconds); set `min-replicas-max-lag` shorter",
         ),
     ] {
         let node = cluster.holder_of(&key_of(&options, Shard::PLATFORM));

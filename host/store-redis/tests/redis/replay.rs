@@ -33,7 +33,7 @@ fn commands(server: &Server, key: &str) -> Vec<Vec<String>> {
         "hash" => vec![command(&["HSET", key], flat(server.command(&["HGETALL", key])).collect())],
         "zset" => {
             let found: Vec<_> = flat(server.command(&["ZRANGE", key, "0", "-1", "WITHSCORES"])).collect();
-            found.chunks(2).map(|pair| command(&["ZADD", key], vec![pair[1].clone(), pair[0].clone()])).collect()
+            found.chunks(2).map(|pair| command(&["ZADD", key], pair.iter().rev().cloned().collect())).collect()
         }
         "stream" => {
             let Reply::List(entries) = server.command(&["XRANGE", key, "-", "+"]) else { panic!("a list") };

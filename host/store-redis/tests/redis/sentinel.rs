@@ -59,10 +59,10 @@ async fn sentinels_that_may_lose_what_was_confirmed_are_not_trusted() {
     primary.done(&["CONFIG", "SET", "min-replicas-max-lag", "10"]);
     let error = told().await;
     assert!(
-        error.contains("`min-replicas-max-lag 10` (seconds)") && error.contains("`down-after-milliseconds 2000`"),
+        error.contains("`min-replicas-max-lag 10` (seconds)") && error.contains("`down-after-milliseconds 4000`"),
         "{error}"
     );
-    primary.done(&["CONFIG", "SET", "min-replicas-max-lag", "1"]);
+    primary.done(&["CONFIG", "SET", "min-replicas-max-lag", "3"]);
     let replica = sentinels.servers().iter().find(|server| server.address() != primary.address()).unwrap();
     replica.done(&["CONFIG", "SET", "replica-priority", "10"]);
     until("the sentinels have noticed", async || {
