@@ -30,7 +30,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_confirmed_needs_no_word() {
         let router: Router = Router::new().route("/", post(|| async {}).route_layer(from_fn(tell)));
-        let request = Request::post("/").body(Body::empty()).unwrap();
+        let request = axum::http::Request::post("/").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert!(response.status().is_success() && !response.headers().contains_key(CONFIRMED));
     }
