@@ -79,9 +79,10 @@ pub(crate) struct Settings {
     /// File of the root key, where that is said rather than a source.
     #[arg(long, env = "CRONFLOW_ACCESS_ROOT_KEY_FILE", value_name = "FILE")]
     pub(crate) root_key_file: Option<PathBuf>,
-    /// Redis to keep the store in, shared by all hosts that name it: `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or the source
-    /// of such a URL, as of the root key. With a password in it, say it in the config file or the environment, never on the
-    /// command line [default: the embedded store].
+    /// Redis to keep the store in, shared by all hosts that name it: `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`,
+    /// `redis-sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST…]/MASTER[/DB]`, `redis-cluster://[USER:PASSWORD@]HOST[:PORT][,HOST…]`,
+    /// each with `rediss` for TLS, or the source of such a URL, as of the root key. With a password in it, say it in the config file
+    /// or the environment, never on the command line [default: the embedded store].
     #[arg(
         long,
         env = REDIS,
@@ -95,6 +96,14 @@ pub(crate) struct Settings {
     /// File of the URL of Redis.
     #[arg(long, env = "CRONFLOW_ACCESS_REDIS_FILE", value_name = "FILE")]
     pub(crate) redis_file: Option<PathBuf>,
+    /// File of certificates (PEM) that Redis is known by over TLS, in place of the machine's.
+    #[arg(long, env = "CRONFLOW_ACCESS_REDIS_CA_FILE", value_name = "FILE")]
+    pub(crate) redis_ca_file: Option<PathBuf>,
+    /// Replicas of Redis that must have a revocation, and whatever else only takes something away, before it counts as confirmed
+    /// [default: 1 with sentinels or a cluster, else 0].
+    #[arg(long, env = "CRONFLOW_ACCESS_REDIS_WAIT_REPLICAS", value_name = "N")]
+    #[schemars(range(max = 10))]
+    pub(crate) redis_wait_replicas: Option<u32>,
     /// Milliseconds after which what another host changed in Redis holds here at the latest, from 100 to 60000 [default: 1000].
     #[arg(long, env = "CRONFLOW_ACCESS_FRESHNESS_MS", value_name = "N")]
     #[schemars(range(min = 100, max = 60_000))]
@@ -371,6 +380,8 @@ impl Settings {
             root_key_file: self.root_key_file.or(below.root_key_file),
             redis: self.redis.or(below.redis),
             redis_file: self.redis_file.or(below.redis_file),
+            redis_ca_file: self.redis_ca_file.or(below.redis_ca_file),
+            redis_wait_replicas: self.redis_wait_replicas.or(below.redis_wait_replicas),
             freshness_ms: self.freshness_ms.or(below.freshness_ms),
             policies: self.policies.or(below.policies),
             catalog: self.catalog.or(below.catalog),
@@ -661,6 +672,7 @@ mod tests {
             ("redis://127.0.0.1:6379/2", "redis://127.0.0.1:6379/2"),
             ("redis://user:hunter2@example:6379", "redis://…@example:6379"),
             ("redis://:hunter2/@2@example", "redis://…@example"),
+            ("redis-sentinel://u:hunter2@a,b:1/main", "redis-sentinel://…@a,b:1/main"),
             ("unix:///run/redis.sock?user=u&pass=hunter2", "unix:///run/redis.sock?…"),
             ("hunter2@example", "…://…@example"),
             ("vault:secret/data/access#redis", "vault:secret/data/access#redis"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access_authority::lifecycle::LifecycleError;
-use access_model::{Clock, Entropy};
+use access_model::{Clock, Entropy, PlainSecret};
 use access_store::{Embedded, Store, embedded};
 use access_store_redis::{Options, Redis};
 use anyhow::{Context, bail};
@@ -19,6 +19,8 @@ const SHARDS: u8 = 16;
 const FRESHNESS_MILLIS: u64 = 1_000;
 /// From a heartbeat each 25 milliseconds to a revocation that takes a minute.
 const FRESHNESS_RANGE: std::ops::RangeInclusive<u64> = 100..=60_000;
+/// More replicas than anybody has.
+const MOST_REPLICAS: u32 = 10;
 
 /// A store that is open.
 pub(crate) enum Opened {
@@ -62,7 +64,7 @@ impl Opened {
         let options = Options {
             shards_when_new: (when_absent == WhenAbsent::Begin).then_some(SHARDS),
             bound: bound(settings)?,
-            ..Options::new(url.clone())
+            ..redis_options(settings, url)?
         };
         Ok(Self::Redis(Arc::new(Redis::open(options, clock, entropy).await?)))
     }
@@ -92,6 +94,15 @@ impl fmt::Display for Opened {
             Self::Redis(store) => write!(f, "Redis at {}", store.address()),
         }
     }
+}
+
+/// How the Redis at `url` is reached.
+pub(crate) fn redis_options(settings: &Settings, url: &PlainSecret) -> anyhow::Result<Options> {
+    let (ca_file, wait_replicas) = (settings.redis_ca_file.clone(), settings.redis_wait_replicas);
+    if let Some(replicas) = wait_replicas.filter(|replicas| *replicas > MOST_REPLICAS) {
+        bail!("`redis_wait_replicas` can't be {replicas}; choose from 0 to {MOST_REPLICAS}");
+    }
+    Ok(Options { ca_file, wait_replicas, ..Options::new(url.clone()) })
 }
 
 /// How long what was read from Redis is believed.

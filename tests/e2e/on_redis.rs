@@ -79,7 +79,17 @@ fn what_can_not_be_is_refused_before_anything_is_begun() {
         nowhere,
         &["can't use Redis at 127.0.0.1:1: ", "check that it runs there"],
     );
-    wrong(&["serve", "--listen", "127.0.0.1:0"], "rediss://localhost", &["no TLS"]);
+    for (url, said) in [
+        ("rediss://localhost#insecure", "leave `#insecure` out"),
+        ("redis-sentinel://localhost", "by which name sentinels know the primary"),
+        ("redis-cluster://127.0.0.1:1", "can't use Redis at the cluster at 127.0.0.1:1: "),
+    ] {
+        wrong(&["serve", "--listen", "127.0.0.1:0"], url, &[said]);
+    }
+    let ca_file = ["serve", "--listen", "127.0.0.1:0", "--redis-ca-file", "/nowhere/ca.pem"];
+    wrong(&ca_file, "rediss://localhost", &["`/nowhere/ca.pem`, by which Redis is to be known"]);
+    let replicas = ["serve", "--listen", "127.0.0.1:0", "--redis-wait-replicas", "11"];
+    wrong(&replicas, nowhere, &["`redis_wait_replicas` can't be 11; choose from 0 to 10"]);
     assert!(!folder.path().join("data/root.key").exists());
     let target = folder.path().join("copy");
     wrong(

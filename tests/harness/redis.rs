@@ -115,13 +115,22 @@ impl Redis {
             *kept = Some(connection);
             return Ok(replies);
         }
-        let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut connection = BufReader::new(stream);
+        let mut connection = connect(self.address)?;
         let replies = exchange(&mut connection, commands)?;
         *kept = Some(connection);
         Ok(replies)
+    }
+
+    /// Runs one command that must be done.
+    #[track_caller]
+    pub fn done(&self, words: &[&str]) {
+        assert_eq!(self.command(words), Reply::Text("OK".to_owned()), "{words:?}");
+    }
+
+    /// Whether it answers, and with a text that holds `what`.
+    pub fn says(&self, words: &[&str], what: &str) -> bool {
+        let answered = self.commands(&[words]);
+        answered.is_ok_and(|replies| matches!(replies.first(), Some(Reply::Text(text)) if text.contains(what)))
     }
 
     /// Kills it where it stands, as `kill -9` does, and waits until it is gone.
@@ -176,9 +185,21 @@ impl Reply {
     }
 }
 
+/// Asks a server that is none of these, a sentinel for example.
+pub(crate) fn ask(address: SocketAddr, words: &[&str]) -> io::Result<Reply> {
+    Ok(exchange(&mut connect(address)?, &[words])?.remove(0))
+}
+
+fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(BufReader::new(stream))
+}
+
 /// In memory where there is room: what a process leaves behind when it is killed is there as well, and the disks of machines
 /// that test can be slow.
-fn temporary() -> TempDir {
+pub(crate) fn temporary() -> TempDir {
     let in_memory = statvfs(IN_MEMORY).is_ok_and(|it| it.f_bavail * it.f_frsize > ROOM);
     let mut folder = tempfile::Builder::new();
     folder.prefix("cronflow-access-e2e-");
@@ -196,7 +217,7 @@ fn serve(folder: &Path, port: u16, options: &[String]) -> Option<Process> {
 }
 
 /// A port that nobody listens on at this moment.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let count = PORTS.end - PORTS.start;
     loop {

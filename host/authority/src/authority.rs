@@ -257,6 +257,11 @@ impl Authority {
         (stats.reads, stats.commits)
     }
 
+    /// Changes so far that are applied, and that a fail-over may lose.
+    pub fn unconfirmed_changes(&self) -> u64 {
+        self.store.unconfirmed()
+    }
+
     /// What is due each second: ended leases go back, the decision log is written out, due work is done, and once a minute
     /// the store forgets what nobody needs.
     pub async fn tick(&self) {

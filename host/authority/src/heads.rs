@@ -117,6 +117,8 @@ impl Authority {
                 let event = Event::new(EventKind::NetworkChanged, owners, &id.to_string(), now, self.entropy.as_ref())?;
                 let told = json!({ "before": before, "after": after_shown, "by": permit.actor() });
                 events::record(&mut commit, &event.with(told))?;
+                // A list that is put may let in less than the one before.
+                commit.narrows = true;
             }
             if after.audit_kept() != found.value.audit_kept() {
                 schedule_retention(&mut commit, id, self.clock.now());

@@ -54,6 +54,7 @@ pub mod usage;
 pub mod webhooks;
 pub mod workspaces;
 
+pub use access_store::confirming;
 pub use authority::{Authority, World};
 pub use current::{Current, IfMatch};
 pub use decide::{Answer, Caller, Outcome, Permit, Place, Properties, Question, Stated, Target, Whom};

@@ -9,12 +9,15 @@ use std::collections::BTreeMap;
 
 use access_model::{Entropy, Shard};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, InfoDict, IntoConnectionInfo, ProtocolVersion, RedisError};
-use tokio::time::timeout;
+use redis::{InfoDict, RedisError};
 
+use crate::checks::{ask_sentinels, check};
 use crate::error::{OpenError, describe};
 use crate::names;
 use crate::options::Options;
+use crate::place::{Kind, Place};
+use crate::seek::{connect, seek};
+use crate::slots::{Primary, Slots};
 
 /// What this release writes, and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -37,12 +40,13 @@ pub(crate) enum Aim<'a> {
 /// A store that is there.
 #[derive(Debug)]
 pub(crate) struct Begun {
-    pub(crate) client: Client,
-    /// Host and port, or path.
-    pub(crate) address: String,
+    pub(crate) place: Place,
+    pub(crate) slots: Slots,
     pub(crate) epoch: String,
     pub(crate) shards: u8,
-    /// What Redis says of itself.
+    /// So many replicas are waited for by what narrows.
+    pub(crate) replicas: u32,
+    /// What the server says of itself that knows which store this is.
     pub(crate) info: InfoDict,
     /// Which settings let Redis lose what it has acknowledged, if any do.
     pub(crate) weakness: Option<String>,
@@ -50,51 +54,46 @@ pub(crate) struct Begun {
 
 /// Looks at the Redis that `options` name, then at the store in it, or makes one.
 pub(crate) async fn begin(options: &Options, aim: Aim<'_>) -> Result<Begun, OpenError> {
-    let (client, address) = client(options)?;
-    let unreachable = |error: RedisError| OpenError::Unreachable { address: address.clone(), detail: describe(&error) };
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(options.time_out))
-        .set_response_timeout(Some(options.time_out));
-    let connecting = client.get_multiplexed_async_connection_with_config(&config);
-    let connected = timeout(2 * options.time_out, connecting).await;
-    let connected = connected
-        .map_err(|_| OpenError::Unreachable { address: address.clone(), detail: "it took too long".to_owned() });
-    let mut connection = connected?.map_err(unreachable)?;
-    let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await.map_err(unreachable)?;
-    check_server(&info, &address)?;
-    let fsync = append_fsync(&mut connection).await;
-    let weakness = weak_persistence(&info, fsync.as_deref());
-    if let Some(settings) = weakness.as_ref().filter(|_| matches!(aim, Aim::Serve(_) | Aim::Load(_))) {
-        tracing::warn!(
-            address,
-            "Redis may lose changes that were acknowledged, revocations among them, when it ends: {settings}; set \
-             `appendonly yes` and `appendfsync always`"
-        );
+    let place = Place::of(options)?;
+    let replicas = options.wait_replicas.unwrap_or(u32::from(place.kind != Kind::Alone));
+    let found = seek(&place, &[], 0, options.time_out).await;
+    let slots = found.map_err(|detail| OpenError::Unreachable { address: place.to_string(), detail })?;
+    let sentinels = ask_sentinels(&place, options.time_out).await;
+    let mut beginning = Beginning { servers: Vec::new(), slots: &slots, options, place: &place };
+    let (mut info, mut weakness) = (None, None);
+    for primary in slots.primaries() {
+        let address = primary.address.to_string();
+        let unreachable =
+            |error: RedisError| OpenError::Unreachable { address: address.clone(), detail: describe(&error) };
+        let connected = connect(place.client(&primary.address), options.time_out).await;
+        let mut connection = connected.map_err(unreachable)?;
+        let said: InfoDict = redis::cmd("INFO").query_async(&mut connection).await.map_err(unreachable)?;
+        check_server(&said, &address)?;
+        check(&place, &primary.address, &mut connection, &sentinels, replicas).await?;
+        let fsync = append_fsync(&mut connection).await;
+        if let Some(settings) = weak_persistence(&said, fsync.as_deref()) {
+            if matches!(aim, Aim::Serve(_) | Aim::Load(_)) {
+                tracing::warn!(
+                    address,
+                    "Redis may lose changes that were acknowledged, revocations among them, when it ends: {settings}; set \
+                     `appendonly yes` and `appendfsync always`"
+                );
+            }
+            weakness.get_or_insert(settings);
+        }
+        if slots.holder_of(&names::store(&options.prefix)) == Some(primary) {
+            info = Some(said);
+        }
+        beginning.servers.push((primary, connection));
     }
-    let mut beginning = Beginning { connection, options, address: &address };
+    let info = info.ok_or_else(|| beginning.nobody_holds_it())?;
     let (epoch, shards) = match aim {
         Aim::Look => beginning.store(None).await?,
         Aim::Serve(entropy) => beginning.store(Some(entropy)).await?,
         Aim::Load(entropy) => beginning.load(entropy).await?,
         Aim::Finish(epoch) => beginning.finish(epoch).await?,
     };
-    Ok(Begun { client, epoch, shards, address, info, weakness })
-}
-
-/// A client that has not connected yet, and where it will.
-pub(crate) fn client(options: &Options) -> Result<(Client, String), OpenError> {
-    // What these errors say is fixed text; the URL is not in it.
-    let unusable = |error: RedisError| OpenError::Url(error.to_string());
-    let url = options.url.expose();
-    if url.starts_with("rediss:") || url.starts_with("valkeys:") {
-        return Err(OpenError::Url("this release speaks no TLS to Redis".to_owned()));
-    }
-    let info = url.into_connection_info().map_err(unusable)?;
-    let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let tcp = info.tcp_settings().clone().set_nodelay(true);
-    let address = info.addr().to_string();
-    let client = Client::open(info.set_redis_settings(redis).set_tcp_settings(tcp)).map_err(unusable)?;
-    Ok((client, address))
+    Ok(Begun { slots, epoch, shards, replicas, info, weakness, place })
 }
 
 fn check_server(info: &InfoDict, address: &str) -> Result<(), OpenError> {
@@ -129,9 +128,10 @@ fn weak_persistence(info: &InfoDict, fsync: Option<&str>) -> Option<String> {
 }
 
 struct Beginning<'a> {
-    connection: MultiplexedConnection,
+    servers: Vec<(&'a Primary, MultiplexedConnection)>,
+    slots: &'a Slots,
     options: &'a Options,
-    address: &'a str,
+    place: &'a Place,
 }
 
 impl Beginning<'_> {
@@ -140,7 +140,7 @@ impl Beginning<'_> {
         let mut found = self.read().await?;
         if found.is_empty() {
             let (Some(shards), Some(entropy)) = (self.options.shards_when_new, entropy) else {
-                return Err(OpenError::Absent { address: self.address.to_owned() });
+                return Err(OpenError::Absent { address: self.place.to_string() });
             };
             if shards == 0 || shards > Shard::LIMIT {
                 return Err(OpenError::Shards(shards));
@@ -150,12 +150,12 @@ impl Beginning<'_> {
         }
         let field = |name: &str| found.get(name).map(String::as_str);
         if field("format") == Some(loading::LOADING) {
-            return Err(OpenError::CutShort { address: self.address.to_owned() });
+            return Err(OpenError::CutShort { address: self.place.to_string() });
         }
         let format = field("format").and_then(|format| format.parse::<u32>().ok());
         match format {
             Some(found) if found > FORMAT => {
-                return Err(OpenError::Newer { address: self.address.to_owned(), found, known: FORMAT });
+                return Err(OpenError::Newer { address: self.place.to_string(), found, known: FORMAT });
             }
             Some(FORMAT) => {}
             _ => return Err(self.damaged("its format is not said")),
@@ -174,7 +174,7 @@ impl Beginning<'_> {
 
     async fn read(&mut self) -> Result<BTreeMap<String, String>, OpenError> {
         let store = names::store(&self.options.prefix);
-        self.query(redis::cmd("HGETALL").arg(store)).await
+        self.query(&store, redis::cmd("HGETALL").arg(&store)).await
     }
 
     /// Says what the store is to be, unless another host has said so already: all of it or nothing.
@@ -187,7 +187,7 @@ impl Beginning<'_> {
         for (field, value) in fields {
             all.cmd("HSETNX").arg(&store).arg(field).arg(value);
         }
-        let written: Result<Vec<i64>, RedisError> = all.query_async(&mut self.connection).await;
+        let written: Result<Vec<i64>, RedisError> = all.query_async(self.server_of(&store)?).await;
         written.map(drop).map_err(|error| self.unreachable(&error))
     }
 
@@ -196,30 +196,43 @@ impl Beginning<'_> {
         for shard in (0..shards).filter_map(Shard::new) {
             let state = names::state(&self.options.prefix, shard);
             if !is_whole {
-                let _: i64 = self.query(redis::cmd("HSETNX").arg(&state).arg("epoch").arg(epoch)).await?;
+                let _: i64 = self.query(&state, redis::cmd("HSETNX").arg(&state).arg("epoch").arg(epoch)).await?;
             }
-            let found: Option<String> = self.query(redis::cmd("HGET").arg(&state).arg("epoch")).await?;
+            let found: Option<String> = self.query(&state, redis::cmd("HGET").arg(&state).arg("epoch")).await?;
             if found.as_deref() != Some(epoch) {
                 return Err(self.damaged(&format!("its shard {shard} is missing, or from another store")));
             }
         }
         if !is_whole {
             let store = names::store(&self.options.prefix);
-            let _: i64 = self.query(redis::cmd("HSET").arg(store).arg("whole").arg(1)).await?;
+            let _: i64 = self.query(&store, redis::cmd("HSET").arg(&store).arg("whole").arg(1)).await?;
         }
         Ok(())
     }
 
-    async fn query<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, OpenError> {
-        let answered = command.query_async(&mut self.connection).await;
+    async fn query<T: redis::FromRedisValue>(&mut self, key: &str, command: &redis::Cmd) -> Result<T, OpenError> {
+        let answered = command.query_async(self.server_of(key)?).await;
         answered.map_err(|error| self.unreachable(&error))
     }
 
+    /// The server that holds a key.
+    fn server_of(&mut self, key: &str) -> Result<&mut MultiplexedConnection, OpenError> {
+        let nobody = self.nobody_holds_it();
+        let holder = self.slots.holder_of(key);
+        let server = self.servers.iter_mut().find(|(primary, _)| Some(*primary) == holder);
+        server.map(|(_, connection)| connection).ok_or(nobody)
+    }
+
+    fn nobody_holds_it(&self) -> OpenError {
+        let detail = "it has slots that no server holds".to_owned();
+        OpenError::Unreachable { address: self.place.to_string(), detail }
+    }
+
     fn unreachable(&self, error: &RedisError) -> OpenError {
-        OpenError::Unreachable { address: self.address.to_owned(), detail: describe(error) }
+        OpenError::Unreachable { address: self.place.to_string(), detail: describe(error) }
     }
 
     fn damaged(&self, detail: &str) -> OpenError {
-        OpenError::Damaged { address: self.address.to_owned(), detail: detail.to_owned() }
+        OpenError::Damaged { address: self.place.to_string(), detail: detail.to_owned() }
     }
 }

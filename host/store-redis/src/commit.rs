@@ -4,6 +4,7 @@ use access_model::Timestamp;
 use access_store::{Change, Check, Commit, CommitError, Committed, Count, Put, StoreError};
 use redis::Value;
 
+use crate::line::Answer;
 use crate::names::Home;
 use crate::scripts::{Call, Script};
 
@@ -32,6 +33,7 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     for count in counts {
         call.shown(Some(count));
     }
+    call.shown(commit.narrows.then_some("terms"));
     for Check { key, version } in checks {
         call.key(home.record(key)).shown(*version);
     }
@@ -65,8 +67,9 @@ pub(crate) fn call<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit) -> Ca
     call
 }
 
-/// What came of `commit`.
-pub(crate) fn answer(commit: &Commit, value: Value) -> Result<Committed, CommitError> {
+/// What came of `commit`, and the terms of the history that it is in, where it narrows.
+pub(crate) fn answer(commit: &Commit, answer: Answer) -> Result<(Committed, Option<String>), CommitError> {
+    let Answer { value, is_confirmed } = answer;
     if let Value::Int(place) = value {
         let mut checked =
             commit.checks.iter().map(|check| &check.key).chain(commit.log_ends.iter().map(|(log, _)| log));
@@ -74,10 +77,44 @@ pub(crate) fn answer(commit: &Commit, value: Value) -> Result<Committed, CommitE
         let failed = failed.ok_or_else(|| StoreError::Corrupt(format!("a commit failed its check number {place}")))?;
         return Err(CommitError::Conflict { key: failed.clone() });
     }
-    let numbers: Vec<u64> = redis::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let corrupt = |error: redis::ParsingError| StoreError::Corrupt(error.to_string());
+    let mut values: Vec<Value> = redis::from_redis_value(value).map_err(corrupt)?;
+    let terms = if commit.narrows { values.pop() } else { None };
+    let terms = terms.map(redis::from_redis_value).transpose().map_err(corrupt)?;
+    let numbers: Vec<u64> = redis::from_redis_value(Value::Array(values)).map_err(corrupt)?;
     let mut numbers = numbers.into_iter();
     let sequence = numbers.next().ok_or_else(|| StoreError::Corrupt("a commit got no number".to_owned()))?;
-    Ok(Committed { sequence, appended: numbers.collect() })
+    Ok((Committed { sequence, appended: numbers.collect(), confirmed: is_confirmed }, terms))
+}
+
+/// The call that applies `commit` once more where it was lost, which had got a number when these were the terms.
+pub(crate) fn replay<'a>(home: &'a Home, epoch: &'a str, commit: &'a Commit, number: u64, terms: &'a str) -> Call<'a> {
+    let mut call = Call::new(Script::Replay, home, epoch);
+    call.key(home.log_numbers.as_str()).key(home.channel.as_str()).key(home.replays.as_str());
+    call.shown(announced_keys(commit));
+    let Commit { checks, puts, deletes, index_puts, index_marks, index_deletes, appends, .. } = commit;
+    for count in [puts.len(), deletes.len(), index_puts.len() + index_marks.len(), index_deletes.len(), appends.len()] {
+        call.shown(Some(count));
+    }
+    call.shown(Some(number)).text(terms);
+    for Put { key, value, forget_after } in puts {
+        let existed = checks.iter().any(|check| check.key == *key && check.version.is_some());
+        call.key(home.record(key)).bytes(value).shown(expiry(*forget_after)).shown(existed.then_some("existed"));
+    }
+    for key in deletes {
+        call.key(home.record(key));
+    }
+    // A mark that is put once more may move, which puts off what is done then by seconds.
+    for (index, entry) in index_puts.iter().chain(index_marks) {
+        call.key(home.index(index)).shown(Some(entry.score)).text(&entry.member);
+    }
+    for (index, member) in index_deletes {
+        call.key(home.index(index)).text(member);
+    }
+    for (log, value) in appends {
+        call.key(home.log(log)).text(log).bytes(value);
+    }
+    call
 }
 
 /// In JSON. None: nobody is told.

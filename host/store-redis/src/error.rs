@@ -16,9 +16,19 @@ pub(crate) const RESTORE: &str =
 pub enum OpenError {
     /// The URL is not one, or of a kind that this release can't use.
     #[error(
-        "the URL of Redis can't be used: {0}; it reads `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` or `unix:///PATH`"
+        "the URL of Redis can't be used: {0}; it reads `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, \
+         `redis-sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST…]/MASTER[/DB]`, `redis-cluster://[USER:PASSWORD@]HOST[:PORT][,HOST…]`, \
+         each with `rediss` for TLS, or `unix:///PATH`"
     )]
     Url(String),
+    /// The file of certificates can't be read.
+    #[error("the certificates in `{path}`, by which Redis is to be known, can't be used: {detail}")]
+    CaFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// No connection, or no answer, or no permission.
     #[error(
         "can't use Redis at {address}: {detail}; check that it runs there and that its user and password are right"
@@ -61,6 +71,16 @@ pub enum OpenError {
         address: String,
         /// Its policy.
         policy: String,
+    },
+    /// A fail-over would lose what was confirmed.
+    #[error("Redis at {address} may lose revocations when it fails over: {detail}; set {todo}")]
+    Loses {
+        /// Host and port, or path.
+        address: String,
+        /// What is wrong.
+        detail: String,
+        /// What to set.
+        todo: String,
     },
     /// There is no store, and none was to be made.
     #[error(

@@ -14,9 +14,15 @@ use crate::proof::{Beat, Proof, Step, Tell};
 /// What this host has heard.
 pub(crate) struct Hearing {
     epoch: String,
-    shards: Box<[Mutex<Proof>]>,
+    shards: Box<[Ear]>,
     watchers: RwLock<Vec<Watcher>>,
     freshness: Arc<Freshness>,
+}
+
+/// What it has heard of one shard.
+#[derive(Debug, Default)]
+struct Ear {
+    proof: Mutex<Proof>,
     /// The number of the connection that announcements come by.
     listening: AtomicU64,
 }
@@ -35,10 +41,9 @@ impl Hearing {
     pub(crate) fn new(epoch: String, shards: u8) -> Self {
         Self {
             epoch,
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            shards: (0..shards).map(|_| Ear::default()).collect(),
             watchers: RwLock::default(),
             freshness: Arc::new(Freshness::new(shards)),
-            listening: AtomicU64::new(0),
         }
     }
 
@@ -50,15 +55,18 @@ impl Hearing {
         self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
     }
 
-    /// Announcements come by the connection of this number from now on. It may lead to another server than the one before.
-    pub(crate) fn listen_to(&self, connection: u64) {
-        self.listening.store(connection, Ordering::SeqCst);
-        self.forget();
+    /// Announcements of these shards come by the connection of this number from now on. It may lead to another server than the
+    /// one before.
+    pub(crate) fn listen_to(&self, connection: u64, shards: &[Shard]) {
+        for ear in shards.iter().filter_map(|shard| self.ear(*shard)) {
+            ear.listening.store(connection, Ordering::SeqCst);
+        }
+        self.forget(shards);
     }
 
-    /// Nothing that was heard so far counts any more.
-    pub(crate) fn forget(&self) {
-        self.shards.iter().for_each(|shard| lock(shard).forget());
+    /// Nothing that was heard of these shards so far counts any more.
+    pub(crate) fn forget(&self, shards: &[Shard]) {
+        shards.iter().filter_map(|shard| self.proof(*shard)).for_each(|mut proof| proof.forget());
     }
 
     /// To be asked for before a commit is sent.
@@ -86,7 +94,8 @@ impl Hearing {
         };
         // Channels are shared by all databases of a server, and so by all stores in them.
         let Some(mut proof) = self.proof(shard).filter(|_| announcement.epoch == self.epoch) else { return };
-        let step = if self.listening.load(Ordering::SeqCst) == connection {
+        let listening = self.ear(shard).map(|ear| ear.listening.load(Ordering::SeqCst));
+        let step = if listening == Some(connection) {
             proof.announced(announcement.sequence, announcement.previous)
         } else {
             Step { tell: Tell::Touched, applied: None, fresh_until: None }
@@ -94,17 +103,18 @@ impl Hearing {
         self.carry_out(shard, step, announcement.keys);
     }
 
-    /// To be called before heartbeats are sent: one for each shard, in order.
-    pub(crate) fn beats(&self) -> Vec<Beat> {
-        self.shards.iter().map(|shard| lock(shard).beat()).collect()
+    /// To be called before a heartbeat is sent.
+    pub(crate) fn beat(&self, shard: Shard) -> Beat {
+        self.proof(shard).map(|proof| proof.beat()).unwrap_or_default()
     }
 
-    /// A heartbeat was answered with the number of the last announced commit.
-    pub(crate) fn answered(&self, shard: Shard, beat: Beat, announced: u64, until: Duration) {
-        if let Some(mut proof) = self.proof(shard) {
-            let step = proof.answered(beat, announced, until);
-            self.carry_out(shard, step, Vec::new());
-        }
+    /// A heartbeat was answered with the number of the last announced commit. True: commits have been lost.
+    pub(crate) fn answered(&self, shard: Shard, beat: Beat, announced: u64, until: Duration) -> bool {
+        let Some(mut proof) = self.proof(shard) else { return false };
+        let step = proof.answered(beat, announced, until);
+        let is_lost = matches!(step.tell, Tell::Lost { .. });
+        self.carry_out(shard, step, Vec::new());
+        is_lost
     }
 
     /// Called with the shard's proof locked, so that no proof is written down before watchers were told.
@@ -133,7 +143,11 @@ impl Hearing {
     }
 
     fn proof(&self, shard: Shard) -> Option<MutexGuard<'_, Proof>> {
-        self.shards.get(usize::from(shard.number())).map(lock)
+        self.ear(shard).map(|ear| lock(&ear.proof))
+    }
+
+    fn ear(&self, shard: Shard) -> Option<&Ear> {
+        self.shards.get(usize::from(shard.number()))
     }
 }
 

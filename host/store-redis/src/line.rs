@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use access_model::{Entropy, Shard};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, InfoDict, Pipeline, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
@@ -30,21 +30,34 @@ const PING: Duration = Duration::from_secs(1);
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Everything that is asked and answered.
+    /// Everything that is asked and answered at once.
     Commands,
     /// Announcements.
     Announcements,
+    /// What waits for replicas, and must keep nothing else waiting.
+    Narrowing,
+}
+
+/// What all lines of a store share.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) time_out: Duration,
+    pub(crate) books: Arc<Books>,
+    pub(crate) hearing: Arc<Hearing>,
+    /// Of connections, so that each has its own.
+    pub(crate) numbers: AtomicU64,
+    /// Woken when a server is lost, or refuses what its shards need: who holds what must be asked anew.
+    pub(crate) astray: Notify,
 }
 
 /// A connection, or the attempt to have one.
 pub(crate) struct Line {
     purpose: Purpose,
     client: Client,
-    time_out: Duration,
-    books: Arc<Books>,
-    hearing: Arc<Hearing>,
+    /// Those whose primary is there.
+    shards: Arc<[Shard]>,
+    common: Arc<Common>,
     state: watch::Sender<State>,
-    numbers: AtomicU64,
     /// Woken by each new connection.
     connected: Arc<Notify>,
 }
@@ -61,11 +74,37 @@ enum State {
 /// A connection that is there.
 #[derive(Clone)]
 pub(crate) struct Live {
-    /// Each connection of a line has its own.
+    /// Each connection has its own.
     number: u64,
     connection: MultiplexedConnection,
     /// Of the scripts, in the order of [`Script::ALL`].
     digests: Arc<[String]>,
+    /// What the server calls the history that it writes: another one after each fail-over, and each start.
+    term: Arc<str>,
+}
+
+/// What goes with a script, in the same round trip.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct With {
+    /// The slot is on its way to that server.
+    pub(crate) asking: bool,
+    /// So many replicas are waited for.
+    pub(crate) replicas: u32,
+}
+
+/// What a script answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) value: Value,
+    /// As many replicas as were waited for have what the script wrote.
+    pub(crate) is_confirmed: bool,
+}
+
+impl Live {
+    /// What the server calls the history that it writes.
+    pub(crate) fn term(&self) -> &str {
+        &self.term
+    }
 }
 
 impl Line {
@@ -73,13 +112,12 @@ impl Line {
     pub(crate) fn new(
         purpose: Purpose,
         client: Client,
-        time_out: Duration,
-        books: Arc<Books>,
-        hearing: Arc<Hearing>,
+        shards: Arc<[Shard]>,
+        common: Arc<Common>,
         connected: Arc<Notify>,
     ) -> Arc<Self> {
         let state = watch::Sender::new(State::Away("it was not connected yet".into()));
-        Arc::new(Self { purpose, client, time_out, books, hearing, state, numbers: AtomicU64::new(0), connected })
+        Arc::new(Self { purpose, client, shards, common, state, connected })
     }
 
     /// The connection, if there is one.
@@ -92,22 +130,56 @@ impl Line {
     }
 
     /// Runs a script.
-    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
+    pub(crate) async fn call(&self, call: &Call<'_>, with: With) -> Result<Answer, Failure> {
         let live = self.live()?;
         let known = Script::ALL.iter().zip(live.digests.iter()).find(|(script, _)| **script == call.script());
-        let Some((_, digest)) = known else { return self.send(&live, &call.whole()).await };
-        match self.send(&live, &call.by_digest(digest)).await {
+        let Some((_, digest)) = known else { return self.run(&live, &call.whole(&live.term), with).await };
+        match self.run(&live, &call.by_digest(digest, &live.term), with).await {
             // Somebody has flushed the scripts.
-            Err(Failure::Refused(error)) if error.code() == "NOSCRIPT" => self.send(&live, &call.whole()).await,
+            Err(Failure::Refused(error)) if error.code() == "NOSCRIPT" => {
+                self.run(&live, &call.whole(&live.term), with).await
+            }
             answer => answer,
         }
+    }
+
+    async fn run(&self, live: &Live, command: &Cmd, with: With) -> Result<Answer, Failure> {
+        let With { asking, replicas } = with;
+        if !asking && replicas == 0 {
+            return Ok(Answer { value: self.send(live, command).await?, is_confirmed: true });
+        }
+        let mut pipeline = Pipeline::new();
+        if asking {
+            pipeline.cmd("ASKING");
+        }
+        pipeline.add_command(command.clone());
+        if replicas > 0 {
+            // It waits for what was written by this connection, so it must be the same one.
+            pipeline.cmd("WAIT").arg(replicas).arg(self.wait().as_millis());
+        }
+        let mut answers = self.send_all(live, &pipeline).await?.into_iter().skip(usize::from(asking));
+        match (answers.next(), answers.next()) {
+            (Some(Value::ServerError(error)), _) => Err(Failure::Refused(error)),
+            (Some(value), waited) => {
+                let is_confirmed = matches!(waited, Some(Value::Int(found)) if found >= i64::from(replicas));
+                Ok(Answer { value, is_confirmed: replicas == 0 || is_confirmed })
+            }
+            (None, _) => Err(Failure::Away("it answered less than it was asked".into())),
+        }
+    }
+
+    /// How long replicas are waited for.
+    fn wait(&self) -> Duration {
+        self.common.time_out / 2
     }
 
     /// Sends one command on `live`.
     async fn send(&self, live: &Live, command: &Cmd) -> Result<Value, Failure> {
         match live.connection.clone().send_packed_command(command).await {
-            Ok(Value::ServerError(error)) => Err(Failure::Refused(error)),
-            Ok(value) => Ok(value),
+            Ok(value) => {
+                self.look_at(live, std::slice::from_ref(&value));
+                if let Value::ServerError(error) = value { Err(Failure::Refused(error)) } else { Ok(value) }
+            }
             Err(error) => Err(self.give_up(live, error)),
         }
     }
@@ -115,7 +187,16 @@ impl Line {
     /// Sends commands on `live` all at once; refusals stand among the answers.
     pub(crate) async fn send_all(&self, live: &Live, commands: &Pipeline) -> Result<Vec<Value>, Failure> {
         let answers = live.connection.clone().send_packed_commands(commands, 0, commands.len()).await;
-        answers.map_err(|error| self.give_up(live, error))
+        let answers = answers.map_err(|error| self.give_up(live, error))?;
+        self.look_at(live, &answers);
+        Ok(answers)
+    }
+
+    /// A server that is a replica now is left: by the same address another may be reached.
+    fn look_at(&self, live: &Live, answers: &[Value]) {
+        if answers.iter().any(|answer| matches!(answer, Value::ServerError(error) if error.code() == "READONLY")) {
+            self.lost(live.number, "it is a replica now");
+        }
     }
 
     fn give_up(&self, live: &Live, error: RedisError) -> Failure {
@@ -134,20 +215,24 @@ impl Line {
         });
         if was_live {
             tracing::warn!(connection = ?self.purpose, why, "Redis is away");
+            self.common.astray.notify_one();
         }
     }
 
     /// Makes a connection.
     pub(crate) async fn connect(self: &Arc<Self>) -> Result<(), String> {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.common.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         // The time-outs of the parts (address, connection, handshake, scripts) add up; this one bounds them all.
-        let live = match timeout(2 * self.time_out, self.made(number)).await {
-            Ok(live) => live.map_err(|error| describe(&error))?,
+        let live = match timeout(2 * self.common.time_out, self.made(number)).await {
+            Ok(live) => live?,
             Err(_) => return Err("it took too long".to_owned()),
         };
+        if matches!(*self.state.borrow(), State::Closed) {
+            return Ok(());
+        }
         match self.purpose {
-            Purpose::Commands => self.hearing.forget(),
-            Purpose::Announcements => self.hearing.listen_to(number),
+            Purpose::Commands | Purpose::Narrowing => self.common.hearing.forget(&self.shards),
+            Purpose::Announcements => self.common.hearing.listen_to(number, &self.shards),
         }
         self.state.send_if_modified(|state| {
             let is_open = !matches!(state, State::Closed);
@@ -160,31 +245,39 @@ impl Line {
         Ok(())
     }
 
-    async fn made(self: &Arc<Self>, number: u64) -> RedisResult<Live> {
+    async fn made(self: &Arc<Self>, number: u64) -> Result<Live, String> {
         let line = Arc::downgrade(self);
+        let time_out = match self.purpose {
+            Purpose::Narrowing => self.common.time_out + self.wait(),
+            _ => self.common.time_out,
+        };
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.time_out))
-            .set_response_timeout(Some(self.time_out))
+            .set_connection_timeout(Some(self.common.time_out))
+            .set_response_timeout(Some(time_out))
             .set_push_sender(move |push: PushInfo| Self::pushed(&line, number, push));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let told = |error: RedisError| describe(&error);
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(told)?;
         let mut first = redis::pipe();
-        match self.purpose {
-            Purpose::Commands => {
-                for script in Script::ALL {
-                    first.cmd("SCRIPT").arg("LOAD").arg(script.source());
-                }
-                let digests: Vec<String> = first.query_async(&mut connection).await?;
-                Ok(Live { number, connection, digests: digests.into() })
-            }
-            Purpose::Announcements => {
-                for home in self.books.homes() {
+        if self.purpose == Purpose::Announcements {
+            for shard in self.shards.iter() {
+                if let Some(home) = self.common.books.home(*shard) {
                     // One channel each, since each is answered by itself.
                     first.cmd("SSUBSCRIBE").arg(&home.channel);
                 }
-                let _: Vec<Value> = first.query_async(&mut connection).await?;
-                Ok(Live { number, connection, digests: Arc::default() })
             }
+            let _: Vec<Value> = first.query_async(&mut connection).await.map_err(told)?;
+            return Ok(Live { number, connection, digests: Arc::default(), term: Arc::default() });
         }
+        for script in Script::ALL {
+            first.cmd("SCRIPT").arg("LOAD").arg(script.source());
+        }
+        let digests: Vec<String> = first.query_async(&mut connection).await.map_err(told)?;
+        let info: InfoDict = redis::cmd("INFO").arg("replication").query_async(&mut connection).await.map_err(told)?;
+        if info.get::<String>("role").is_some_and(|role| role != "master") {
+            return Err("it is a replica now".to_owned());
+        }
+        let term: String = info.get("master_replid").unwrap_or_default();
+        Ok(Live { number, connection, digests: digests.into(), term: term.into() })
     }
 
     /// What Redis says without being asked. Called on the connection's own task, one at a time and in order.
@@ -192,9 +285,11 @@ impl Line {
         let line = line.upgrade().ok_or(redis::aio::SendError)?;
         match (push.kind, push.data.as_slice()) {
             (PushKind::Disconnection, _) => line.lost(number, "the connection was closed"),
+            // The slot has moved, and what else is answered there may be answered in the wrong order from now on.
+            (PushKind::SUnsubscribe, _) => line.lost(number, "a slot has moved"),
             (PushKind::SMessage, [Value::BulkString(channel), Value::BulkString(message)]) => {
                 if let Some(shard) = line.shard_of(channel) {
-                    line.hearing.announced(number, shard, message);
+                    line.common.hearing.announced(number, shard, message);
                 }
             }
             _ => {}
@@ -203,7 +298,7 @@ impl Line {
     }
 
     fn shard_of(&self, channel: &[u8]) -> Option<Shard> {
-        self.books.homes().iter().find(|home| home.channel.as_bytes() == channel).map(|home| home.shard)
+        self.common.books.homes().iter().find(|home| home.channel.as_bytes() == channel).map(|home| home.shard)
     }
 
     /// Makes the connection again whenever it is lost. Runs until the line is closed.
@@ -243,6 +338,7 @@ impl Line {
                         }
                         false
                     });
+                    self.common.astray.notify_one();
                 }
             }
             longest = (2 * longest).min(LONGEST_PAUSE);

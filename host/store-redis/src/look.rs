@@ -54,7 +54,7 @@ impl Look {
         let redis = Redis::unproven(&begun, &options).await?;
         let clocks = clocks(&redis, clock).await;
         let (round_trip, skew_millis) =
-            clocks.map_err(|detail| OpenError::Unreachable { address: begun.address, detail })?;
+            clocks.map_err(|detail| OpenError::Unreachable { address: begun.place.to_string(), detail })?;
         let number = |name: &str| begun.info.get::<u64>(name).unwrap_or_default();
         let server = Server {
             version: begun.info.get("redis_version").unwrap_or_default(),
@@ -95,13 +95,14 @@ impl Look {
 
 /// The shortest round trip of a few, and how far the clock of Redis is from this machine's.
 async fn clocks(redis: &Redis, clock: &dyn Clock) -> Result<(Duration, i64), String> {
-    let live = redis.commands().live().map_err(|failure| failure.of_read().to_string())?;
+    let commands = redis.commands(Shard::PLATFORM).ok_or("nobody holds the platform's shard")?;
+    let live = commands.live().map_err(|failure| failure.of_read().to_string())?;
     let mut pipeline = Pipeline::new();
     pipeline.cmd("TIME");
     let (mut skew, mut shortest, mut found) = (Skew::default(), Duration::MAX, 0);
     for _ in 0..TRIES {
         let (sent, sent_at) = (clock.monotonic(), clock.machine_now());
-        let answers = redis.commands().send_all(&live, &pipeline).await;
+        let answers = commands.send_all(&live, &pipeline).await;
         let mut answers = answers.map_err(|failure| failure.of_read().to_string())?;
         let (round_trip, answered_at) = (clock.monotonic().saturating_sub(sent), clock.machine_now());
         let time = answers.pop().and_then(|time| redis::from_redis_value::<(i64, i64)>(time).ok());

@@ -3,13 +3,14 @@
 //! | Key | Type | What |
 //! |---|---|---|
 //! | `access:store` | hash | `format` (`loading` while it is filled from a dump), `shards`, `epoch`, and `whole` once all shards have begun |
-//! | `access:{s07}:state` | hash | `sequence` (of the last commit), `announced` (the last that was), `epoch` |
+//! | `access:{s07}:state` | hash | `sequence` (of the last commit), `announced` (the last that was), `epoch`, `terms` (of servers that wrote it) |
 //! | `access:{s07}:r:RECORD` | hash | `v` (version), `d` (value); with a TTL when it is to be forgotten |
 //! | `access:{s07}:i:INDEX` | sorted set | |
 //! | `access:{s07}:l:LOG` | stream | ids are `SEQUENCE-0` |
 //! | `access:{s07}:logs` | hash | the last sequence number of each log |
 //! | `access:{s07}:c:GROUP` | hash | sums by name; with a TTL when it is to be forgotten |
 //! | `access:{s07}:host:ID` | string | the release that a host runs; gone some beats after the host |
+//! | `access:{s07}:replays` | hash | what was lost in a fail-over and applied once more; gone ten minutes later |
 //! | `access:{s07}:changes` | channel (sharded) | announcements, in JSON |
 //!
 //! What stands in braces makes all keys of a shard one slot of a Redis Cluster.
@@ -33,6 +34,7 @@ pub(crate) struct Home {
     pub(crate) log_numbers: String,
     pub(crate) channel: String,
     pub(crate) host: String,
+    pub(crate) replays: String,
 }
 
 /// The hash that says that there is a store.
@@ -66,6 +68,7 @@ impl Home {
             log_numbers: format!("{base}:logs"),
             channel: format!("{base}:changes"),
             host: format!("{base}:host:{host}"),
+            replays: format!("{base}:replays"),
             base,
         }
     }

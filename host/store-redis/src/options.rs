@@ -1,17 +1,22 @@
 //! How to open the store.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use access_model::PlainSecret;
 
-use crate::begin;
 use crate::error::OpenError;
+use crate::place::Place;
 
 /// How to open a [`Redis`](crate::Redis) store.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` or `unix:///PATH`. A secret, since a password may stand in it.
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, `redis-sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST…]/MASTER[/DB]` or
+    /// `redis-cluster://[USER:PASSWORD@]HOST[:PORT][,HOST…]`, each with `rediss` for TLS, or `unix:///PATH`. A secret, since a
+    /// password may stand in it.
     pub url: PlainSecret,
+    /// File of certificates (PEM) that are trusted in place of the machine's.
+    pub ca_file: Option<PathBuf>,
     /// What every key begins with.
     pub prefix: String,
     /// How many shards a store that doesn't exist yet gets, from 1 to 100. Absent: it must exist. One that exists keeps its own
@@ -20,6 +25,9 @@ pub struct Options {
     /// How long what was read is believed after the last proof that it still holds: another host's change is seen here no
     /// later.
     pub bound: Duration,
+    /// How many replicas must have what takes something from somebody before it is confirmed. Absent: one where there are
+    /// sentinels or a cluster, else none.
+    pub wait_replicas: Option<u32>,
     /// How long Redis may take to answer, and to accept a connection.
     pub time_out: Duration,
 }
@@ -29,6 +37,8 @@ impl Options {
     pub fn new(url: PlainSecret) -> Self {
         Self {
             url,
+            ca_file: None,
+            wait_replicas: None,
             prefix: "access".to_owned(),
             shards_when_new: None,
             bound: Duration::from_secs(1),
@@ -36,11 +46,11 @@ impl Options {
         }
     }
 
-    /// Where Redis is: host and port, or path. Nobody is asked.
+    /// Where Redis is: host and port, or path, or who leads there. Nobody is asked.
     ///
     /// # Errors
-    /// [`OpenError::Url`].
+    /// [`OpenError::Url`] and [`OpenError::CaFile`].
     pub fn address(&self) -> Result<String, OpenError> {
-        begin::client(self).map(|(_, address)| address)
+        Ok(Place::of(self)?.to_string())
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Proof {
 }
 
 /// A heartbeat that was sent: what the answer must be compared with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Beat {
     generation: u64,
     applied: Option<u64>,

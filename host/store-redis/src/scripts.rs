@@ -20,6 +20,7 @@ pub(crate) enum Script {
     One,
     Range,
     Beat,
+    Replay,
     Scan,
     Dump,
     Load,
@@ -27,7 +28,7 @@ pub(crate) enum Script {
 
 impl Script {
     /// Those that a host needs. The others are sent whole by who needs them once.
-    pub(crate) const ALL: [Self; 5] = [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat];
+    pub(crate) const ALL: [Self; 6] = [Self::Commit, Self::Read, Self::One, Self::Range, Self::Beat, Self::Replay];
 
     pub(crate) const fn source(self) -> &'static str {
         match self {
@@ -39,7 +40,13 @@ impl Script {
             Self::Scan => include_str!("scripts/scan.lua"),
             Self::Dump => include_str!("scripts/dump.lua"),
             Self::Load => include_str!("scripts/load.lua"),
+            Self::Replay => include_str!("scripts/replay.lua"),
         }
+    }
+
+    /// Whether it takes a number, and notes in which term; it is told that last.
+    const fn writes_history(self) -> bool {
+        matches!(self, Self::Commit | Self::Replay)
     }
 }
 
@@ -82,17 +89,17 @@ impl<'a> Call<'a> {
         self.script
     }
 
-    /// The command for a server that knows the script by its digest.
-    pub(crate) fn by_digest(&self, digest: &str) -> Cmd {
-        self.command("EVALSHA", digest)
+    /// The command for a server that knows the script by its digest, and is in this term.
+    pub(crate) fn by_digest(&self, digest: &str, term: &str) -> Cmd {
+        self.command("EVALSHA", digest, term)
     }
 
     /// The command for a server that doesn't; it will from then on.
-    pub(crate) fn whole(&self) -> Cmd {
-        self.command("EVAL", self.script.source())
+    pub(crate) fn whole(&self, term: &str) -> Cmd {
+        self.command("EVAL", self.script.source(), term)
     }
 
-    fn command(&self, name: &str, script: &str) -> Cmd {
+    fn command(&self, name: &str, script: &str, term: &str) -> Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len());
         self.keys.iter().for_each(|key| {
@@ -101,6 +108,9 @@ impl<'a> Call<'a> {
         self.arguments.iter().for_each(|argument| {
             command.arg(argument.as_ref());
         });
+        if self.script.writes_history() {
+            command.arg(term);
+        }
         command
     }
 }

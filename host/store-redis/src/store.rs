@@ -2,27 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use access_model::clock::SystemClock;
 use access_model::{Clock, Entropy, Shard, Timestamp};
 use access_store::{
     Change, Commit, CommitError, Committed, Freshness, IndexEntry, LogEntry, Range, Record, Store, StoreError, Watcher,
 };
 use bytes::Bytes;
 use redis::{FromRedisValue, Value};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::begin::{Aim, Begun, begin};
 use crate::commit;
 use crate::error::{Failure, OpenError};
+use crate::fleet::{self, Fleet};
 use crate::hearing::Hearing;
-use crate::line::{Line, Purpose};
+use crate::line::Line;
 use crate::names::{Books, Home};
 use crate::options::Options;
-use crate::pulse::Pulse;
+use crate::recent::{Deed, Recent};
 use crate::scripts::{Call, Script};
-use crate::skew::Skew;
 
 /// Characters of base 62.
 const HOST_LENGTH: usize = 12;
@@ -34,9 +34,7 @@ const BEYOND: i64 = (1 << 53) + 2;
 /// A commit whose future is dropped may still be applied. Dropping the store ends its connections.
 pub struct Redis {
     address: String,
-    books: Arc<Books>,
-    hearing: Arc<Hearing>,
-    lines: [Arc<Line>; 2],
+    fleet: Arc<Fleet>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -44,95 +42,95 @@ impl Redis {
     /// Opens the store that `options` name, or begins it where they allow that. When this answers, all shards are fresh.
     ///
     /// # Errors
-    /// When Redis is out of reach, too old, or set to throw records away; when the store is absent, not whole, or from a newer
-    /// release. Nothing was changed then in a store that was already there.
+    /// When Redis is out of reach, too old, or set to throw records away or to lose them when it fails over; when the store is absent,
+    /// not whole, or from a newer release. Nothing was changed then in a store that was already there.
     pub async fn open(options: Options, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
         let begun = begin(&options, Aim::Serve(entropy.as_ref())).await?;
         let host = access_model::entropy::random_base62(entropy.as_ref(), HOST_LENGTH)?;
-        let books = Arc::new(Books::new(&options.prefix, begun.epoch.clone(), begun.shards, &host));
-        let hearing = Arc::new(Hearing::new(begun.epoch, begun.shards));
-        let connected = Arc::new(Notify::new());
-        let unreachable = |detail: String| OpenError::Unreachable { address: begun.address.clone(), detail };
-        let line = |purpose| {
-            let (client, connected) = (begun.client.clone(), Arc::clone(&connected));
-            Line::new(purpose, client, options.time_out, Arc::clone(&books), Arc::clone(&hearing), connected)
-        };
-        let lines = [line(Purpose::Announcements), line(Purpose::Commands)];
-        for line in &lines {
-            line.connect().await.map_err(unreachable)?;
+        let this = Self::over(&begun, &options, &host, clock);
+        let unreachable = |detail: String| OpenError::Unreachable { address: this.address.clone(), detail };
+        let layout = this.fleet.begin(&begun.slots).map_err(unreachable)?;
+        for node in layout.nodes() {
+            node.connect().await.map_err(unreachable)?;
+            let mut pulse = this.fleet.pulse(node);
+            pulse.beat().await.map_err(|failure| failure.of_opening(&node.primary.to_string()))?;
+            node.start(pulse, &entropy);
         }
-        let [_, commands] = &lines;
-        let (skew, bound) = (Skew::default(), options.bound);
-        let (commands, clock) = (Arc::clone(commands), clock);
-        let mut pulse = Pulse {
-            commands,
-            books: Arc::clone(&books),
-            hearing: Arc::clone(&hearing),
-            clock,
-            bound,
-            skew,
-            complaint: None,
-        };
-        pulse.beat().await.map_err(|failure| failure.of_opening(&begun.address))?;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(pulse.run(connected));
-        for line in &lines {
-            tasks.spawn(Arc::clone(line).keep(Arc::clone(&entropy)));
-        }
-        Ok(Self { address: begun.address, books, hearing, lines, tasks: Mutex::new(tasks) })
+        this.tasks().spawn(Arc::clone(&this.fleet).keep(entropy));
+        Ok(this)
     }
 
     /// The store that was found, with a connection to ask it by: no heartbeat proves what is read, and a connection that is
     /// lost stays so.
     pub(crate) async fn unproven(begun: &Begun, options: &Options) -> Result<Self, OpenError> {
-        let books = Arc::new(Books::new(&options.prefix, begun.epoch.clone(), begun.shards, ""));
-        let hearing = Arc::new(Hearing::new(begun.epoch.clone(), begun.shards));
-        let line = |purpose| {
-            let (client, connected) = (begun.client.clone(), Arc::new(Notify::new()));
-            Line::new(purpose, client, options.time_out, Arc::clone(&books), Arc::clone(&hearing), connected)
-        };
-        let lines = [line(Purpose::Announcements), line(Purpose::Commands)];
-        let address = begun.address.clone();
-        let unreachable = |detail: String| OpenError::Unreachable { address: address.clone(), detail };
-        let [_, commands] = &lines;
-        commands.connect().await.map_err(unreachable)?;
-        Ok(Self { address, books, hearing, lines, tasks: Mutex::default() })
+        let this = Self::over(begun, options, "", Arc::new(SystemClock::new()));
+        let unreachable = |detail: String| OpenError::Unreachable { address: this.address.clone(), detail };
+        let layout = this.fleet.begin(&begun.slots).map_err(unreachable)?;
+        for node in layout.nodes() {
+            node.connect_commands().await.map_err(unreachable)?;
+        }
+        Ok(this)
     }
 
-    /// Where Redis is: host and port, or path.
+    fn over(begun: &Begun, options: &Options, host: &str, clock: Arc<dyn Clock>) -> Self {
+        let Begun { place, epoch, shards, replicas, .. } = begun;
+        let books = Arc::new(Books::new(&options.prefix, epoch.clone(), *shards, host));
+        let hearing = Arc::new(Hearing::new(epoch.clone(), *shards));
+        let common = fleet::common(books, hearing, options.time_out);
+        let recent = Arc::new(Recent::new(*shards));
+        let fleet = Arc::new(Fleet::new(place.clone(), common, recent, clock, *replicas, options.bound));
+        Self { address: place.to_string(), fleet, tasks: Mutex::default() }
+    }
+
+    /// Where Redis is: host and port, or path, or who leads there.
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Refuses what comes from now on, and ends the connections. Once more is harmless.
     pub async fn close(&self) {
-        self.lines.iter().for_each(|line| line.close());
-        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        // Who asks for new ones goes first.
+        let mut tasks = std::mem::take(&mut *self.tasks());
         tasks.shutdown().await;
+        for node in self.fleet.layout().nodes() {
+            node.close().shutdown().await;
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn books(&self) -> &Books {
+        &self.fleet.common.books
+    }
+
+    fn hearing(&self) -> &Hearing {
+        &self.fleet.common.hearing
     }
 
     /// Where a shard lives, if the store has it.
     pub(crate) fn home(&self, shard: Shard) -> Option<&Home> {
-        self.books.home(shard)
+        self.books().home(shard)
     }
 
     /// Runs a script on the shard at `home`.
-    pub(crate) async fn run(&self, _home: &Home, call: &Call<'_>) -> Result<Value, Failure> {
-        self.commands().call(call).await
+    pub(crate) async fn run(&self, home: &Home, call: &Call<'_>) -> Result<Value, Failure> {
+        self.fleet.call(home, call, false).await.map(|answer| answer.value)
     }
 
     pub(crate) fn call<'a>(&'a self, script: Script, home: &'a Home) -> Call<'a> {
-        Call::new(script, home, &self.books.epoch)
+        Call::new(script, home, &self.books().epoch)
     }
 
-    pub(crate) fn commands(&self) -> &Line {
-        let [_, commands] = &self.lines;
-        commands
+    /// A connection to the server that holds a shard.
+    pub(crate) fn commands(&self, shard: Shard) -> Option<Arc<Line>> {
+        self.fleet.layout().node(shard).map(|node| Arc::clone(node.line(false)))
     }
 
     /// The last number of each log of a shard.
     pub(crate) async fn log_numbers(&self, shard: Shard) -> Result<BTreeMap<String, u64>, StoreError> {
-        let Some(home) = self.books.home(shard) else { return Ok(BTreeMap::new()) };
+        let Some(home) = self.home(shard) else { return Ok(BTreeMap::new()) };
         let mut call = self.call(Script::One, home);
         call.key(home.log_numbers.as_str()).text("HGETALL");
         self.ask(home, &call).await
@@ -157,11 +155,11 @@ impl fmt::Debug for Redis {
 #[async_trait::async_trait]
 impl Store for Redis {
     fn shards(&self) -> u8 {
-        u8::try_from(self.books.homes().len()).unwrap_or(u8::MAX)
+        u8::try_from(self.books().homes().len()).unwrap_or(u8::MAX)
     }
 
     async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
-        let Some(home) = self.books.home(shard) else { return Ok(vec![None; keys.len()]) };
+        let Some(home) = self.home(shard) else { return Ok(vec![None; keys.len()]) };
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -174,7 +172,7 @@ impl Store for Redis {
     }
 
     async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
-        let Some(home) = self.books.home(shard).filter(|_| range.limit > 0) else { return Ok(Vec::new()) };
+        let Some(home) = self.home(shard).filter(|_| range.limit > 0) else { return Ok(Vec::new()) };
         let Range { index, after, up_to, descending, limit } = range;
         let within = |score: i64| score.clamp(-BEYOND, BEYOND);
         let (score, member) = after.map(|entry| (within(entry.score), entry.member)).unzip();
@@ -199,7 +197,7 @@ impl Store for Redis {
     ) -> Result<Vec<LogEntry>, StoreError> {
         // The first entry has the number 1, and nothing comes before it.
         let before = before.unwrap_or(u64::MAX).saturating_sub(1);
-        let Some(home) = self.books.home(shard).filter(|_| before > 0 && limit > 0) else { return Ok(Vec::new()) };
+        let Some(home) = self.home(shard).filter(|_| before > 0 && limit > 0) else { return Ok(Vec::new()) };
         let mut call = self.call(Script::One, home);
         call.key(home.log(log)).text("XREVRANGE").shown(Some(before)).text("-");
         call.text("COUNT").shown(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
@@ -213,7 +211,7 @@ impl Store for Redis {
     }
 
     async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        let Some(home) = self.books.home(shard) else { return Ok(BTreeMap::new()) };
+        let Some(home) = self.home(shard) else { return Ok(BTreeMap::new()) };
         let mut call = self.call(Script::One, home);
         call.key(home.counters(group)).text("HGETALL");
         self.ask(home, &call).await
@@ -221,16 +219,21 @@ impl Store for Redis {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let shard = commit.shard;
-        let home = self.books.home(shard);
+        let home = self.home(shard);
         let home = home.ok_or_else(|| {
             StoreError::Unavailable(format!("it has no shard `{shard}`; the id is from another installation"))
         })?;
-        let call = commit::call(home, &self.books.epoch, &commit);
-        let generation = self.hearing.generation(shard);
-        let answer = self.run(home, &call).await.map_err(|failure| failure.of_commit())?;
-        let committed = commit::answer(&commit, answer)?;
+        let call = commit::call(home, &self.books().epoch, &commit);
+        let generation = self.hearing().generation(shard);
+        let answer = self.fleet.call(home, &call, commit.narrows).await.map_err(|failure| failure.of_commit())?;
+        let (committed, terms) = commit::answer(&commit, answer)?;
         if commit.announce {
-            self.hearing.committed(shard, generation, committed.sequence, &Change::of(&commit));
+            self.hearing().committed(shard, generation, committed.sequence, &Change::of(&commit));
+        }
+        drop(call);
+        if let Some(terms) = terms {
+            let (number, at) = (committed.sequence, self.fleet.clock.monotonic());
+            self.fleet.recent.keep(Deed { commit: Arc::new(commit), number, terms, at });
         }
         Ok(committed)
     }
@@ -242,10 +245,10 @@ impl Store for Redis {
 
     /// Watchers are called where announcements are read and where commits are answered, so they must be quick.
     fn watch(&self, watcher: Watcher) {
-        self.hearing.watch(watcher);
+        self.hearing().watch(watcher);
     }
 
     fn freshness(&self) -> Option<Arc<Freshness>> {
-        Some(Arc::clone(self.hearing.freshness()))
+        Some(Arc::clone(self.hearing().freshness()))
     }
 }

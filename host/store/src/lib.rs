@@ -22,5 +22,5 @@ pub use dump::{Item, Page};
 pub use embedded::Embedded;
 pub use freshness::Freshness;
 pub use memory::Memory;
-pub use metered::{Metered, StoreStats, in_background};
+pub use metered::{Metered, StoreStats, confirming, in_background};
 pub use seam::*;

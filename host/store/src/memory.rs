@@ -218,7 +218,7 @@ impl Home {
             let sum = counters.sums.entry(name.clone()).or_default();
             *sum = sum.saturating_add(*amount);
         }
-        Committed { sequence: self.sequence, appended }
+        Committed { sequence: self.sequence, appended, confirmed: true }
     }
 }
 

@@ -2,6 +2,7 @@
 //! itself is not counted. It also remembers which logs were appended to, so that nobody has to look for them, and takes no more
 //! than so many entries that wait to be sealed.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ pub struct Metered {
     inner: Arc<dyn Store>,
     reads: AtomicU64,
     commits: AtomicU64,
+    unconfirmed: AtomicU64,
     appended: Mutex<BTreeSet<(Shard, String)>>,
     unsealed: Mutex<BTreeMap<(Shard, String), u64>>,
     most_unsealed: AtomicU64,
@@ -39,6 +41,7 @@ impl Metered {
             inner,
             reads: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            unconfirmed: AtomicU64::new(0),
             appended: Mutex::default(),
             unsealed: Mutex::default(),
             most_unsealed: AtomicU64::new(u64::MAX),
@@ -50,11 +53,22 @@ impl Metered {
         StoreStats { reads: self.reads.load(Ordering::Relaxed), commits: self.commits.load(Ordering::Relaxed) }
     }
 
+    /// Commits so far that were applied and not confirmed.
+    pub fn unconfirmed(&self) -> u64 {
+        self.unconfirmed.load(Ordering::Relaxed)
+    }
+
     /// Commits, and remembers the logs that it appends to.
     async fn commit_within(&self, commit: Commit) -> Result<Committed, CommitError> {
         let (shard, logs) = (commit.shard, commit.appends.iter().map(|(log, _)| log));
         let logs: Vec<_> = logs.map(|log| (shard, log.clone())).collect();
         let committed = self.inner.commit(commit).await?;
+        if !committed.confirmed {
+            self.unconfirmed.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%shard, sequence = committed.sequence, "a change is applied, and a fail-over may lose it");
+            // Nobody may want to know.
+            let _ = UNCONFIRMED.try_with(|it| it.set(true));
+        }
         if !logs.is_empty() {
             for log in &logs {
                 *self.unsealed().entry(log.clone()).or_default() += 1;
@@ -119,6 +133,16 @@ impl Metered {
 
 tokio::task_local! {
     static IN_BACKGROUND: ();
+    static UNCONFIRMED: Cell<bool>;
+}
+
+/// Does `work`, and says besides whether all that it committed is confirmed. What it spawns is not looked at.
+pub async fn confirming<T>(work: impl Future<Output = T>) -> (T, bool) {
+    let looking = async {
+        let done = work.await;
+        (done, !UNCONFIRMED.with(Cell::get))
+    };
+    UNCONFIRMED.scope(Cell::new(false), looking).await
 }
 
 /// Does `work`, which no request waits for: what it asks of a store is not counted, and finds room in every log. What it spawns is
@@ -213,6 +237,70 @@ mod tests {
         assert_eq!(store.stats(), StoreStats::default());
         store.commit(Commit::new(shard)).await.unwrap();
         assert_eq!(store.stats(), StoreStats { reads: 0, commits: 1 });
+    }
+
+    /// A store whose replicas are slow.
+    #[derive(Debug, Default)]
+    struct Slow(Memory);
+
+    #[async_trait::async_trait]
+    impl Store for Slow {
+        fn shards(&self) -> u8 {
+            self.0.shards()
+        }
+
+        async fn read(&self, shard: Shard, keys: &[String]) -> Result<Vec<Option<Record>>, StoreError> {
+            self.0.read(shard, keys).await
+        }
+
+        async fn range(&self, shard: Shard, range: Range) -> Result<Vec<IndexEntry>, StoreError> {
+            self.0.range(shard, range).await
+        }
+
+        async fn log(
+            &self,
+            shard: Shard,
+            log: &str,
+            before: Option<u64>,
+            limit: usize,
+        ) -> Result<Vec<LogEntry>, StoreError> {
+            self.0.log(shard, log, before, limit).await
+        }
+
+        async fn counters(&self, shard: Shard, group: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+            self.0.counters(shard, group).await
+        }
+
+        async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+            let confirmed = !commit.narrows;
+            Ok(Committed { confirmed, ..self.0.commit(commit).await? })
+        }
+
+        async fn sweep(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+            self.0.sweep(now, most).await
+        }
+
+        fn watch(&self, watcher: Watcher) {
+            self.0.watch(watcher);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_confirmed_is_told_to_those_who_look() {
+        let store = Metered::new(Arc::new(Slow::default()));
+        let commit = |narrows| Commit { narrows, ..Commit::new(Shard::PLATFORM) };
+        for (narrows, expected) in [(false, true), (true, false), (false, true)] {
+            let (done, is_confirmed) = confirming(store.commit(commit(narrows))).await;
+            assert_eq!((done.unwrap().confirmed, is_confirmed), (expected, expected));
+        }
+        assert!(!store.commit(commit(true)).await.unwrap().confirmed);
+        assert_eq!(store.unconfirmed(), 2);
+        let (_, is_confirmed) = confirming(async {
+            let _ = store.commit(commit(true)).await;
+            store.commit(commit(false)).await
+        })
+        .await;
+        assert!(!is_confirmed);
     }
 
     #[tokio::test]

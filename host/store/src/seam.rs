@@ -149,7 +149,8 @@ pub struct Commit {
     pub announce: bool,
     /// What an acknowledgement means.
     pub survives: Survives,
-    /// Whether all that it does is take something from somebody, so that it is refused last.
+    /// Whether all that it does is take something from somebody, so that it is refused last, and waited for until a fail-over
+    /// can't lose it.
     pub narrows: bool,
 }
 
@@ -232,6 +233,9 @@ pub struct Committed {
     pub sequence: u64,
     /// The sequence numbers that the appended values got, in order.
     pub appended: Vec<u64>,
+    /// It survives what such a commit is to survive. False of one that narrows, where as many replicas as were wanted did not say
+    /// in time that they have it: it is applied, and a fail-over may lose it.
+    pub confirmed: bool,
 }
 
 /// What caches must forget.

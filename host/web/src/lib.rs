@@ -1,6 +1,6 @@
 //! HTTP: the only room that knows axum. It reads requests, asks the authority, and writes answers; it decides nothing.
 //!
-//! Reading order: [`routes`] (the table of endpoints), [`app`] (what handlers share), [`Peer`] (whom a request came from), [`asker`] (who asks, from where), `visiting` (who would sign in), [`body`] (JSON in), `upload` (policies in), `segments` (ids in paths), `if_match` (versions), `waiting` (for other hosts), `idempotency` (requests that are sent again), `request_id` (what askers call theirs),
+//! Reading order: [`routes`] (the table of endpoints), [`app`] (what handlers share), [`Peer`] (whom a request came from), [`asker`] (who asks, from where), `visiting` (who would sign in), [`body`] (JSON in), `upload` (policies in), `segments` (ids in paths), `if_match` (versions), `waiting` (for other hosts), `idempotency` (requests that are sent again), `request_id` (what askers call theirs), `confirmed` (what a fail-over may undo),
 //! [`problem`] (errors out, RFC 9457), then [`endpoints`], one file each, named by what it serves.
 //!
 //! To add an endpoint: a file in `endpoints/`, an entry in [`routes`]. It gets its [`access_authority::Permit`] first and looks
@@ -11,6 +11,7 @@
 mod app;
 mod asker;
 mod body;
+mod confirmed;
 mod console;
 mod docs;
 mod endpoints;

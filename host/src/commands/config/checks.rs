@@ -10,7 +10,7 @@ use access_authority::lifecycle::root_key::RootKey;
 use access_authority::policies::Policies;
 use access_model::network::{AllowList, AllowListError};
 use access_outbound::Source;
-use access_store_redis::Options;
+use access_store_redis::OpenError;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
@@ -18,7 +18,7 @@ use crate::commands::init::catalog;
 use crate::commands::serve::{Certificates, metrics};
 use crate::config::{self, Listen, Settings};
 use crate::report::Finding;
-use crate::store::bound;
+use crate::store::{bound, redis_options};
 
 /// A network of proxies is rarely shorter than this, and whoever sends from it may claim any address.
 const WIDE: (u8, u8) = (8, 32);
@@ -37,6 +37,7 @@ fn paths(settings: &Settings) -> Vec<Finding> {
         ("data_dir", &settings.data_dir),
         ("root_key_file", &settings.root_key_file),
         ("redis_file", &settings.redis_file),
+        ("redis_ca_file", &settings.redis_ca_file),
         ("policies", &settings.policies),
         ("catalog", &settings.catalog),
         ("metrics_token_file", &settings.metrics_token_file),
@@ -210,7 +211,14 @@ fn redis(settings: &Settings) -> Vec<Finding> {
         Ok(Some(source)) => return vec![elsewhere("redis", settings, &source)],
         Err(error) => return vec![Finding::fail("redis", format!("{error:#}"), "correct it")],
     };
-    vec![match (Options::new(url).address(), bound(settings)) {
+    let options = match redis_options(settings, &url) {
+        Ok(options) => options,
+        Err(error) => return vec![Finding::fail("redis_wait_replicas", error.to_string(), "leave it out")],
+    };
+    vec![match (options.address(), bound(settings)) {
+        (Err(error @ OpenError::CaFile { .. }), _) => {
+            Finding::fail("redis_ca_file", error.to_string(), "name a readable file of certificates (PEM)")
+        }
         (Err(error), _) => Finding::fail("redis", error.to_string(), "correct the URL"),
         (_, Err(error)) => Finding::fail("freshness_ms", error.to_string(), "leave it out for a second"),
         (Ok(address), Ok(bound)) => {

@@ -8,13 +8,13 @@ use access_authority::lifecycle::Installation;
 use access_model::Shard;
 use access_model::clock::SystemClock;
 use access_store::{Store, StoreError, embedded};
-use access_store_redis::Options;
 
 use super::host::Host;
 use crate::commands::config::read::Stated;
 use crate::config::Settings;
 use crate::report::Finding;
 use crate::secrets;
+use crate::store::redis_options;
 
 /// The store, looked at.
 pub(super) enum Books {
@@ -73,7 +73,8 @@ impl Scene {
         self.store.get_or_init(|| match &self.settings.redis {
             None => embedded::Look::at(&self.store_file()).map(Books::File).map_err(|error| error.to_string()),
             Some(url) => {
-                let looked = self.wait(access_store_redis::Look::at(Options::new(url.clone()), &SystemClock::new()));
+                let options = redis_options(&self.settings, url).map_err(|error| error.to_string())?;
+                let looked = self.wait(access_store_redis::Look::at(options, &SystemClock::new()));
                 looked.map(Books::Redis).map_err(|error| error.to_string())
             }
         })

@@ -26,13 +26,13 @@ impl Beginning<'_> {
         let epoch = access_model::entropy::random_base62(entropy, EPOCH_LENGTH)?;
         let store = names::store(&self.options.prefix);
         let mut claim = redis::cmd("EVAL");
-        claim.arg(include_str!("../scripts/claim.lua")).arg(1).arg(store).arg(LOADING).arg(&epoch).arg(shown);
-        if self.query::<i64>(&claim).await? == 0 {
-            return Err(OpenError::Exists { address: self.address.to_owned() });
+        claim.arg(include_str!("../scripts/claim.lua")).arg(1).arg(&store).arg(LOADING).arg(&epoch).arg(shown);
+        if self.query::<i64>(&store, &claim).await? == 0 {
+            return Err(OpenError::Exists { address: self.place.to_string() });
         }
         for shard in (0..shards).filter_map(Shard::new) {
             let state = names::state(&self.options.prefix, shard);
-            let _: i64 = self.query(redis::cmd("HSET").arg(state).arg("epoch").arg(&epoch)).await?;
+            let _: i64 = self.query(&state, redis::cmd("HSET").arg(&state).arg("epoch").arg(&epoch)).await?;
         }
         Ok((epoch, shards))
     }
@@ -43,8 +43,8 @@ impl Beginning<'_> {
         self.shards(shards, epoch, true).await?;
         let store = names::store(&self.options.prefix);
         let mut finish = redis::cmd("EVAL");
-        finish.arg(include_str!("../scripts/finish.lua")).arg(1).arg(store).arg(LOADING).arg(epoch).arg(FORMAT);
-        if self.query::<i64>(&finish).await? == 0 {
+        finish.arg(include_str!("../scripts/finish.lua")).arg(1).arg(&store).arg(LOADING).arg(epoch).arg(FORMAT);
+        if self.query::<i64>(&store, &finish).await? == 0 {
             return Err(self.damaged("another import into it has begun meanwhile"));
         }
         Ok((epoch.to_owned(), shards))

@@ -1,12 +1,14 @@
 #!lua
 -- Applies one commit, or nothing. Answers the place of the check that does not hold, or the commit's number followed by the
--- numbers that the appended values got.
+-- numbers that the appended values got, and, where asked for, by the terms of the history that it is in.
 -- KEYS: state, log numbers, channel; then one for each check, put, delete, index put, index mark, index delete, append, trim and
 -- count. ARGV: epoch; the announced keys in JSON (empty: nobody is told); how many there are of each of those but the marks, of
--- logs that must end as stated, and of marks; then what each of them says, those logs after the checks.
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return redis.error_reply('EPOCH another') end
+-- logs that must end as stated, and of marks; whether the terms are asked for (empty: no); then what each of them says, those logs
+-- after the checks; last, the term that the server is in.
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'terms')
+if state[1] ~= ARGV[1] then return redis.error_reply('EPOCH another') end
 
-local keys, arguments = 3, 12
+local keys, arguments = 3, 13
 local function key()
     keys = keys + 1
     return KEYS[keys]
@@ -30,6 +32,13 @@ end
 local number = redis.call('HINCRBY', KEYS[1], 'sequence', 1)
 local version = string.format('%.0f', number)
 local answer = { number }
+-- Each term with the number of the last commit before it: up to there all histories that part later are one.
+local terms, term = state[2] or '', ARGV[#ARGV]
+if term ~= '' and terms:match('(%w+):%d+ $') ~= term then
+    if select(2, terms:gsub(' ', ' ')) >= 16 then terms = terms:sub(terms:find(' ', 1, true) + 1) end
+    terms = terms .. term .. ':' .. string.format('%.0f', number - 1) .. ' '
+    redis.call('HSET', KEYS[1], 'terms', terms)
+end
 for _ = 1, tonumber(ARGV[4]) do
     local record = key()
     redis.call('HSET', record, 'v', version, 'd', argument())
@@ -62,4 +71,5 @@ if ARGV[2] ~= '' then
     redis.call('SPUBLISH', KEYS[3], '{"epoch":"' .. ARGV[1] .. '","sequence":' .. version .. ',"previous":' .. previous
         .. ',"keys":' .. ARGV[2] .. '}')
 end
+if ARGV[13] ~= '' then answer[#answer + 1] = terms end
 return answer

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use access_store::Store;
-use harness::{Reply, wait_until};
+use harness::{Cluster, Reply, is_left_to_tests_run, wait_until};
 
-use crate::support::{Server, open};
+use crate::support::{Server, open, options_at};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract() {
@@ -14,9 +14,20 @@ async fn it_keeps_the_contract() {
     access_store::contract::run(make).await.unwrap();
 }
 
-/// All slots of a cluster on one server: it refuses scripts that touch two of them.
+/// Shards on three servers, each with replicas.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract_in_a_cluster() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let cluster = Cluster::of(3, 1);
+    let make = async || open(&options_at(cluster.url())).await as Arc<dyn Store>;
+    access_store::contract::run(make).await.unwrap();
+}
+
+/// All slots of a cluster on one server: it refuses scripts that touch two of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_touches_one_slot_in_one_script() {
     let Some(server) = Server::with(&["--appendonly", "no", "--cluster-enabled", "yes"]) else { return };
     server.redis.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     wait_until(

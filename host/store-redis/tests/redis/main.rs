@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
+mod cluster;
 mod contract;
 mod door;
 mod failures;
 mod hosts;
 mod moving;
+mod replay;
+mod sentinel;
 mod support;
+mod tls;

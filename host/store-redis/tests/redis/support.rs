@@ -44,12 +44,9 @@ impl Server {
         format!("redis://{}", self.redis.address())
     }
 
-    /// Options for a store that no other test has. Patient, since tests share a busy machine.
+    /// Options for a store that no other test has.
     pub(crate) fn options(&self) -> Options {
-        static STORES: AtomicU32 = AtomicU32::new(0);
-        let prefix = format!("test{}", STORES.fetch_add(1, Ordering::Relaxed));
-        let time_out = Duration::from_secs(20);
-        Options { prefix, shards_when_new: Some(4), time_out, ..at(self.url()) }
+        options_at(self.url())
     }
 
     /// Runs a command that must not be refused.
@@ -69,6 +66,13 @@ impl Server {
             other => panic!("{words:?}: {other:?}"),
         }
     }
+}
+
+/// Options for a store that no other test has. Patient, since tests share a busy machine.
+pub(crate) fn options_at(url: String) -> Options {
+    static STORES: AtomicU32 = AtomicU32::new(0);
+    let prefix = format!("test{}", STORES.fetch_add(1, Ordering::Relaxed));
+    Options { prefix, shards_when_new: Some(4), time_out: Duration::from_secs(20), ..at(url) }
 }
 
 /// Options for the store at a URL.

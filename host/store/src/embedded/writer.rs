@@ -144,7 +144,7 @@ impl Writer {
             answers.push(match apply(&self.connection, commit, *sequence + 1)? {
                 Applied::Written(appended) => {
                     *sequence += 1;
-                    Ok(Committed { sequence: *sequence, appended })
+                    Ok(Committed { sequence: *sequence, appended, confirmed: true })
                 }
                 Applied::Conflict(key) => Err(CommitError::Conflict { key }),
             });

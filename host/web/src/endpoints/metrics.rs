@@ -34,6 +34,11 @@ pub(crate) async fn scrape(State(scrape): State<Arc<Scrape>>, headers: HeaderMap
     text.push_str(&format!("# TYPE access_store_reads_total counter\naccess_store_reads_total {reads}\n"));
     text.push_str("# HELP access_store_commits_total Commits to the store, one round trip each\n");
     text.push_str(&format!("# TYPE access_store_commits_total counter\naccess_store_commits_total {commits}\n"));
+    let unconfirmed = scrape.app.authority.unconfirmed_changes();
+    text.push_str("# HELP access_store_unconfirmed_total Changes that are applied, and that a fail-over may lose\n");
+    text.push_str(&format!(
+        "# TYPE access_store_unconfirmed_total counter\naccess_store_unconfirmed_total {unconfirmed}\n"
+    ));
     let stale = u8::from(scrape.app.authority.policies().problem().is_some());
     text.push_str("# HELP access_policies_stale 1 while the files in the policy folder are not what decides\n");
     text.push_str(&format!("# TYPE access_policies_stale gauge\naccess_policies_stale {stale}\n"));

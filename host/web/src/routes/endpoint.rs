@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use access_authority::{Page, PageRequest};
+use access_model::audit::narrows;
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn;
 use axum::routing::{self, MethodRouter};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::app::App;
+use crate::confirmed;
 
 /// Makes the schema of a type.
 pub(crate) type Shape = fn(&mut SchemaGenerator) -> Schema;
@@ -157,8 +160,17 @@ impl Endpoint {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
     }
 
+    /// Whether it may do nothing but take something from somebody, which is waited for.
+    fn narrows(&self) -> bool {
+        let is_of_network = |action: &str| action == access_authority::network::ACTION_UPDATE;
+        self.action.is_some_and(|action| narrows(action) || is_of_network(action)) || self.path == "/oauth/revoke"
+    }
+
     /// Its routes.
-    pub(crate) fn add_to(self, router: Router<Arc<App>>) -> Router<Arc<App>> {
+    pub(crate) fn add_to(mut self, router: Router<Arc<App>>) -> Router<Arc<App>> {
+        if self.narrows() {
+            self.handler = self.handler.route_layer(from_fn(confirmed::tell));
+        }
         if !self.below {
             return router.route(self.path, self.handler);
         }

@@ -1,0 +1,128 @@
+//! How late a revocation may be seen: measured over thousands of them, and never later than the bound, whatever is cut off.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use harness::{Came, Cluster, Question, Request, ask_on, in_parallel, is_left_to_tests_run, stopwatch};
+use serde_json::json;
+
+use super::rig::{self, BOUND, Trio};
+
+/// Who revoke, and look at the other hosts right after.
+const REVOKING: usize = 6;
+
+/// Issues and revokes so many keys through all hosts; of each, how long after its acknowledgement the last question was sent to
+/// another host that was still allowed. `meanwhile` is done again and again until they are done.
+fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration> {
+    let (watch, next, working) = (stopwatch(), AtomicUsize::new(0), AtomicUsize::new(REVOKING));
+    let lags = in_parallel(REVOKING + 1, |number| {
+        if number == REVOKING {
+            while working.load(Ordering::SeqCst) > 0 {
+                meanwhile();
+            }
+            return Vec::new();
+        }
+        let (at, mut lags) = (number % 3, Vec::new());
+        let (operator, others) = (trio.operator(at), [trio.gateway((at + 1) % 3), trio.gateway((at + 2) % 3)]);
+        loop {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            if number >= count {
+                break;
+            }
+            let Some(key) = issued(trio, &operator) else { continue };
+            // Each from a network of its own, where nobody has failed yet.
+            let from = format!("10.{}.{}.1", number / 256, number % 256);
+            let question = Question::reads_jobs(&key.secret).from(&from).request();
+            let is_known = |other| {
+                let asked = ask_on(other, &question, &watch, |asked| !asked.came.is_unavailable());
+                asked.last().is_some_and(|asked| asked.came == Came::Allow)
+            };
+            // A fail-over may lose a key that was issued a moment before.
+            if !others.iter().all(is_known) {
+                continue;
+            }
+            let revoke = Request::new("POST", &trio.key(&key, "/revoke")).json(&json!({}));
+            while !operator.try_send(&revoke).is_ok_and(|response| rig::is_confirmed(&response)) {}
+            let ended = watch();
+            let lag = others.iter().flat_map(|other| {
+                let asked = ask_on(other, &question, &watch, |asked| asked.came.is_deny("unauthenticated"));
+                asked
+                    .into_iter()
+                    .filter(|asked| asked.came == Came::Allow)
+                    .map(|asked| asked.sent.saturating_sub(ended))
+            });
+            lags.push(lag.max().unwrap_or_default());
+        }
+        working.fetch_sub(1, Ordering::SeqCst);
+        lags
+    });
+    lags.into_iter().flatten().collect()
+}
+
+/// A new key; none while the store is out of reach.
+fn issued(trio: &Trio, operator: &harness::Client) -> Option<harness::Key> {
+    let answered = operator.try_send(&Request::new("POST", &trio.workspace("/keys")).json(&rig::a_key())).ok()?;
+    (answered.status == 201).then(|| harness::Key::of(answered.check_json(201)))
+}
+
+/// Says how late it was, beside the test, and checks that it was never later than the bound.
+#[track_caller]
+#[expect(clippy::print_stderr, reason = "it is what this test measures")]
+fn check_lags(what: &str, mut lags: Vec<Duration>) {
+    lags.sort();
+    let at = |part: usize| lags[(lags.len() - 1) * part / 1_000];
+    eprintln!("{what}: {} revocations, lag p50 {:?}, p99 {:?}, most {:?}", lags.len(), at(500), at(990), at(1_000));
+    assert!(at(1_000) <= BOUND, "{what}: allowed {:?} after a revocation was acknowledged", at(1_000));
+}
+
+#[test]
+fn ten_thousand_revocations_are_seen_by_all_within_the_bound() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let cluster = Cluster::of(3, 1);
+    let trio = Trio::on(&cluster.url());
+    let living = trio.issue(0);
+    let gateways: Vec<_> = (0..3).map(|at| trio.gateway(at)).collect();
+    let question = Question::reads_jobs(&living.secret).request();
+    let lags = lags(&trio, 10_000, || {
+        for gateway in &gateways {
+            // Others are served meanwhile, as far as their quota goes.
+            drop(gateway.try_send(&question));
+        }
+    });
+    assert!(lags.len() > 9_900, "{}", lags.len());
+    check_lags("undisturbed", lags);
+}
+
+#[test]
+fn hosts_that_are_cut_off_from_announcements_see_them_within_the_bound() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let cluster = Cluster::of(3, 1);
+    let trio = Trio::on(&cluster.url());
+    let lags = lags(&trio, 300, || {
+        for node in cluster.nodes() {
+            drop(node.commands(&[&["CLIENT", "KILL", "TYPE", "pubsub"]]));
+        }
+    });
+    check_lags("cut off from announcements", lags);
+}
+
+#[test]
+fn and_while_primaries_take_turns() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let cluster = Cluster::of(3, 2);
+    let trio = Trio::on(&cluster.url());
+    let (home, done) = (trio.key_of_home(), AtomicBool::new(false));
+    let lags = lags(&trio, 300, || {
+        if done.swap(true, Ordering::SeqCst) {
+            return std::thread::yield_now();
+        }
+        cluster.holder_of(&home).kill_9();
+    });
+    check_lags("a primary was killed", lags);
+}
