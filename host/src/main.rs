@@ -23,10 +23,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A decision makes and drops some dozens of small things, which takes this less time than the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The command line could not be understood (EX_USAGE of sysexits.h; 2 means deny).
 const USAGE: u8 = 64;
 

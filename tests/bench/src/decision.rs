@@ -14,9 +14,6 @@ use access_engine::{
 };
 use cronflow_policy_cases::{Attributes, CaseFile, Decision, Facts, Gateway, Resource, Value};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ROUNDS: usize = 5;
 /// Samples of a round; their median is what the round says.
 const SAMPLES: usize = 2_000;

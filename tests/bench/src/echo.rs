@@ -3,7 +3,7 @@
 //! costs; what it costs below this nobody can save who speaks HTTP and JSON here. To a gateway's `/v1/forward-auth` it answers
 //! a bare 204; to the forms of `/oauth/token` and `/oauth/introspect`, JSON like theirs.
 //!
-//! Runtime, allocator, listener and socket options are the product's. It prints its base URL, and serves until it is ended.
+//! Runtime, listener and socket options are the product's. It prints its base URL, and serves until it is ended.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -19,9 +19,6 @@ use bytes::Bytes;
 use cronflow_policy_cases::{Attributes, Resource};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
