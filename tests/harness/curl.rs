@@ -1,5 +1,6 @@
 //! Somebody who asks with curl: by a socket, over TLS, in HTTP/2, as libraries do.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -72,7 +73,11 @@ impl Curl {
     #[track_caller]
     pub fn post(&self, path: &str, bearer: &str, body: &Value) -> Got {
         let bearer = format!("authorization: Bearer {bearer}");
-        let ran = self.run(path, &["-H", &bearer, "-H", "content-type: application/json", "-d", &body.to_string()]);
+        // In a file: what is too large for a host may be too large for a command's arguments.
+        let mut file = tempfile::NamedTempFile::new().expect("room for a file");
+        file.write_all(body.to_string().as_bytes()).expect("room for a file");
+        let data = format!("@{}", file.path().display());
+        let ran = self.run(path, &["-H", &bearer, "-H", "content-type: application/json", "--data-binary", &data]);
         ran.check(0, &[]);
         let (body, told) = ran.stdout.rsplit_once(MARK).expect("the mark");
         let (status, version) = told.split_once(' ').expect("status and version");

@@ -112,7 +112,7 @@ impl Authority {
                 asked.looks = asked.looks.saturating_sub(1);
                 asked.looks > 0
             });
-            if let Err(error) = in_background(self.answer(&heard)).await {
+            if let Err(error) = in_background(self.answer_change(&heard)).await {
                 tracing::debug!(%error, "another host could not be told that a change was heard of");
             }
         }
@@ -123,7 +123,7 @@ impl Authority {
         freshness.applied().get(usize::from(asked.shard.number())).is_some_and(|applied| *applied >= asked.sequence)
     }
 
-    async fn answer(&self, heard: &[Question]) -> Result<(), Error> {
+    async fn answer_change(&self, heard: &[Question]) -> Result<(), Error> {
         let mut answers: BTreeMap<Shard, Commit> = BTreeMap::new();
         for asked in heard {
             let commit = answers.entry(asked.shard).or_insert_with(|| Commit {

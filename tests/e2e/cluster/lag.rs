@@ -11,6 +11,9 @@ use super::rig::{self, BOUND, Trio};
 /// Who revoke, and look at the other hosts right after.
 const REVOKING: usize = 6;
 
+/// How long all of them may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Issues and revokes so many keys through all hosts; of each, how long after its acknowledgement the last question was sent to
 /// another host that was still allowed. `meanwhile` is done again and again until they are done.
 fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration> {
@@ -29,7 +32,13 @@ fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration>
             if number >= count {
                 break;
             }
-            let Some(key) = issued(trio, &operator) else { continue };
+            // Where there is none to be revoked, another takes its place.
+            let again = || drop(next.fetch_sub(1, Ordering::SeqCst));
+            assert!(watch() < PATIENCE, "no key is issued and known everywhere any more");
+            let Some(key) = issued(trio, &operator) else {
+                again();
+                continue;
+            };
             // Each from a network of its own, where nobody has failed yet.
             let from = format!("10.{}.{}.1", number / 256, number % 256);
             let question = Question::reads_jobs(&key.secret).from(&from).request();
@@ -39,6 +48,7 @@ fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration>
             };
             // A fail-over may lose a key that was issued a moment before.
             if !others.iter().all(is_known) {
+                again();
                 continue;
             }
             let revoke = Request::new("POST", &trio.key(&key, "/revoke")).json(&json!({}));

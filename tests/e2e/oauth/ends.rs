@@ -1,6 +1,8 @@
 //! Everything that ends a token, each by itself, from the next question on.
 
-use harness::{Host, Question, wait_until};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use harness::{Host, Question, in_parallel, wait_until};
 use serde_json::{Value, json};
 
 use super::{Client, check_error, client};
@@ -118,4 +120,58 @@ fn a_token_that_was_acknowledged_outlives_the_host() {
         host.decide(&Question::reads_jobs(token)).check_allow();
     }
     host.decide(&Question::reads_jobs(&revoked)).check_unauthenticated();
+}
+
+#[test]
+fn a_token_that_serves_nobody_for_now_is_ended_for_good() {
+    let host = Host::dev();
+    let demo = Client::demo(&host);
+    let workspace = host.identity().workspace.clone();
+    let token = demo.token(&host, &format!("&scope=jobs:read&resource={workspace}"));
+    change(&host, &host.workspace("/suspend"));
+    host.wait_until_all_know();
+    assert_eq!(demo.post(&host, "revoke", &format!("token={token}")).status, 200);
+    change(&host, &host.workspace("/resume"));
+    host.wait_until_all_know();
+    host.decide(&Question::reads_jobs(&token)).check_unauthenticated();
+}
+
+/// Says at its end that it is over, however it ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_token_that_is_ended_while_its_client_changes_stays_dead() {
+    let host = Host::dev();
+    let demo = Client::demo(&host);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let over = Over(&is_over);
+        scope.spawn(|| {
+            let (operator, path) = (host.operator(), client(&host, &demo, ""));
+            for turn in 0_u32.. {
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let scopes: &[&str] = if turn % 2 == 0 { &["jobs:read"] } else { &["jobs:read", "keys:read"] };
+                let _ = operator.put(&path, &json!({ "scopes": scopes }));
+            }
+        });
+        for _ in 0..100 {
+            let token = demo.token(&host, "&scope=jobs:read");
+            let question = Question::reads_jobs(&token);
+            in_parallel(3, |number| match number {
+                0 => assert_eq!(demo.post(&host, "revoke", &format!("token={token}")).status, 200),
+                _ => (0..10).for_each(|_| drop(host.decide(&question))),
+            });
+            host.wait_until_all_know();
+            host.decide(&question).check_unauthenticated();
+        }
+        drop(over);
+    });
 }

@@ -169,6 +169,20 @@ impl ReadCache {
         self.land(began, |epoch| self.entries.insert(id, (epoch, entry)));
     }
 
+    /// Puts what was worked out anew from `known` into its place, if that is there still: whoever changed it has taken it away,
+    /// maybe before this fill began.
+    pub(crate) fn refill(
+        &self,
+        began: Generation,
+        id: Id,
+        known: &Arc<CredentialEntry>,
+        current: &Arc<CredentialEntry>,
+    ) {
+        if self.credential(&id).is_some_and(|held| Arc::ptr_eq(&held, known)) {
+            self.fill(began, id, Entry::Credential(Arc::clone(current)));
+        }
+    }
+
     /// Keeps that the id names nothing, on the same condition.
     pub(crate) fn fill_absent(&self, began: Generation, id: Id) {
         self.land(began, |epoch| self.absent.insert(id, epoch));

@@ -384,7 +384,7 @@ impl Authority {
         let Some(current) = self.entry_of(entry.credential.clone(), Some(client), None) else { return Ok(None) };
         let current = Arc::new(current);
         if let Some(began) = began {
-            self.cache.fill(began, token.id, Entry::Credential(Arc::clone(&current)));
+            self.cache.refill(began, token.id, entry, &current);
         }
         Ok(Some(current))
     }
@@ -406,7 +406,7 @@ impl Authority {
         let Some(current) = self.entry_of(entry.credential.clone(), None, Some(member)) else { return Ok(None) };
         let current = Arc::new(current);
         if let Some(began) = began {
-            self.cache.fill(began, session.id, Entry::Credential(Arc::clone(&current)));
+            self.cache.refill(began, session.id, entry, &current);
         }
         Ok(Some(current))
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use access_model::{Credential, Id, PlainSecret, Timestamp};
+use access_model::{AccessToken, Credential, Id, PlainSecret, Timestamp};
 use cronflow_policy_cases::{Attributes, Reason, Value};
 
 use super::actions;
@@ -27,6 +27,21 @@ pub struct TokenFacts {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+impl TokenFacts {
+    /// As its record says.
+    pub(super) fn of(token: &AccessToken) -> Self {
+        Self {
+            id: token.id,
+            client: token.client,
+            organization: token.organization,
+            workspace: token.workspace,
+            scopes: token.scopes.clone(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        }
+    }
 }
 
 /// Reasons of the shipped policies that say: not yours.
@@ -65,15 +80,8 @@ impl Authority {
             Err((refusal, retry_after)) => return Err(self.deny_unidentified(refusal, retry_after)),
         };
         let Credential::AccessToken(token) = &found.entry.credential else { return Ok(None) };
-        Ok(Some(TokenFacts {
-            id: token.id,
-            client: token.client,
-            organization: token.organization,
-            workspace: found.entry.workspace,
-            scopes: found.entry.principal.scopes.clone(),
-            created_at: token.created_at,
-            expires_at: token.expires_at,
-        }))
+        let scopes = found.entry.principal.scopes.clone();
+        Ok(Some(TokenFacts { workspace: found.entry.workspace, scopes, ..TokenFacts::of(token) }))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use access_model::audit::AuditRecord;
-use access_model::{AccessToken, Credential, Id, IdKind, PlainSecret};
+use access_model::{AccessToken, Class, Credential, Id, IdKind, PlainSecret};
 use access_store::{Commit, CommitError, Put, Store};
 use serde_json::json;
 
 use super::actions;
-use super::introspect::{is_not_yours, target};
+use super::introspect::{TokenFacts, is_not_yours, target};
 use crate::audit::append;
 use crate::authority::Authority;
 use crate::decide::{Caller, Permit};
@@ -26,7 +26,11 @@ impl Authority {
         secret: &PlainSecret,
         from: Option<IpAddr>,
     ) -> Result<bool, Error> {
-        let token = self.living_token(asker, secret, from).await?;
+        let token = match self.living_token(asker, secret, from).await? {
+            Some(token) => Some(token),
+            // One that serves nobody for now, since something that it stands by is dead, is not to come back with that.
+            None => self.dormant_token(secret).await?,
+        };
         let permit = match self.require(asker, actions::REVOKE_TOKEN, target(token.as_ref()), from).await {
             Ok(permit) => permit,
             Err(error) if is_not_yours(&error) => return Ok(false),
@@ -36,6 +40,18 @@ impl Authority {
             Some(token) => self.end_token(&permit, &token.id).await.map(|()| true),
             None => Ok(true),
         }
+    }
+
+    /// The token that `secret` is, if that has not ended by itself, whatever became of its client and parents.
+    async fn dormant_token(&self, secret: &PlainSecret) -> Result<Option<TokenFacts>, Error> {
+        let Some((kind, tail)) = self.catalog.kind_of_secret(secret.expose()) else { return Ok(None) };
+        let id = secret.id(IdKind::AccessToken, tail).filter(|_| kind.class == Class::AccessToken);
+        let Some(id) = id.filter(|id| id.home().number() < self.store.shards()) else { return Ok(None) };
+        let found = records::read::<Credential>(self.store.as_ref(), id.home(), records::credential(&id)).await?;
+        let Some(Versioned { value: Credential::AccessToken(token), .. }) = found else { return Ok(None) };
+        self.know_pepper(token.secret.pepper()).await?;
+        let is_dormant = self.is_digest_of(&token.secret, secret) && token.is_valid_at(self.clock.now());
+        Ok(is_dormant.then(|| TokenFacts::of(&token)))
     }
 
     async fn end_token(&self, permit: &Permit, id: &Id) -> Result<(), Error> {

@@ -38,7 +38,7 @@ pub(super) struct Listeners {
 enum Door {
     Plain(TcpListener),
     Tls(TcpListener, Arc<Certificates>),
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener, #[expect(dead_code, reason = "it takes the file away when it is dropped")] SocketFile),
 }
 
 impl Listeners {
