@@ -225,7 +225,7 @@ pub(crate) fn check_outage(told: &Told) {
 pub(crate) fn check_books(host: &Host, told: &Told) -> usize {
     // By secret: whether it must live. What was not acknowledged may have been done all the same, or not.
     let mut lives: BTreeMap<&str, Option<bool>> = BTreeMap::new();
-    for Change { key, asked, is_revocation } in &told.changes {
+    for Change { key, asked, is_revocation, .. } in &told.changes {
         let Some(key) = key else { continue };
         let is_known = asked.came == Came::Done;
         lives.insert(&key.secret, is_known.then_some(!is_revocation));
