@@ -2,10 +2,12 @@
 //! these notes a row of the table that `tests/run` shows at its end. That Redis is killed and paused is shown by `outage`, that a
 //! host can't hear or reach it by `two_hosts::bound`, that hosts die where it hurts by `policies::dying`, `webhooks` and `mail`.
 
+mod away;
 mod clock;
 mod drain;
 mod full;
 mod killed;
+mod operations;
 mod redis;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use std::fs;
 use harness::{Came, Fault, Host, Key, Question, Request, Setup, ask_on, stopwatch};
 use serde_json::json;
 
+use super::operations::{Operations, check_answered, check_refused, shown};
 use super::{Books, check_books};
 
 /// Room that is left when it begins to run short.
@@ -32,7 +33,10 @@ fn without_room_changes_are_refused_whole_reading_goes_on_and_room_is_all_that_i
     let known = host.issue("production", &["jobs:read"]);
     host.decide(&Question::reads_jobs(&known.secret)).check_allow();
     let operator = node.client(Some(&host.identity().operator_token));
-    let mut books = Books::from([(known.secret.clone(), true)]);
+    let operations = Operations::on(&host);
+    let mut books = Books::from(operations.secrets().map(|secret| (secret, true)));
+    books.insert(known.secret.clone(), true);
+    let before = shown(&host);
 
     node.limit_files(Some(largest_file(&host) + ROOM));
     let refused = (0..MOST).find_map(|_| {
@@ -47,11 +51,11 @@ fn without_room_changes_are_refused_whole_reading_goes_on_and_room_is_all_that_i
 
     // Nothing that would take something from somebody either: it was not acknowledged, so it is not so.
     node.limit_files(Some(0));
-    let revoke = operator.post(&host.key(&known, "/revoke"), &json!({}));
-    revoke.check_problem(503, "store_unavailable");
-    assert!(revoke.header("retry-after").is_some(), "{revoke:?}");
-    operator.get(&host.workspace("/keys?limit=5")).check_json(200);
-    operator.get(&host.workspace("/audit?limit=5")).check_json(200);
+    check_refused(&operator, &operations.changes());
+    check_answered(&operator, &operations.reads());
+    let anybody = node.client(None);
+    operations.check_no_tokens(&anybody);
+    operations.check_no_sign_in(&anybody);
     let mut left = 50;
     let gateway = node.client(Some(&host.identity().gateway_token));
     let told = ask_on(&gateway, &Question::reads_jobs(&known.secret).request(), &stopwatch(), |_| {
@@ -70,6 +74,7 @@ fn without_room_changes_are_refused_whole_reading_goes_on_and_room_is_all_that_i
     });
     let recovered = watch();
     check_books(&host, &books);
+    assert_eq!(shown(&host), before);
     host.change(&known, "revoke");
     books.insert(known.secret, false);
     let host = host.kill_9().start();
