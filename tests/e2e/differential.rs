@@ -22,8 +22,9 @@ const ASKING: usize = 6;
 const KEYS: usize = 32;
 /// Of so many requests of a connection, one is a batch of all questions.
 const BATCH_EACH: usize = 200;
-/// Says nothing of a key, a network or a policy: how much was asked, and whether the store could be reached just then.
-const BESIDES: [&str; 2] = ["rate_limited", "store_unavailable"];
+/// Says nothing of a key, a network or a policy: how much was asked, whether the store could be reached just then, and how busy the
+/// machine was.
+const BESIDES: [&str; 3] = ["rate_limited", "store_unavailable", "policy_overloaded"];
 
 /// Makes a change, through the first host, as its operator.
 type Change = fn(&Host, &Client, &[Key]);

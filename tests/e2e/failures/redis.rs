@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::{Setup, is_left_to_tests_run};
 
-use crate::outage::load::{check_books, check_outage, check_served, note, under_load, under_load_of};
+use crate::outage::load::{check_books, check_goes_on, check_outage, check_served, note, under_load, under_load_of};
 
 /// What a slow network takes for each way, well within what a host waits for Redis.
 const BEARABLE: Duration = Duration::from_millis(15);
@@ -22,6 +22,7 @@ fn a_redis_that_is_slow_is_waited_for() {
     let proxy = host.setup().proxy();
     let told = under_load_of(&host, &[], || proxy.slow_down(BEARABLE), || proxy.open());
     check_served(&told);
+    check_goes_on(&told);
     note("Redis slow: 15 ms more each way", &told, check_books(&host, &told));
 }
 
