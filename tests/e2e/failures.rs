@@ -29,7 +29,11 @@ fn check_books(host: &Host, books: &Books) -> usize {
         // Each from a network of its own, where nobody has failed yet.
         let from = format!("10.{}.{}.1", number / 256, number % 256);
         let answer = host.decide(&Question::reads_jobs(secret).from(&from));
-        if *lives { answer.check_allow() } else { answer.check_unauthenticated() };
+        if *lives {
+            answer.check_allow()
+        } else {
+            answer.check_unauthenticated()
+        };
     }
     books.len()
 }
