@@ -43,7 +43,7 @@ async fn a_server_is_known_by_its_certificate() {
     let store = open(&known).await;
     put(&store, "key", "1").await.unwrap();
     // By the machine's certificates it is nobody.
-    let error = try_open(&at(url)).await.unwrap_err().to_string();
+    let error = try_open(&Options { time_out: known.time_out, ..at(url) }).await.unwrap_err().to_string();
     assert!(error.contains("certificate"), "{error}");
     // And not under another name.
     let elsewhere = PlainSecret::new(format!("rediss://localhost:{port}"));
