@@ -110,6 +110,7 @@ fn malformed() -> Vec<(Vec<u8>, &'static str)> {
         (b"permit()".to_vec(), "no WebAssembly module"),
         (b"\x7fELF\x02\x01\x01".to_vec(), "compiled code"),
         (wat::parse_str("(module)").unwrap(), "no section `component-type`"),
+        ([good.clone(), b"\x00\x11\x10component-type:x".repeat(4)].concat(), "5 sections `component-type`"),
         (wat::parse_str("(component)").unwrap(), "does not export `evaluate`"),
         (
             importing("(import \"wasi_snapshot_preview1\" \"fd_write\" (func (param i32 i32 i32 i32) (result i32)))"),
