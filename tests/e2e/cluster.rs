@@ -143,7 +143,7 @@ fn what_is_done_through_one_holds_at_all() {
         assert!(rig::is_confirmed(&revoked), "{revoked:?}");
         trio.check_dead(&key);
     }
-    let [first, ..] = &trio.nodes()[..] else { panic!("three hosts") };
+    let [first, ..] = trio.nodes() else { panic!("three hosts") };
     let keys = first.client(Some(&trio.identity().operator_token)).get(&trio.workspace("/keys?limit=200"));
     for node in trio.nodes() {
         let client = node.client(Some(&trio.identity().operator_token));

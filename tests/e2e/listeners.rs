@@ -15,7 +15,7 @@ use serde_json::json;
 fn at_socket() -> (Setup, PathBuf) {
     let setup = Setup::dev().on_embedded();
     let socket = setup.folder().join("access.sock");
-    (setup.clone().args(["--listen".to_owned(), format!("unix:{}", socket.display())]), socket)
+    (setup.args(["--listen".to_owned(), format!("unix:{}", socket.display())]), socket)
 }
 
 /// A dev host's setup that speaks TLS as well, with a certificate that this issuer signs; its files.
@@ -40,7 +40,7 @@ fn asks(host: &Host) -> Question {
 #[test]
 fn a_socket_is_for_those_who_may_and_leaves_nothing() {
     let (setup, socket) = at_socket();
-    let host = setup.clone().start();
+    let host = setup.start();
     let curl = Curl::at("http://access").by(&socket);
     for (version, with) in [("1.1", [].as_slice()), ("2", &["--http2-prior-knowledge"])] {
         let (answer, spoken) = curl.clone().with(with).decide(&host.identity().gateway_token, &asks(&host));
@@ -107,7 +107,7 @@ fn tls_speaks_whichever_http_is_wanted() {
     Curl::at(https(&host)).trusting(&stranger.certificate()).run("/health/alive", &[]).check(60, &[]);
     let plain = Curl::at(https(&host).replace("https", "http")).run("/health/alive", &[]);
     assert!(plain.code != Some(0), "{plain:?}");
-    curl.clone().with(&["--tls-max", "1.1"]).run("/health/alive", &[]).check(35, &[]);
+    curl.with(&["--tls-max", "1.1"]).run("/health/alive", &[]).check(35, &[]);
     assert!(host.metric("access_tls_refused_total") >= 2, "{}", host.scrape());
 }
 

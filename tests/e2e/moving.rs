@@ -196,7 +196,7 @@ fn an_installation_goes_over_to_redis_and_back() {
     assert!(!text.contains(root_key.trim()), "the root key is not in it");
 
     // The data folder has the root key still, and the store besides, which nobody asks any more.
-    let new = old.clone().on_redis();
+    let new = old.on_redis();
     let imported = Ran::of(&mut import(&new, &file)).check(0, &["this is the store as it was at "]).check_json(0);
     assert_eq!(imported["as_of"], told["created_at"]);
     for name in ["records", "members", "log_entries", "counters"] {

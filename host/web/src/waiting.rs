@@ -49,7 +49,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Waiting {
 
 impl Waiting {
     /// Whether every host is waited for.
-    pub(crate) fn is_for_fleet(self) -> Result<bool, Problem> {
+    pub(crate) fn waits_for_fleet(self) -> Result<bool, Problem> {
         self.0
     }
 }

@@ -33,7 +33,9 @@ fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration>
                 break;
             }
             // Where there is none to be revoked, another takes its place.
-            let again = || drop(next.fetch_sub(1, Ordering::SeqCst));
+            let again = || {
+                next.fetch_sub(1, Ordering::SeqCst);
+            };
             assert!(watch() < PATIENCE, "no key is issued and known everywhere any more");
             let Some(key) = issued(trio, &operator) else {
                 again();
@@ -77,7 +79,6 @@ fn issued(trio: &Trio, operator: &harness::Client) -> Option<harness::Key> {
 
 /// Says how late it was, beside the test, and checks that it was never later than the bound.
 #[track_caller]
-#[expect(clippy::print_stderr, reason = "it is what this test measures")]
 fn check_lags(what: &str, mut lags: Vec<Duration>) {
     lags.sort();
     let at = |part: usize| lags[(lags.len() - 1) * part / 1_000];

@@ -213,7 +213,7 @@ impl Wording {
     /// The last line, with what it says.
     pub(super) fn trailer(self, root: &RootKey) -> Result<(Vec<u8>, Counts, String), serde_json::Error> {
         let digest = self.hash.finalize();
-        let seal = STANDARD.encode(root.mac(PURPOSE).chain_update(&digest).finalize().into_bytes());
+        let seal = STANDARD.encode(root.mac(PURPOSE).chain_update(digest).finalize().into_bytes());
         let (counts, sha256) = (self.counts, hex(&digest));
         let trailer = Trailer { counts: counts.clone(), sha256: sha256.clone(), seal };
         Ok((line(&Line::End(trailer))?, counts, sha256))

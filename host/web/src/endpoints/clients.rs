@@ -141,7 +141,7 @@ async fn change(
     waiting: Waiting,
 ) -> Result<Response, Problem> {
     let (permit, client) = permit(app, asker, change.action(), path).await?;
-    let waits = waiting.is_for_fleet()?;
+    let waits = waiting.waits_for_fleet()?;
     let current = app.authority.change_client(&permit, &client, change, &if_match?).await?;
     Ok(changed(app, &client, current, waits).await)
 }

@@ -136,7 +136,7 @@ async fn change(
     waiting: Waiting,
 ) -> Result<Response, Problem> {
     let (permit, key) = permit(app, asker, change.action(), path).await?;
-    let waits = waiting.is_for_fleet()?;
+    let waits = waiting.waits_for_fleet()?;
     let current = app.authority.change_key(&permit, &key, change, &if_match?).await?;
     Ok(changed(app, &key, current, waits).await)
 }
