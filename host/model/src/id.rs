@@ -1,5 +1,5 @@
 //! Public ids: a kind, the home shard, and randomness, as in `key_07tGm2…`. An id that a caller presents names the one
-//! shard to ask, with no index hop.
+//! shard to ask, with no index hop. Those of access tokens begin their randomness with the time.
 
 use std::borrow::Cow;
 use std::fmt;
