@@ -67,15 +67,20 @@ fn client(host: &Host, client: &Client, then: &str) -> String {
     format!("{}/{}{then}", clients(host), client.id)
 }
 
-/// The error that OAuth2 names.
+/// The error that OAuth2 names, told to a client.
 #[track_caller]
 fn check_error(response: &Response, status: u16, error: &str) {
+    check_body(response, status, error);
+    assert_eq!(response.header("www-authenticate").is_some(), status == 401);
+}
+
+#[track_caller]
+fn check_body(response: &Response, status: u16, error: &str) {
     assert_eq!(response.status, status, "{}", response.body);
     let body: Value = serde_json::from_str(&response.body).expect("JSON");
     assert_eq!(body["error"], error, "{body}");
     assert!(body["error_description"].is_string(), "{body}");
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert_eq!(response.header("www-authenticate").is_some(), status == 401);
 }
 
 #[test]
@@ -245,13 +250,48 @@ fn gateways_ask_about_tokens_of_their_organizations_and_clients_about_their_own(
     let stranger = host.operator().post("/v1/gateways", &json!({ "name": "g", "organizations": [elsewhere] }));
     let stranger = stranger.check_json(201)["secret"].as_str().unwrap().to_owned();
     assert_eq!(ask(&stranger, "introspect").check_json(200), json!({ "active": false }));
-    check_error(&ask(&identity.gateway_token, "revoke"), 400, "unauthorized_client");
-    check_error(&ask(&identity.keys["production"], "introspect"), 400, "unauthorized_client");
-    check_error(&ask("cf_gw_nobody", "introspect"), 401, "invalid_client");
+    // Whoever presents a bearer secret is told of that (RFC 6750 §3.1).
+    for (bearer, endpoint, status, error) in [
+        (identity.gateway_token.as_str(), "revoke", 403, "insufficient_scope"),
+        (&identity.keys["production"], "introspect", 403, "insufficient_scope"),
+        ("cf_gw_nobody", "introspect", 401, "invalid_token"),
+        ("cf_gw_nobody", "revoke", 401, "invalid_token"),
+    ] {
+        let told = ask(bearer, endpoint);
+        check_body(&told, status, error);
+        let challenge = format!("Bearer realm=\"cronflow-access\", error=\"{error}\"");
+        assert_eq!(told.header("www-authenticate"), Some(challenge.as_str()));
+    }
     let key = host.demo_key("production");
     assert!(!demo.is_active(&host, &key.secret), "an API key is no token");
     assert_eq!(ask(&identity.operator_token, "revoke").status, 200);
     assert!(!demo.is_active(&host, &token));
+}
+
+#[test]
+fn whoever_spends_a_clients_quota_does_not_keep_it_from_ending_tokens() {
+    let host = Host::dev();
+    let demo = Client::demo(&host);
+    let token = demo.token(&host, "&scope=jobs:read");
+    let batch = json!({ "items": vec![Question::reads_jobs(&token).body().clone(); 100] });
+    for _ in 0..101 {
+        host.gateway().post("/v1/authorize/batch", &batch).check_json(200);
+    }
+    let spent = demo.post(&host, "introspect", &format!("token={token}"));
+    check_error(&spent, 429, "temporarily_unavailable");
+    assert!(spent.header("ratelimit").is_some_and(|limit| limit.starts_with("\"default\";r=0;t=")), "{spent:?}");
+    assert_eq!(spent.header("ratelimit-policy"), Some("\"default\";q=10000"));
+    assert_eq!(demo.post(&host, "revoke", &format!("token={token}")).status, 200);
+    host.decide(&Question::reads_jobs(&token)).check_unauthenticated();
+}
+
+#[test]
+fn what_is_not_served_below_oauth_is_told_as_oauth2_tells_errors() {
+    let host = Host::dev();
+    let send = |method: &str, path: &str| host.client(None).send(&Request::new(method, path));
+    check_error(&send("GET", "/oauth/token"), 405, "invalid_request");
+    assert_eq!(send("GET", "/oauth/token").header("allow"), Some("POST"));
+    check_error(&send("POST", "/oauth/authorize"), 404, "invalid_request");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use access_authority::lifecycle::demo::DemoOwner;
 use access_authority::{Authority, Error, Permit, Target};
 use axum::Router;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -14,6 +16,7 @@ use crate::asker::Asker;
 use crate::console;
 use crate::endpoints::documents::Documents;
 use crate::endpoints::metrics;
+use crate::endpoints::oauth::OAuthError;
 use crate::problem::{self, Problem};
 use crate::public_url::PublicUrl;
 use crate::routes;
@@ -98,9 +101,22 @@ impl App {
 pub fn router(app: Arc<App>) -> Router {
     routes::router()
         .merge(console::router())
-        .fallback(any(problem::not_found))
-        .method_not_allowed_fallback(problem::method_not_allowed)
+        .fallback(any(not_found))
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
+}
+
+async fn not_found(uri: Uri) -> Response {
+    told_at(&uri.clone(), problem::not_found(uri).await)
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    told_at(&uri.clone(), problem::method_not_allowed(method, uri).await)
+}
+
+/// Clients of `/oauth` read no problem documents.
+fn told_at(uri: &Uri, problem: Problem) -> Response {
+    if uri.path().starts_with("/oauth/") { OAuthError::from(&problem).into_response() } else { problem.into_response() }
 }
 
 /// The routes of the metrics listener. With a token, only its bearer is answered.

@@ -85,7 +85,9 @@ pub(super) fn denials_say_what_they_are(make: Make) {
         rig.check_denied(&rig.gateway.client(None), &get("/v1/jobs").header(name, value), 401, "unauthenticated");
     }
     let in_query = get(&format!("/v1/jobs?access_token={secret}&key={secret}"));
-    rig.check_denied(&rig.gateway.client(None), &in_query, 401, "unauthenticated");
+    for client in [rig.gateway.client(None), rig.client(&secret)] {
+        rig.check_denied(&client, &in_query, 403, "secret_in_query");
+    }
     // Two secrets are none, whichever comes first; nginx would not even ask.
     let twice = get("/v1/jobs").header("authorization", "Bearer cf_prod_nobody");
     rig.check_stopped(&rig.client(&secret), &twice, &[400, 401]);

@@ -83,7 +83,16 @@ impl Authority {
 
     /// Denies a question that its gateway left open. `message` says what is missing.
     pub fn deny_not_stated(&self, asker: &Permit, message: String) -> Answer {
+        self.refuse_question(asker, Refusal::NotStated(message))
+    }
+
+    /// Denies a question of a gateway whose client put a secret into the query (RFC 6750 §2.3 forbids servers to take it there).
+    pub fn deny_secret_in_query(&self, asker: &Permit) -> Answer {
+        self.refuse_question(asker, Refusal::SecretInQuery)
+    }
+
+    fn refuse_question(&self, asker: &Permit, refusal: Refusal) -> Answer {
         let subject = Subject::new(&self.policies.current(), asker.caller().entry.gateway.as_ref());
-        self.refuse(subject, Refusal::NotStated(message), None, None)
+        self.refuse(subject, refusal, None, None)
     }
 }

@@ -28,6 +28,7 @@ const FORGET_LATER: Duration = Duration::from_secs(60);
 pub(crate) struct Meter {
     id: Id,
     quota: Quota,
+    attempts_factor: u32,
     state: Mutex<HostMeter>,
     // One renewal at a time. Not of the hot path: it is only taken when the lease has run out.
     // INVARIANT: held from before `give_up` until after `renewed`, by the task that does both, so that no client that hangs
@@ -79,9 +80,15 @@ impl Meters {
     pub(crate) fn get(&self, lineage: Id, quota: Quota, attempts_factor: u32) -> Arc<Meter> {
         let meter = || {
             let state = Mutex::new(HostMeter::new(quota, attempts_factor));
-            Arc::new(Meter { id: lineage, quota, state, renewal: Arc::default(), failures: AtomicU64::new(0) })
+            Arc::new(Meter { id: lineage, quota, attempts_factor, state, renewal: Arc::default(), failures: AtomicU64::new(0) })
         };
         Arc::clone(lock(&self.meters).entry(lineage).or_insert_with(meter))
+    }
+
+    /// The meter of ending tokens by the holder of another: as large, and out of reach of whoever spends that one.
+    pub(crate) fn of_ending_tokens(&self, meter: &Meter) -> Option<Arc<Meter>> {
+        let id = Id::from_body(IdKind::AccessToken, meter.id.body()).ok()?;
+        Some(self.get(id, meter.quota, meter.attempts_factor))
     }
 
     /// Counts a use of the quota.

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     UnknownAction(String),
     /// A gateway left open what its client asked.
     NotStated(String),
+    /// What a gateway's client asked holds a secret where logs keep it.
+    SecretInQuery,
     /// The asker's permit is not for asking: a defect, so nothing is decided.
     NotAsked,
     /// The facts exceed the published cap.
@@ -50,6 +52,10 @@ impl Refusal {
             }
             Self::UnknownAction(message) => ("unknown_action", message),
             Self::NotStated(message) => ("request_not_stated", message),
+            Self::SecretInQuery => {
+                let message = "secrets don't belong into the query, where logs keep them; use the header `Authorization`";
+                ("secret_in_query", message.to_owned())
+            }
             Self::NotAsked => ("not_permitted", "the asker may not ask for decisions".to_owned()),
             Self::FactsTooLarge(message) => ("facts_too_large", message),
         };

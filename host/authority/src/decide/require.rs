@@ -11,7 +11,7 @@ use crate::authority::Authority;
 use crate::decide::answer::PrincipalView;
 use crate::decide::cache::WorkspaceEntry;
 use crate::decide::identify::Caller;
-use crate::decide::meter::Counted;
+use crate::decide::meter::{Counted, Meter};
 use crate::decide::permit::Permit;
 use crate::decide::refusal::Refusal;
 use crate::decide::settle::Subject;
@@ -176,6 +176,18 @@ impl Authority {
         target: Target,
         client: Option<IpAddr>,
     ) -> Result<Permit, Error> {
+        self.require_counted(caller, action, target, client, caller.entry.meter.as_ref()).await
+    }
+
+    /// The same, counted by that meter.
+    pub(crate) async fn require_counted(
+        &self,
+        caller: &Caller,
+        action: &str,
+        target: Target,
+        client: Option<IpAddr>,
+        meter: Option<&Arc<Meter>>,
+    ) -> Result<Permit, Error> {
         let rules = self.policies.current();
         let now = self.clock.now();
         let action = self.catalog.action(action).ok_or_else(|| {
@@ -184,7 +196,6 @@ impl Authority {
             ))
         })?;
         let denied = |answer| Error::Denied(Box::new(answer));
-        let meter = caller.entry.meter.as_ref();
         if let Some(Err(quota)) = meter.map(|meter| self.meters.attempt(meter, now)) {
             return Err(denied(self.refuse_quota(asking(&rules, caller, action), quota)));
         }

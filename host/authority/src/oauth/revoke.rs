@@ -31,7 +31,10 @@ impl Authority {
             // One that serves nobody for now, since something that it stands by is dead, is not to come back with that.
             None => self.dormant_token(secret).await?,
         };
-        let permit = match self.require(asker, actions::REVOKE_TOKEN, target(token.as_ref()), from).await {
+        // INVARIANT: who stole a token can spend its client's quota, and must not keep the client from ending it by that.
+        let meter = asker.entry.meter.as_ref().and_then(|meter| self.meters.of_ending_tokens(meter));
+        let target = target(token.as_ref());
+        let permit = match self.require_counted(asker, actions::REVOKE_TOKEN, target, from, meter.as_ref()).await {
             Ok(permit) => permit,
             Err(error) if is_not_yours(&error) => return Ok(false),
             Err(error) => return Err(error),

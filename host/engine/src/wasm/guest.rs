@@ -165,8 +165,13 @@ impl Guest {
         store.set_epoch_deadline(deadline_ms.div_ceil(TICK_MS) + 1);
         store.set_hostcall_fuel(ANSWER_BYTES);
         let answer = store.set_fuel(given).and_then(|()| work(&mut store));
-        let burnt = given - store.get_fuel().unwrap_or_default();
-        (answer.map_err(|error| fault(&error)), Spent { fuel: burnt, lines: store.into_data().lines })
+        let left = store.get_fuel().unwrap_or_default();
+        // Fuel is looked at where a loop or a function begins: what ended just behind may have burnt a little more than it had.
+        let answer = match answer.map_err(|error| fault(&error)) {
+            Ok(_) if left == 0 => Err(Fault::OutOfFuel),
+            answer => answer,
+        };
+        (answer, Spent { fuel: given - left, lines: store.into_data().lines })
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use access_authority::decide::ASK;
 use access_authority::{Properties, Question, Target, Whom};
-use access_model::PlainSecret;
+use access_model::{Catalog, PlainSecret};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -31,12 +31,15 @@ const PREFIX: &str = "/v1/forward-auth";
 /// The gateway's own secret.
 const GATEWAY: &str = "x-cronflow-gateway";
 
+/// Parameters in which secrets are sent by those who should not: the client's tower layer knows the same.
+const SECRET_PARAMETERS: [&str; 6] = ["access_token", "api_key", "api-key", "apikey", "client_secret", "authorization"];
+
 /// What a reader of the API has to know.
 pub(crate) const NOTES: &str = "\
     The gateway's own credential travels in `X-CronFlow-Gateway`, its client's in `Authorization`. The profile of the \
     gateway's credential says in which headers it states its client's method, URI and address. An allow is told in \
     `X-Access-*`, `RateLimit` and `RateLimit-Policy`, to the profile `envoy` with 200. To a gateway of the profile `nginx` every denial but 401 is 403, with \
-    `X-Access-Status`, `X-Access-Reason` and `Retry-After` in place of a body.";
+    `X-Access-Status`, `X-Access-Reason` and `Retry-After` in place of a body. A secret in its client's query is denied (`secret_in_query`).";
 
 pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     // The body is nobody's business here, and goes unread.
@@ -55,6 +58,9 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
         Ok(asked) => asked,
         Err(missing) => return Ok(answer::tell(&headers, app.authority.deny_not_stated(&permit, missing))),
     };
+    if secret_in_query(&asked.query, app.authority.catalog()) {
+        return Ok(answer::tell(&headers, app.authority.deny_secret_in_query(&permit)));
+    }
     let question = Question {
         // Nothing presented identifies nobody, like nonsense does.
         whom: Whom::Presents(bearer(&parts.headers).unwrap_or_else(|| PlainSecret::new(String::new()))),
@@ -69,6 +75,15 @@ pub(crate) async fn decide(State(app): State<Arc<App>>, request: Request) -> Res
         min_revision: None,
     };
     Ok(answer::tell(&headers, app.authority.authorize(&permit, question).await))
+}
+
+/// Whether a query holds a secret of ours, or a parameter in which secrets are sent.
+fn secret_in_query(query: &str, catalog: &Catalog) -> bool {
+    let is_secret = |text: &str| catalog.kind_of_secret(text.trim()).is_some();
+    // Some servers part parameters at semicolons too.
+    query.split(';').flat_map(|part| form_urlencoded::parse(part.as_bytes())).any(|(name, value)| {
+        SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) || is_secret(&name) || is_secret(&value)
+    })
 }
 
 /// The gateway as an asker: its secret, and the address that it connects from; by a Unix socket it has none.

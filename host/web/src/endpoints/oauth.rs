@@ -10,4 +10,4 @@ mod client_auth;
 mod error;
 mod form;
 
-pub(crate) use error::ErrorBody;
+pub(crate) use error::{ErrorBody, OAuthError};

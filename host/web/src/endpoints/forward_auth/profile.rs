@@ -58,6 +58,8 @@ pub(super) struct Asked {
     pub(super) method: String,
     /// As the gateway will route it, less the query.
     pub(super) path: String,
+    /// Without the question mark; empty where there is none.
+    pub(super) query: String,
     pub(super) client: Address,
 }
 
@@ -92,17 +94,19 @@ impl Headers {
     /// # Errors
     /// The sentence that says what the gateway must set, or must remove.
     pub(super) fn read(&self, parts: &Parts) -> Result<Asked, String> {
-        let (method, path) = match &self.request {
+        let (method, path, query) = match &self.request {
             RequestFrom::Headers(method, uri) => {
                 let uri = text(self.only(&parts.headers, uri)?);
-                (text(self.only(&parts.headers, method)?), without_query(&uri).to_owned())
+                let (path, query) = uri.split_once('?').unwrap_or((&uri, ""));
+                (text(self.only(&parts.headers, method)?), path.to_owned(), query.to_owned())
             }
             RequestFrom::RequestLine => {
                 let path = parts.uri.path();
-                (parts.method.as_str().to_owned(), path.strip_prefix(PREFIX).unwrap_or(path).to_owned())
+                let query = parts.uri.query().unwrap_or_default().to_owned();
+                (parts.method.as_str().to_owned(), path.strip_prefix(PREFIX).unwrap_or(path).to_owned(), query)
             }
         };
-        Ok(Asked { method, path, client: self.client(&parts.headers)? })
+        Ok(Asked { method, path, query, client: self.client(&parts.headers)? })
     }
 
     fn client(&self, headers: &HeaderMap) -> Result<Address, String> {
@@ -134,8 +138,4 @@ impl Headers {
 /// What is no text becomes one that no path and no method is.
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
-}
-
-fn without_query(uri: &str) -> &str {
-    uri.split_once('?').map_or(uri, |(path, _)| path)
 }

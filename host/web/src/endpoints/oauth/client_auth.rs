@@ -1,6 +1,6 @@
 //! How a client presents its secret: `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1), and never both.
 
-use access_authority::Caller;
+use access_authority::{Caller, Error};
 use access_model::PlainSecret;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -32,9 +32,14 @@ pub(super) async fn client_or_bearer(
 ) -> Result<Caller, OAuthError> {
     match &asker.secret {
         Some(_) if form.take("client_secret").is_some() => Err(twice()),
-        Some(secret) => Ok(app.authority.caller(secret, asker.client).await?),
+        Some(secret) => app.authority.caller(secret, asker.client).await.map_err(OAuthError::of_bearer),
         None => client(app, asker, headers, form).await,
     }
+}
+
+/// An error, told in the way in which its asker authenticated.
+pub(super) fn told(asker: &Asker) -> fn(Error) -> OAuthError {
+    if asker.secret.is_some() { OAuthError::of_bearer } else { OAuthError::from }
 }
 
 fn presented(headers: &HeaderMap, form: &mut Form) -> Result<(String, PlainSecret), OAuthError> {

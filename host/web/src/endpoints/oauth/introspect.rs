@@ -9,7 +9,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::client_auth::client_or_bearer;
+use super::client_auth::{client_or_bearer, told};
 use super::error::{OAuthError, uncached};
 use super::form::Form;
 use crate::app::App;
@@ -78,7 +78,7 @@ pub(crate) async fn introspect(
     let mut form = form?;
     let caller = client_or_bearer(&app, &asker, &headers, &mut form).await?;
     let token = form.take_secret("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
-    let known = app.authority.introspect(&caller, &token, asker.client).await?;
+    let known = app.authority.introspect(&caller, &token, asker.client).await.map_err(told(&asker))?;
     let body = known.map_or_else(FactsBody::default, |token| facts(&app, &token));
     Ok(uncached(json(StatusCode::OK, &body)))
 }

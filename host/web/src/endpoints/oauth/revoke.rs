@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::client_auth::client_or_bearer;
+use super::client_auth::{client_or_bearer, told};
 use super::error::{OAuthError, uncached};
 use super::form::Form;
 use crate::app::App;
@@ -21,7 +21,7 @@ pub(crate) async fn revoke(
     let mut form = form?;
     let caller = client_or_bearer(&app, &asker, &headers, &mut form).await?;
     let token = form.take_secret("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
-    if app.authority.revoke_token(&caller, &token, asker.client).await? {
+    if app.authority.revoke_token(&caller, &token, asker.client).await.map_err(told(&asker))? {
         Ok(uncached(StatusCode::OK.into_response()))
     } else {
         // RFC 7009 §2.1: whoever ends another's is told.
