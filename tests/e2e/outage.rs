@@ -1,12 +1,12 @@
 //! Redis goes away: clients see the outage rule and nothing else, and when it comes back, so does the service, with
 //! everything that was acknowledged.
 
-mod load;
+pub(crate) mod load;
 
 use harness::{Came, Host, Node, Question, Setup, ask_on, is_left_to_tests_run, stopwatch, wait_until};
 use serde_json::json;
 
-use self::load::{check_books, check_outage, under_load};
+use self::load::{check_books, check_outage, note, under_load};
 
 /// Checks that a host can't decide, says so, and says nothing else.
 #[track_caller]
@@ -36,7 +36,7 @@ fn killed_under_load_and_started_again() {
     let redis = host.setup().redis();
     let told = under_load(&host, || redis.kill_9(), || redis.restart());
     check_outage(&told);
-    check_books(&host, &told);
+    note("Redis killed", &told, check_books(&host, &told));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn paused_under_load_and_going_on() {
     let redis = host.setup().redis();
     let told = under_load(&host, || redis.pause(), || redis.resume());
     check_outage(&told);
-    check_books(&host, &told);
+    note("Redis paused (SIGSTOP)", &told, check_books(&host, &told));
 }
 
 #[test]

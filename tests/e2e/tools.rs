@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use harness::{Proxy, Redis, Reply, is_left_to_tests_run};
+use harness::{Proxy, Redis, Reply, is_left_to_tests_run, stopwatch, wait_until};
 
 /// How long nothing must come. Too short shows less, and fails nothing.
 const A_MOMENT: Duration = Duration::from_millis(100);
@@ -163,6 +163,57 @@ fn a_proxy_cuts_open_connections_and_refuses_new_ones() {
     after.check_hears("+PONG");
     drop(proxy);
     after.check_is_closed();
+}
+
+#[test]
+fn a_proxy_takes_its_time_and_loses_nothing() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let redis = Redis::start_somewhere();
+    let proxy = Proxy::before(redis.address());
+    let mut client = Lines::to(proxy.address());
+    let mut takes = |says: &str| {
+        let watch = stopwatch();
+        client.say(says);
+        client.check_hears("+OK");
+        watch()
+    };
+    takes("SET a 1");
+    proxy.slow_down(A_MOMENT);
+    assert!(takes("SET a 2") >= 2 * A_MOMENT, "each way");
+    proxy.narrow(1_000);
+    assert!(takes(&format!("SET a {}", "2".repeat(500))) >= Duration::from_millis(500));
+    // A switch lets go what is on its way.
+    proxy.slow_down(Duration::from_secs(3_600));
+    client.say("SET a 3");
+    client.check_hears_nothing();
+    proxy.open();
+    client.check_hears("+OK");
+    assert_eq!(redis.command(&["GET", "a"]), text("3"));
+}
+
+#[test]
+fn what_a_half_open_proxy_is_told_is_done_and_its_answers_arrive_late() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let redis = Redis::start_somewhere();
+    let proxy = Proxy::before(redis.address());
+    let mut client = Lines::to(proxy.address());
+    client.say("PING");
+    client.check_hears("+PONG");
+    proxy.hold_answers();
+    client.say("SET a 1");
+    wait_until("it is done", || redis.command(&["GET", "a"]) == text("1"));
+    client.check_hears_nothing();
+    let mut another = Lines::to(proxy.address());
+    another.say("SET a 2");
+    wait_until("it is done", || redis.command(&["GET", "a"]) == text("2"));
+    another.check_hears_nothing();
+    proxy.open();
+    client.check_hears("+OK");
+    another.check_hears("+OK");
 }
 
 #[test]

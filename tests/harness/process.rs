@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, prlimit, waitpid};
 
 /// How long anything is waited for before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -171,6 +171,13 @@ impl Process {
         let waited = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED);
         let (_, status) = waited.expect("a child can be waited for").expect("it has stopped");
         assert!(status.stopped(), "{status:?}");
+    }
+
+    /// Lets it write no file beyond so many bytes, until it is let again; none: as many as it likes.
+    #[track_caller]
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("a child's limits can be set");
     }
 
     /// Waits for its end.

@@ -1,9 +1,10 @@
-//! A TCP proxy between a host and its redis-server, that can be told to lose what passes.
+//! A TCP proxy between a host and its redis-server, that can be told to lose what passes, or to take its time.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::process::PATIENCE;
 
@@ -27,6 +28,11 @@ enum Way {
     Cut,
     BlackHole,
     NoAnnouncements,
+    NoAnswers,
+    /// So long for each chunk.
+    Slow(Duration),
+    /// So many bytes a second.
+    Narrow(u32),
     /// The proxy is gone.
     Over,
 }
@@ -113,6 +119,22 @@ impl Proxy {
         self.shared.switch(Way::NoAnnouncements);
     }
 
+    /// What clients say arrives, and what the server says does not, as on a network that has lost one direction. It arrives late,
+    /// when everything may pass again.
+    pub fn hold_answers(&self) {
+        self.shared.switch(Way::NoAnswers);
+    }
+
+    /// Each chunk takes so long, in either direction.
+    pub fn slow_down(&self, by: Duration) {
+        self.shared.switch(Way::Slow(by));
+    }
+
+    /// So many bytes pass in a second, in each direction of each connection.
+    pub fn narrow(&self, bytes_per_second: u32) {
+        self.shared.switch(Way::Narrow(bytes_per_second));
+    }
+
     /// How many connections were opened so far.
     pub fn opened(&self) -> u64 {
         self.shared.state().opened
@@ -152,12 +174,12 @@ impl Shared {
         assert!(!waited.timed_out(), "what was on its way does not arrive");
     }
 
-    /// Waits while nothing may pass. False: the connection is to be closed.
+    /// Waits while nothing may pass to the server. False: the connection is to be closed.
     fn may_open(&self) -> bool {
         let state = self.state();
-        let waiting = |state: &mut State| state.way == Way::BlackHole;
+        let waiting = |state: &mut State| state.way.keeps_back(Direction::ToServer);
         let state = self.changed.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
-        matches!(state.way, Way::Open | Way::NoAnnouncements)
+        !matches!(state.way, Way::Cut | Way::Over)
     }
 
     /// Connects a client to the server, until one of them ends.
@@ -207,10 +229,26 @@ impl Shared {
         }
     }
 
+    /// Waits until a chunk of this length may pass. A switch ends every wait, and what comes then is the new way's.
+    fn its_turn(&self, length: usize, direction: Direction) -> MutexGuard<'_, State> {
+        let (mut state, mut has_taken_its_time) = (self.state(), false);
+        loop {
+            let way = state.way;
+            let is_so = |state: &mut State| state.way == way;
+            if way.keeps_back(direction) {
+                state = self.changed.wait_while(state, is_so).unwrap_or_else(PoisonError::into_inner);
+            } else if let Some(takes) = way.takes(length).filter(|_| !has_taken_its_time) {
+                let waited = self.changed.wait_timeout_while(state, takes, is_so);
+                (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                has_taken_its_time = true;
+            } else {
+                return state;
+            }
+        }
+    }
+
     fn pass(&self, number: u64, to: &mut TcpStream, chunk: &[u8], direction: Direction) -> Fate {
-        let state = self.state();
-        let waiting = |state: &mut State| state.way == Way::BlackHole;
-        let mut state = self.changed.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.its_turn(chunk.len(), direction);
         let Some(link) = state.open.get(&number) else { return Fate::Closed };
         let is_announcement = direction == Direction::ToClient && link.subscribed;
         match state.way {
@@ -219,7 +257,7 @@ impl Shared {
                 state.dropped += chunk.len();
                 return Fate::Dropped;
             }
-            Way::Open | Way::NoAnnouncements | Way::BlackHole => {}
+            _ => {}
         }
         state.passing += 1;
         drop(state);
@@ -227,6 +265,24 @@ impl Shared {
         self.state().passing -= 1;
         self.changed.notify_all();
         if written.is_ok() { Fate::Passed } else { Fate::Closed }
+    }
+}
+
+impl Way {
+    /// Whether what goes in this direction has to wait for another way.
+    fn keeps_back(self, direction: Direction) -> bool {
+        self == Self::BlackHole || (self == Self::NoAnswers && direction == Direction::ToClient)
+    }
+
+    /// How long a chunk of this length takes.
+    fn takes(self, length: usize) -> Option<Duration> {
+        match self {
+            Self::Slow(by) => Some(by),
+            Self::Narrow(bytes_per_second) => {
+                Some(Duration::from_secs_f64(length as f64 / f64::from(bytes_per_second)))
+            }
+            _ => None,
+        }
     }
 }
 

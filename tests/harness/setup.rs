@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -29,6 +29,8 @@ pub struct Setup {
     pub(crate) identity: Option<Identity>,
     owner: Option<String>,
     proxy: Option<Arc<Proxy>>,
+    is_all_behind_proxy: bool,
+    outlives_limits: bool,
     redis: Option<Arc<Redis>>,
     // The last to go: the others lie in it.
     folder: Arc<TempDir>,
@@ -88,6 +90,8 @@ impl Setup {
             identity: None,
             owner: None,
             proxy: None,
+            is_all_behind_proxy: false,
+            outlives_limits: false,
             redis: None,
             folder: Arc::new(temporary()),
         };
@@ -119,6 +123,19 @@ impl Setup {
     pub fn on_redis_through_proxy(self) -> Self {
         let setup = self.on_redis();
         Self { proxy: Some(Arc::new(Proxy::before(setup.redis().address()))), ..setup }
+    }
+
+    /// Likewise, and so does the first.
+    #[must_use]
+    pub fn on_redis_all_through_proxy(self) -> Self {
+        Self { is_all_behind_proxy: true, ..self.on_redis_through_proxy() }
+    }
+
+    /// Whose processes are not killed for writing beyond what [`Node::limit_files`] allows: the write fails, as on a disk that is
+    /// full.
+    #[must_use]
+    pub fn that_outlives_limits(self) -> Self {
+        Self { outlives_limits: true, ..self }
     }
 
     /// The same data, served the other way.
@@ -177,7 +194,7 @@ impl Setup {
     }
 
     /// A command with its environment and data folder, not yet run.
-    pub fn command(&self, name: &str) -> std::process::Command {
+    pub fn command(&self, name: &str) -> Command {
         let mut command = product();
         command.arg(name).arg("--data-dir").arg(self.data_dir());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -261,13 +278,16 @@ impl Setup {
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
         command.arg("--data-dir").arg(self.data_dir()).arg("--ready-file").arg(&ready_file);
         if let Some(redis) = &self.redis {
-            let proxy = self.proxy.as_ref().filter(|_| number == 2);
+            let proxy = self.proxy.as_ref().filter(|_| number == 2 || self.is_all_behind_proxy);
             command.args(["--redis", &url_of(proxy.map_or(redis.address(), |proxy| proxy.address()))]);
         }
         if self.dev {
             command.arg("--dev");
         }
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        if self.outlives_limits {
+            command = without_sigxfsz(&command);
+        }
         Node::try_start(&mut command, ready_file, self.dev)
     }
 
@@ -297,6 +317,20 @@ impl Refused {
 /// A folder that goes when it is dropped.
 pub fn temporary() -> TempDir {
     tempfile::Builder::new().prefix("cronflow-access-e2e-").tempdir().expect("there is room for a folder")
+}
+
+/// The same command, run where that signal is ignored, which is inherited: by a shell that becomes it.
+fn without_sigxfsz(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.stdin(Stdio::null());
+    shell
 }
 
 fn url_of(redis: SocketAddr) -> String {

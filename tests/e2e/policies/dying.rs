@@ -1,7 +1,7 @@
 //! A host that dies in the middle of a publish leaves the old revision in force or the new one, whole, and a trail that
 //! agrees.
 
-use harness::{Request, Setup};
+use harness::{Fault, Request, Setup, stopwatch};
 use serde_json::json;
 
 use super::{delete_job, forbids_deleting, policy, publish};
@@ -22,7 +22,9 @@ fn wherever_it_dies_one_revision_is_in_force() {
         assert!(client.try_send(&request.json(&forbids_deleting("new"))).is_err(), "{point}: it answered");
         drop(dying);
 
+        let watch = stopwatch();
         let host = stopped.start();
+        let recovered = watch();
         let (code, revision) = if is_new { ("new", 2) } else { ("old", 1) };
         let denied = delete_job(&host);
         denied.check_deny(&[code]);
@@ -40,6 +42,8 @@ fn wherever_it_dies_one_revision_is_in_force() {
         // It goes on as if nothing had been.
         publish(&host, "no-deleting", &forbids_deleting("new"));
         delete_job(&host).check_deny(&["new"]);
+        let what = format!("Host killed at {point}");
+        Fault { what: &what, saw: "a connection that breaks", recovered, found: revision }.note();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What falls due arrives: signed, so that the published libraries and the plain recipe verify it, and with one id, whatever
 //! becomes of the host.
 
-use harness::{Host, Key, Received, Receiver, Request, wait_until};
+use harness::{Fault, Host, Key, Received, Receiver, Request, stopwatch, wait_until};
 use serde_json::{Value, json};
 
 use super::libraries::{says, verifiers};
@@ -74,7 +74,9 @@ fn a_host_that_dies_on_the_way_delivers_each_event_with_one_id() {
             let _ = operator.try_send(&moves);
         }
         dying.wait();
+        let watch = stopwatch();
         let host = stopped.start();
+        let recovered = watch();
         // A dead host's lease ends first.
         host.advance(20);
         let ids = |Key { id, .. }: &Key| {
@@ -93,5 +95,7 @@ fn a_host_that_dies_on_the_way_delivers_each_event_with_one_id() {
         for key in &keys {
             assert_eq!(ids(key).len(), 1, "{point}: {:?}", ids(key));
         }
+        let what = format!("Host killed at {point}");
+        Fault { what: &what, saw: "each event, with one id", recovered, found: keys.len() }.note();
     }
 }
