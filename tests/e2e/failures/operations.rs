@@ -41,7 +41,7 @@ impl<'a> Operations<'a> {
             Request::new("PUT", &host.workspace("/settings")).json(&json!({ "description": "changed" })),
             Request::new("PUT", &policy(host, "standing", "?publish=true")).json(&forbids_deleting("another")),
             post(&policy(host, "standing", "/rollback"), &nothing),
-            post(&host.workspace("/webhooks"), &json!({ "url": "http://127.0.0.1:9/", "events": ["job.*"] })),
+            post(&host.workspace("/webhooks"), &json!({ "url": "http://127.0.0.1:9009/", "events": ["job.*"] })),
             post(&host.workspace("/webhooks/messages"), &json!({ "type": "job.done", "payload": {} })),
             post(&host.workspace("/suspend"), &nothing),
             post(&format!("{organization}/workspaces"), &json!({ "name": "another" })),

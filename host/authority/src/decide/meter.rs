@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access_model::meter::{HostMeter, Lease, MeterRecord, QuotaView, SLOT_MILLIS, Slot, Use};
-use access_model::{Clock, Id, Quota, Timestamp};
+use access_model::{Clock, Id, IdKind, Quota, Timestamp};
 use access_store::{Check, Commit, CommitError, Freshness, Metered, Put, Store, StoreError, Survives, in_background};
 use tokio::sync::OwnedMutexGuard;
 
