@@ -42,6 +42,7 @@ mod policies;
 mod policy_cli;
 mod policy_folder;
 mod promises;
+mod rolling;
 mod rotation;
 mod scan;
 mod secrets;

@@ -11,12 +11,12 @@ use harness::{Host, Question, Ran, Request, Setup, Stopped, is_left_to_tests_run
 use serde_json::{Value, json};
 
 /// `export` of a setup's store, not yet run.
-fn export(setup: &Setup, to: &Path) -> Command {
+pub(super) fn export(setup: &Setup, to: &Path) -> Command {
     of("export", "--to", to, setup)
 }
 
 /// `import` into a setup's store, not yet run.
-fn import(setup: &Setup, from: &Path) -> Command {
+pub(super) fn import(setup: &Setup, from: &Path) -> Command {
     of("import", "--from", from, setup)
 }
 
@@ -31,17 +31,17 @@ fn of(name: &str, flag: &str, file: &Path, setup: &Setup) -> Command {
 
 /// What an installation is asked before it moves and after.
 #[derive(Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     /// Questions, and what is decided about them.
-    decisions: Vec<(Question, Value)>,
+    pub(super) decisions: Vec<(Question, Value)>,
     /// Tokens, and what is said about them.
-    tokens: Vec<(String, Value)>,
+    pub(super) tokens: Vec<(String, Value)>,
     /// Paths that list or show something, and what they answer.
-    lists: Vec<(String, Value)>,
+    pub(super) lists: Vec<(String, Value)>,
 }
 
 /// What stays of a decision: all but its own id, and what is left of the quota.
-fn decided(host: &Host, question: &Question) -> Value {
+pub(super) fn decided(host: &Host, question: &Question) -> Value {
     let mut answer = host.decide(question).0;
     let fields = answer.as_object_mut().unwrap();
     fields.remove("decision_id");
@@ -51,7 +51,7 @@ fn decided(host: &Host, question: &Question) -> Value {
     answer
 }
 
-fn introspected(host: &Host, token: &str) -> Value {
+pub(super) fn introspected(host: &Host, token: &str) -> Value {
     let request = Request::new("POST", "/oauth/introspect");
     let request = request.body("application/x-www-form-urlencoded", format!("token={token}"));
     let said = host.gateway().send(&request).check_json(200);
@@ -70,7 +70,7 @@ fn emptied(setup: &Setup) {
 
 impl Seen {
     /// Asks it all.
-    fn by(host: &Host, questions: Vec<Question>, tokens: &[String]) -> Self {
+    pub(super) fn by(host: &Host, questions: Vec<Question>, tokens: &[String]) -> Self {
         let decisions = questions.into_iter().map(|question| {
             let decision = decided(host, &question);
             (question, decision)
@@ -94,7 +94,7 @@ impl Seen {
     }
 }
 
-fn lists(host: &Host) -> Vec<(String, Value)> {
+pub(super) fn lists(host: &Host) -> Vec<(String, Value)> {
     let organization = |then: &str| format!("/v1/organizations/{}{then}", host.identity().organization);
     let mut paths: Vec<String> =
         ["/keys?limit=100", "/policies", "/network", "/webhooks", "/settings"].map(|then| host.workspace(then)).into();
@@ -122,7 +122,7 @@ fn forget_use(value: &mut Value) {
 
 /// Keys in every state that there is, tokens, a gateway, a webhook, members, a policy of the workspace's own, and questions about
 /// all that can be asked about.
-fn furnished(host: &Host) -> (Vec<Question>, Vec<String>) {
+pub(super) fn furnished(host: &Host) -> (Vec<Question>, Vec<String>) {
     let scopes = ["jobs:read", "jobs:write"];
     let issue = |kind: &str, further: Value| host.issue_with(kind, &scopes, &further);
     let [active, disabled, revoked, replaced, overlapping] =

@@ -37,13 +37,13 @@ const LATER: f64 = 2.0;
 type Window = Vec<u32>;
 
 /// Work that is done at a pace: whoever comes by when it is due does it.
-struct Pace {
+pub(super) struct Pace {
     done: AtomicU64,
     millis: u64,
 }
 
 impl Pace {
-    fn times_a_second(times: u64) -> Self {
+    pub(super) fn times_a_second(times: u64) -> Self {
         Self { done: AtomicU64::new(0), millis: 1_000 / times }
     }
 
@@ -52,7 +52,7 @@ impl Pace {
     }
 
     /// The number of the piece of work that falls to who asks now, if one does.
-    fn falls_due(&self, now: Duration) -> Option<u64> {
+    pub(super) fn falls_due(&self, now: Duration) -> Option<u64> {
         let due = u64::try_from(now.as_millis()).unwrap_or(u64::MAX) / self.millis;
         let done = self.done.load(Ordering::Relaxed);
         let is_mine = done < due && self.done.compare_exchange(done, due, Ordering::Relaxed, Ordering::Relaxed).is_ok();

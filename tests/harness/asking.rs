@@ -112,6 +112,11 @@ impl Count {
         self.1.notify_all();
     }
 
+    /// How many there are so far.
+    pub fn so_far(&self) -> usize {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until it is this many.
     #[track_caller]
     pub fn wait_for(&self, many: usize, what: &str) {

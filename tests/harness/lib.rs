@@ -5,7 +5,7 @@
 //! answer), [`keys`] (issuing and changing keys), [`people`] (signing in), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
 //! killed, paused, slowed down and cut off), [`cluster`] and [`sentinel`] (many of them, which fail over), [`wall_clock`] (a clock that is wrong), [`faults`] (what came of all that), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
-//! [`api`] (a real gateway, and what it protects), [`receiver`] (of webhooks), [`relay`] (of mail), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
+//! [`api`] (a real gateway, and what it protects), [`balancer`] (nginx before several hosts), [`receiver`] (of webhooks), [`relay`] (of mail), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
 //! what asks for a decision to the other. `Setup::on_redis` says so for one test.
@@ -25,6 +25,7 @@
 
 pub mod api;
 pub mod asking;
+pub mod balancer;
 pub mod browser;
 pub mod certificates;
 pub mod cli;
@@ -56,6 +57,7 @@ pub mod wall_clock;
 
 pub use api::{Api, Received};
 pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_until};
+pub use balancer::Balancer;
 pub use browser::{Browser, Tab};
 pub use certificates::{Issuer, Spoken};
 pub use cli::{Ran, run_init};

@@ -27,6 +27,8 @@ pub struct Node {
 struct Ready {
     base_url: String,
     metrics_url: String,
+    /// Nothing from a release that does not tell.
+    #[serde(default)]
     listening: Vec<String>,
 }
 

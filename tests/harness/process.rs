@@ -53,7 +53,12 @@ pub fn workspace_root() -> &'static Path {
 
 /// A command that runs the product, without what belongs to the tests alone.
 pub fn product() -> Command {
-    let mut command = Command::new(binary());
+    product_at(binary())
+}
+
+/// The same of another build.
+pub(crate) fn product_at(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
     // The product refuses variables that begin like its own and mean nothing to it.
     command.env_remove(BINARY).stdin(Stdio::null());
     command

@@ -13,7 +13,7 @@ use crate::cli::Ran;
 use crate::host::Host;
 use crate::node::Node;
 use crate::people::Person;
-use crate::process::product;
+use crate::process::{product, product_at};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 
@@ -31,6 +31,7 @@ pub struct Setup {
     proxy: Option<Arc<Proxy>>,
     is_all_behind_proxy: bool,
     outlives_limits: bool,
+    binary: Option<PathBuf>,
     redis: Option<Arc<Redis>>,
     // The last to go: the others lie in it.
     folder: Arc<TempDir>,
@@ -92,6 +93,7 @@ impl Setup {
             proxy: None,
             is_all_behind_proxy: false,
             outlives_limits: false,
+            binary: None,
             redis: None,
             folder: Arc::new(temporary()),
         };
@@ -138,6 +140,12 @@ impl Setup {
         Self { outlives_limits: true, ..self }
     }
 
+    /// Run by another build, such as that of another release; none: by the one under test.
+    #[must_use]
+    pub fn run_by(self, binary: Option<&Path>) -> Self {
+        Self { binary: binary.map(Path::to_owned), ..self }
+    }
+
     /// The same data, served the other way.
     #[must_use]
     pub fn other_way(&self) -> Self {
@@ -154,7 +162,7 @@ impl Setup {
 
     /// Runs `init` for `acme` and its workspace `main`.
     pub fn init(&self) -> Ran {
-        let mut command = product();
+        let mut command = self.product();
         command.args(["init", "--organization", "acme", "--workspace", "main", "--output", "json"]);
         command.arg("--data-dir").arg(self.data_dir());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -195,7 +203,7 @@ impl Setup {
 
     /// A command with its environment and data folder, not yet run.
     pub fn command(&self, name: &str) -> Command {
-        let mut command = product();
+        let mut command = self.product();
         command.arg(name).arg("--data-dir").arg(self.data_dir());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
@@ -272,10 +280,19 @@ impl Setup {
     /// Its last words.
     #[track_caller]
     pub fn try_start_node(&self, number: usize) -> Result<Node, Refused> {
+        self.try_start_node_at(number, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// The same at an address that is stated, such as the one where a process was before.
+    ///
+    /// # Errors
+    /// Its last words.
+    #[track_caller]
+    pub fn try_start_node_at(&self, number: usize, address: SocketAddr) -> Result<Node, Refused> {
         let ready_file =
             self.folder().join(if number == 1 { "ready.json".into() } else { format!("ready-{number}.json") });
-        let mut command = product();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        let mut command = self.product();
+        command.args(["serve", "--listen", &address.to_string(), "--log-format", "json"]);
         command.arg("--data-dir").arg(self.data_dir()).arg("--ready-file").arg(&ready_file);
         if let Some(redis) = &self.redis {
             let proxy = self.proxy.as_ref().filter(|_| number == 2 || self.is_all_behind_proxy);
@@ -289,6 +306,10 @@ impl Setup {
             command = without_sigxfsz(&command);
         }
         Node::try_start(&mut command, ready_file, self.dev)
+    }
+
+    fn product(&self) -> Command {
+        self.binary.as_deref().map_or_else(product, product_at)
     }
 
     /// The bearer of the metrics listener, if it asks for one.
