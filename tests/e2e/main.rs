@@ -16,6 +16,8 @@ mod contract;
 mod credentials;
 mod differential;
 mod doctor;
+#[path = "../bench/src/drawing.rs"]
+mod drawing;
 mod events;
 mod example;
 mod failures;

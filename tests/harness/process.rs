@@ -160,7 +160,7 @@ impl Process {
     }
 
     /// Its number.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 

@@ -30,7 +30,7 @@ pub struct Setup {
     owner: Option<String>,
     proxy: Option<Arc<Proxy>>,
     is_all_behind_proxy: bool,
-    outlives_limits: bool,
+    through: Vec<String>,
     binary: Option<PathBuf>,
     redis: Option<Arc<Redis>>,
     // The last to go: the others lie in it.
@@ -92,7 +92,7 @@ impl Setup {
             owner: None,
             proxy: None,
             is_all_behind_proxy: false,
-            outlives_limits: false,
+            through: Vec::new(),
             binary: None,
             redis: None,
             folder: Arc::new(temporary()),
@@ -137,7 +137,14 @@ impl Setup {
     /// full.
     #[must_use]
     pub fn that_outlives_limits(self) -> Self {
-        Self { outlives_limits: true, ..self }
+        // What is ignored is inherited.
+        self.through(["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+    }
+
+    /// Whose processes are started through a command that becomes them, such as `taskset -c 0`; none: by themselves.
+    #[must_use]
+    pub fn through<S: Into<String>>(self, command: impl IntoIterator<Item = S>) -> Self {
+        Self { through: command.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Run by another build, such as that of another release; none: by the one under test.
@@ -302,8 +309,8 @@ impl Setup {
             command.arg("--dev");
         }
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
-        if self.outlives_limits {
-            command = without_sigxfsz(&command);
+        if let [by, args @ ..] = self.through.as_slice() {
+            command = started_by(by, args, &command);
         }
         Node::try_start(&mut command, ready_file, self.dev)
     }
@@ -340,18 +347,18 @@ pub fn temporary() -> TempDir {
     tempfile::Builder::new().prefix("cronflow-access-e2e-").tempdir().expect("there is room for a folder")
 }
 
-/// The same command, run where that signal is ignored, which is inherited: by a shell that becomes it.
-fn without_sigxfsz(command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+/// The same command, started by another that becomes it.
+fn started_by(by: &str, args: &[String], command: &Command) -> Command {
+    let mut started = Command::new(by);
+    started.args(args).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
+            Some(value) => started.env(name, value),
+            None => started.env_remove(name),
         };
     }
-    shell.stdin(Stdio::null());
-    shell
+    started.stdin(Stdio::null());
+    started
 }
 
 fn url_of(redis: SocketAddr) -> String {

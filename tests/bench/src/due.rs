@@ -134,7 +134,7 @@ impl Bench {
         let owners = stock::organizations(self.store.as_ref(), organizations).await;
         let kind = catalog.kinds.get("production").unwrap();
         let now = self.clock.now();
-        stock::keys(self.store.as_ref(), &owners, (0, keys), kind, (now, now)).await;
+        stock::keys(self.store.as_ref(), &owners, 0..keys, kind, (now, now), stock::nobodys()).await;
         self.ticks(4 * TURN).await;
     }
 
@@ -145,7 +145,9 @@ impl Bench {
         let kind = catalog.kinds.get("production").unwrap();
         let now = self.clock.now();
         let issued_at = Timestamp::from_millis(now.as_millis() - 76 * stock::DAY.as_millis() as i64);
-        stock::keys(self.store.as_ref(), &[demo], (series, keys), kind, (issued_at, now)).await;
+        let from = series * 10_000_000;
+        let numbers = from..from + keys;
+        stock::keys(self.store.as_ref(), &[demo], numbers, kind, (issued_at, now), stock::nobodys()).await;
     }
 }
 

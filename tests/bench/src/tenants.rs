@@ -17,6 +17,8 @@
     reason = "a measurement reads the clock, paces itself and prints"
 )]
 
+mod spread;
+mod tenant;
 #[path = "../../../host/engine/tests/wasm/wat.rs"]
 mod wat;
 
@@ -28,6 +30,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::{Host, Question, Request, Setup, in_parallel};
 use serde_json::{Value, json};
+use spread::Spread;
+use tenant::Tenant;
 
 const ROUNDS: usize = 5;
 /// Of one measurement.
@@ -35,9 +39,9 @@ const SLICE: Duration = Duration::from_secs(3);
 /// Who ask without a pause, each over a connection of their own.
 const ASKERS: usize = 4;
 
-/// A workspace: its id, and the question whether its key may read jobs, and delete one.
-struct Tenant {
-    workspace: String,
+/// A tenant, and the question whether its key may read jobs, and delete one.
+struct Asked {
+    tenant: Tenant,
     reads: Request,
     deletes: Request,
 }
@@ -54,18 +58,15 @@ fn main() {
     many(&host, &module, counts);
 }
 
-fn tenant(host: &Host, name: &str) -> Tenant {
-    let workspace = host.create_workspace(&host.identity().organization, name);
-    let body = json!({ "kind": "production", "name": "bench", "scopes": ["jobs:read", "jobs:write"] });
-    let key = host.operator().post(&format!("/v1/workspaces/{workspace}/keys"), &body).check_json(201);
-    let secret = key["secret"].as_str().unwrap();
-    let deletes = Question::of(secret).to("DELETE /v1/jobs/42").within("production").request();
-    Tenant { workspace, reads: Question::reads_jobs(secret).request(), deletes }
+fn asked(host: &Host, name: &str) -> Asked {
+    let tenant = Tenant::create(host.operator(), &host.identity().organization, name);
+    let deletes = Question::of(&tenant.secret).to("DELETE /v1/jobs/42").within("production").request();
+    let reads = Question::reads_jobs(&tenant.secret).request();
+    Asked { tenant, reads, deletes }
 }
 
-fn publish(host: &Host, tenant: &Tenant, upload: &Value) {
-    let path = format!("/v1/workspaces/{}/policies/measured?publish=true", tenant.workspace);
-    host.operator().put(&path, upload).check_json(200);
+fn publish(host: &Host, asked: &Asked, upload: &Value) {
+    asked.tenant.publish(host.operator(), upload);
 }
 
 fn wasm(module: &[u8]) -> Value {
@@ -99,15 +100,9 @@ fn p99(sorted: &[u64]) -> u64 {
     sorted[sorted.len() * 99 / 100]
 }
 
-/// The median of values, the least and the most.
-fn spread(mut values: Vec<f64>) -> String {
-    values.sort_by(f64::total_cmp);
-    format!("{:.2} [{:.2}–{:.2}]", values[values.len() / 2], values[0], values[values.len() - 1])
-}
-
 fn floods(host: &Host) {
     let names = ["third", "looping", "slow"];
-    let [third, looping, slow] = names.map(|name| tenant(host, name));
+    let [third, looping, slow] = names.map(|name| asked(host, name));
     let spin = |then: &str| wasm(&wat::bytes(&wat::module(&wat::where_said(*b"dele", then), "")));
     publish(host, &third, &json!({ "engine": "cel", "source": "no_match()" }));
     publish(host, &looping, &spin("(loop (br 0))"));
@@ -121,7 +116,7 @@ fn floods(host: &Host) {
         let before = p99(&ask(host, 2, pace, &[&third.reads]));
         let over = AtomicBool::new(false);
         let during = thread::scope(|scope| {
-            let flood = |tenant: &Tenant| {
+            let flood = |tenant: &Asked| {
                 let client = host.client(Some(&host.identity().gateway_token));
                 let mut asked = 0;
                 while !over.load(Ordering::Relaxed) {
@@ -148,27 +143,16 @@ fn floods(host: &Host) {
     }
     let a_second = asked as f64 / (ROUNDS as f64 * SLICE.as_secs_f64());
     println!(
-        "a third tenant's p99, µs: quiet {}, during floods {}, ratio {} (≤ 2)",
-        spread(quiet),
-        spread(flooded),
-        spread(ratios)
+        "a third tenant's p99, µs: quiet {:.2}, during floods {:.2}, ratio {:.2} (≤ 2)",
+        Spread::of(quiet),
+        Spread::of(flooded),
+        Spread::of(ratios)
     );
     println!("  the floods: {a_second:.0} questions a second on a looping policy and a slow one, half each");
 }
 
-/// Resident memory of the host, in bytes.
-fn memory(host: &Host) -> f64 {
-    let pid = host.manager().pid();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
-}
-
 fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
-    let uploads_cel = (0..cel).map(|number| {
-        let source = format!("action.name == \"never.{number}\" ? forbid(\"never\", \"not here\") : no_match()");
-        json!({ "engine": "cel", "source": source })
-    });
+    let uploads_cel = (0..cel).map(tenant::cel);
     // The same code under another name is another module: a section of its own tells them apart.
     let uploads_wasm = (0..wasm_count).map(|number| {
         let number = u32::try_from(number).unwrap().to_le_bytes();
@@ -180,10 +164,11 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
     });
     let plain_count = 500.min(cel);
     let began = Instant::now();
-    let start = memory(host);
+    let memory = || host.manager().resident_bytes() as f64;
+    let start = memory();
     let made = AtomicUsize::new(0);
     let make = |name: String, upload: Option<&Value>| {
-        let tenant = tenant(host, &name);
+        let tenant = asked(host, &name);
         if let Some(upload) = upload {
             publish(host, &tenant, upload);
         }
@@ -197,13 +182,13 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
         tenant
     };
     (0..plain_count).for_each(|number| drop(make(format!("plain-{number}"), None)));
-    let plain = memory(host);
+    let plain = memory();
     let of_cel: Vec<_> =
         uploads_cel.enumerate().map(|(number, upload)| make(format!("cel-{number}"), Some(&upload))).collect();
-    let after_cel = memory(host);
+    let after_cel = memory();
     let of_wasm: Vec<_> =
         uploads_wasm.enumerate().map(|(number, upload)| make(format!("wasm-{number}"), Some(&upload))).collect();
-    let after_wasm = memory(host);
+    let after_wasm = memory();
     let took = began.elapsed().as_secs();
     let all: Vec<&Request> = of_cel.iter().chain(&of_wasm).map(|tenant| &tenant.reads).collect();
     let ten: Vec<&Request> = of_cel.iter().take(9).chain(of_wasm.iter().take(1)).map(|tenant| &tenant.reads).collect();
@@ -216,10 +201,10 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
         ratios.push(all / ten);
     }
     println!(
-        "p99 over tenants, µs: ten policies {}, {cel} CEL and {wasm_count} WASM policies {}, ratio {} (≤ 1.5, ≤ 1.1)",
-        spread(few),
-        spread(many),
-        spread(ratios)
+        "p99 over tenants, µs: ten policies {:.2}, {cel} CEL and {wasm_count} WASM policies {:.2}, ratio {:.2} (≤ 1.5, ≤ 1.1)",
+        Spread::of(few),
+        Spread::of(many),
+        Spread::of(ratios)
     );
     let each = |more: f64, count: usize| more / 1024.0 / count.max(1) as f64;
     let tenant = each(plain - start, plain_count);

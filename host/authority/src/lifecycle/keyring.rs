@@ -335,7 +335,7 @@ impl Keyring {
     }
 
     /// The pepper that new digests are made under: the last.
-    pub(crate) fn current_pepper(&self) -> Option<&Pepper> {
+    pub fn current_pepper(&self) -> Option<&Pepper> {
         self.peppers.last()
     }
 

@@ -24,11 +24,12 @@ async fn host(organizations: usize, keys: usize, due: usize) -> Bench {
     let catalog = Catalog::parse(CATALOG).unwrap();
     let (kind, now) = (&catalog.kinds["production"], bench.clock.now());
     let owners = stock::organizations(bench.failing.as_ref(), organizations).await;
-    stock::keys(bench.failing.as_ref(), &owners, (0, keys), kind, (now, now)).await;
+    stock::keys(bench.failing.as_ref(), &owners, 0..keys, kind, (now, now), stock::nobodys()).await;
     ticks(&bench, 16).await;
     let demo = Owner { organization: bench.demo.organization, workspace: bench.demo.workspace };
     let issued_at = Timestamp::from_millis(now.as_millis() - 76 * stock::DAY.as_millis() as i64);
-    stock::keys(bench.failing.as_ref(), &[demo], (1, due), kind, (issued_at, now)).await;
+    let numbers = keys..keys + due;
+    stock::keys(bench.failing.as_ref(), &[demo], numbers, kind, (issued_at, now), stock::nobodys()).await;
     bench
 }
 

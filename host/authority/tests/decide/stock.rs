@@ -1,10 +1,11 @@
 //! A store as it is after years: organizations with their workspaces and keys, put there directly, since issuing so many would
-//! take longer than what is to be seen. `tests/bench/due` fills its store with the same.
+//! take longer than what is to be seen. `tests/bench/due` and `tests/bench/curves` fill their stores with the same.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use access_model::key::NewKey;
-use access_model::{ApiKey, Credential, Id, IdKind, Issuer, Kind, Pepper, PlainSecret, Shard, Timestamp};
+use access_model::{ApiKey, Credential, Id, IdKind, Issuer, Kind, Pepper, PlainSecret, SecretDigest, Shard, Timestamp};
 use access_store::{Commit, IndexEntry, Put, Store};
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -45,25 +46,35 @@ pub(crate) async fn organizations(store: &dyn Store, count: usize) -> Vec<Owner>
     owners
 }
 
+/// The id of the key of this number, whose home is a shard.
+pub(crate) fn key_id(home: Shard, number: usize) -> Id {
+    id(IdKind::Key, home, number)
+}
+
+/// For [`keys`] that nobody can present.
+pub(crate) fn nobodys() -> impl Fn(&Id) -> SecretDigest {
+    let digest = Pepper::new(1, &[0; 32]).digest(&PlainSecret::new("nobody's".to_owned()));
+    move |_: &Id| digest.clone()
+}
+
 /// Keys that are shared out among their owners, with the dates that issuing gives them. A reminder is due after 76 days; that
-/// nobody uses them is looked at far from now. Each call has a `series` of its own.
+/// nobody uses them is looked at far from now. Each call has `numbers` of its own; `digest` is that of a key's secret.
 pub(crate) async fn keys(
     store: &dyn Store,
     owners: &[Owner],
-    (series, count): (usize, usize),
+    numbers: Range<usize>,
     kind: &Kind,
     (issued_at, now): (Timestamp, Timestamp),
+    digest: impl Fn(&Id) -> SecretDigest,
 ) {
-    let secret = Pepper::new(1, &[0; 32]).digest(&PlainSecret::new("nobody's".to_owned()));
     // In the order of their homes, since a commit touches one.
     for (place, owner) in owners.iter().enumerate() {
-        let numbers: Vec<usize> = (place..count).step_by(owners.len()).collect();
+        let numbers: Vec<usize> = numbers.clone().skip(place).step_by(owners.len()).collect();
         for numbers in numbers.chunks(AT_ONCE) {
             let (home, mut commit) = (owner.workspace.home(), Commit::new(owner.workspace.home()));
-            for number in numbers {
-                let number = number + series * 10_000_000;
+            for &number in numbers {
                 let new = NewKey {
-                    id: id(IdKind::Key, home, number),
+                    id: key_id(home, number),
                     lineage: id(IdKind::Lineage, home, number),
                     organization: owner.organization,
                     workspace: owner.workspace,
@@ -75,7 +86,7 @@ pub(crate) async fn keys(
                     lifetime: None,
                     metadata: Default::default(),
                     issuer: Issuer::default(),
-                    secret: secret.clone(),
+                    secret: digest(&key_id(home, number)),
                 };
                 let key = ApiKey::issue(new, kind, issued_at).unwrap();
                 let due = [
