@@ -1,6 +1,7 @@
 //! Three hosts on a Redis Cluster: what they are there for is served while a server dies and while slots move, and what was taken
 //! from somebody stays taken.
 
+mod cut_off;
 mod lag;
 mod limit;
 pub(crate) mod rig;
@@ -10,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use harness::{
-    Asked, Came, Cluster, Count, Key, Question, Request, ask_on, in_parallel, is_left_to_tests_run, stopwatch,
-    wait_until,
+    Asked, Came, Cluster, Count, Fault, Key, Question, Request, ask_on, in_parallel, is_left_to_tests_run, seen,
+    stopwatch, wait_until,
 };
 use serde_json::json;
 
@@ -27,18 +28,24 @@ const TIMES: usize = 20;
 const A_FEW_SECONDS: Duration = Duration::from_secs(10);
 
 /// What came of asking and changing while something happened.
+#[derive(Default)]
 struct Told {
     decisions: Vec<Asked>,
     changes: Vec<Asked>,
     /// Keys whose revocation was acknowledged as confirmed.
     revoked: Vec<Key>,
+    /// When it began to happen.
+    began: Duration,
+    /// When it had happened.
+    over: Duration,
 }
 
 /// Has all hosts asked and told things, without a pause, before, while and after something happens.
 #[track_caller]
 fn under_load(trio: &Trio, happen: impl Fn() + Sync) -> Told {
     let keys = trio.issue_many(ASKING);
-    let (watch, over) = (stopwatch(), OnceLock::new());
+    let watch = stopwatch();
+    let [began, over] = [const { OnceLock::new() }; 2];
     let before = Count::default();
     let all = in_parallel(ASKING + CHANGING + 1, |number| {
         let (mut earlier, mut later) = (0, 0);
@@ -54,19 +61,21 @@ fn under_load(trio: &Trio, happen: impl Fn() + Sync) -> Told {
         };
         if number == ASKING + CHANGING {
             before.wait_for(ASKING + CHANGING, "all were answered");
+            began.set(watch()).expect("it begins once");
             happen();
             over.set(watch()).expect("it happens once");
-            return Told { decisions: Vec::new(), changes: Vec::new(), revoked: Vec::new() };
+            return Told::default();
         }
         if number >= ASKING {
             let (changes, revoked) = change_on(trio, number, &watch, &mut is_enough);
-            return Told { decisions: Vec::new(), changes, revoked };
+            return Told { changes, revoked, ..Told::default() };
         }
         let question = Question::reads_jobs(&keys[number].secret).request();
         let decisions = ask_on(&trio.gateway(number % 3), &question, &watch, is_enough);
-        Told { decisions, changes: Vec::new(), revoked: Vec::new() }
+        Told { decisions, ..Told::default() }
     });
-    all.into_iter().fold(Told { decisions: Vec::new(), changes: Vec::new(), revoked: Vec::new() }, |mut all, told| {
+    let [began, over] = [began, over].map(|time| time.into_inner().expect("it has happened"));
+    all.into_iter().fold(Told { began, over, ..Told::default() }, |mut all, told| {
         all.decisions.extend(told.decisions);
         all.changes.extend(told.changes);
         all.revoked.extend(told.revoked);
@@ -109,6 +118,31 @@ fn change_on(
     }
 }
 
+impl Told {
+    fn all(&self) -> impl Iterator<Item = &Asked> {
+        self.decisions.iter().chain(&self.changes)
+    }
+
+    /// Notes what came of it, once all that was revoked was seen to be dead. Counted from `since` until everybody was served.
+    #[track_caller]
+    fn note(&self, what: &str, since: Duration) {
+        let meanwhile = self.all().filter(|asked| asked.sent + asked.took > self.began);
+        let told = |asked: &Asked| {
+            let lost = is_unknown(asked).then(|| "404 for a key that was issued a moment before".to_owned());
+            lost.unwrap_or_else(|| asked.came.to_string())
+        };
+        let saw = seen(meanwhile.map(told));
+        let recovered = last_unserved(self.all()).saturating_sub(since);
+        Fault { what, saw: &saw, recovered, found: self.revoked.len() }.note();
+    }
+}
+
+/// When the last of those was answered who could not be served.
+fn last_unserved<'a>(told: impl IntoIterator<Item = &'a Asked>) -> Duration {
+    let unserved = told.into_iter().filter(|asked| asked.came.is_unavailable());
+    unserved.map(|asked| asked.sent + asked.took).max().unwrap_or_default()
+}
+
 /// Checks that what was asked was answered in time, and at worst with the outage rule.
 #[track_caller]
 fn check_told(told: &Told) {
@@ -118,7 +152,7 @@ fn check_told(told: &Told) {
     for asked in &told.changes {
         assert!(asked.came == Came::Done || asked.came.is_unavailable() || is_unknown(asked), "{asked:?}");
     }
-    for asked in told.decisions.iter().chain(&told.changes) {
+    for asked in told.all() {
         assert!(asked.took < A_FEW_SECONDS, "{asked:?}");
     }
     assert!(told.revoked.len() > TIMES, "{}", told.revoked.len());
@@ -169,6 +203,7 @@ fn a_primary_is_killed_under_load() {
         trio.check_dead(key);
     }
     assert!(told.decisions.iter().any(|asked| asked.came == Came::Allow));
+    told.note("Redis Cluster: primary killed under load; revocations that were confirmed", told.began);
 }
 
 #[test]
@@ -188,6 +223,7 @@ fn slots_move_under_load() {
     for key in &told.revoked {
         trio.check_dead(key);
     }
+    told.note("Redis Cluster: a slot moved three times under load; revocations that were confirmed", told.over);
 }
 
 /// It wakes up believing that it is still what it was.
@@ -229,11 +265,17 @@ fn a_primary_that_slept_while_another_took_its_place_is_not_believed() {
         })
     });
     let ended = ended.into_inner().expect("they ended");
-    for asked in told.iter().flatten() {
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    for asked in &told {
         match &asked.came {
             Came::Allow => assert!(asked.sent <= ended + rig::BOUND, "allowed {:?} after its end", asked.sent - ended),
             came => assert!(came.is_unavailable() || came.is_deny("unauthenticated"), "{asked:?}"),
         }
     }
-    keys.iter().for_each(|key| trio.check_dead(key));
+    for key in &keys {
+        trio.check_dead(key);
+    }
+    let (saw, recovered) = (seen(told.iter().map(|asked| asked.came.to_string())), last_unserved(&told));
+    let what = "Redis Cluster: primary paused (SIGSTOP) until another took its place";
+    Fault { what, saw: &saw, recovered: recovered.saturating_sub(ended), found: keys.len() }.note();
 }

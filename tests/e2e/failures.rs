@@ -1,6 +1,7 @@
 //! What breaks, and what becomes of it: clients see what PROMISES.md says, and nothing that was acknowledged is lost. Each of
 //! these notes a row of the table that `tests/run` shows at its end. That Redis is killed and paused is shown by `outage`, that a
-//! host can't hear or reach it by `two_hosts::bound`, that hosts die where it hurts by `policies::dying`, `webhooks` and `mail`.
+//! host can't hear or reach it by `two_hosts::bound`, that it fails over by `cluster` and `sentinel`, that hosts die where it hurts by
+//! `policies::dying`, `webhooks` and `mail`.
 
 mod away;
 mod clock;

@@ -1,8 +1,10 @@
 //! Three hosts on a primary that sentinels watch over: what was confirmed stays, whoever is primary.
 
-use harness::{Question, Sentinels, ask_on, is_left_to_tests_run, stopwatch, wait_until};
+use harness::{Fault, Question, Sentinels, ask_on, is_left_to_tests_run, seen, stopwatch, wait_until};
 
 use crate::cluster::rig::{Trio, is_confirmed};
+
+const KILLED: &str = "Redis Sentinel: primary killed, right after a revoke";
 
 #[test]
 fn a_key_that_was_revoked_right_before_a_fail_over_stays_dead() {
@@ -11,7 +13,7 @@ fn a_key_that_was_revoked_right_before_a_fail_over_stays_dead() {
     }
     let sentinels = Sentinels::start();
     let trio = Trio::on(&sentinels.url());
-    for turn in ["by the will of the sentinels", "since the primary is dead"] {
+    for what in ["Redis Sentinel: told to fail over, right after a revoke", KILLED] {
         let (living, dead) = (trio.issue(0), trio.issue(1));
         for key in [&living, &dead] {
             trio.wait_until_all_allow(key);
@@ -20,18 +22,19 @@ fn a_key_that_was_revoked_right_before_a_fail_over_stays_dead() {
             let revoked = trio.operator(2).post(&trio.key(&dead, "/revoke"), &serde_json::json!({}));
             is_confirmed(&revoked)
         });
-        if turn.starts_with("by") {
-            sentinels.fail_over();
-        } else {
+        let watch = stopwatch();
+        if what == KILLED {
             let old = sentinels.primary();
             old.kill_9();
             sentinels.wait_for_another_than(old.address());
+        } else {
+            sentinels.fail_over();
         }
-        trio.check_dead(&dead);
+        let mut told = trio.check_dead(&dead);
         // And all goes on.
         for at in 0..3 {
             let question = Question::reads_jobs(&living.secret).request();
-            ask_on(&trio.gateway(at), &question, &stopwatch(), |asked| asked.came == harness::Came::Allow);
+            told.extend(ask_on(&trio.gateway(at), &question, &watch, |asked| asked.came == harness::Came::Allow));
         }
         wait_until("it is changed again", || {
             let answered = trio
@@ -39,7 +42,10 @@ fn a_key_that_was_revoked_right_before_a_fail_over_stays_dead() {
                 .try_send(&harness::Request::new("POST", &trio.workspace("/keys")).json(&crate::cluster::rig::a_key()));
             answered.is_ok_and(|response| response.status == 201)
         });
+        let recovered = watch();
         trio.check_dead(&dead);
+        let saw = seen(told.iter().map(|asked| asked.came.to_string()));
+        Fault { what, saw: &saw, recovered, found: 1 }.note();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Asking on and on while something happens, and noting when each question was sent and what came of it.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::Command;
@@ -66,6 +67,19 @@ impl Came {
     /// Whether it is a denial for this reason alone.
     pub fn is_deny(&self, code: &str) -> bool {
         matches!(self, Self::Deny(codes) if codes == code)
+    }
+}
+
+/// In a word or two.
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allow => f.write_str("allow"),
+            Self::Deny(codes) => write!(f, "deny {codes}"),
+            Self::Done => f.write_str("changes made"),
+            Self::Unavailable => f.write_str("503 store_unavailable"),
+            Self::Else(what) => f.write_str(what),
+        }
     }
 }
 

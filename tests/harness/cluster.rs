@@ -1,10 +1,12 @@
 //! A Redis Cluster of one's own: primaries with replicas, which fail over within seconds, and slots that are moved at will.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tempfile::TempDir;
 
 use crate::asking::wait_until;
+use crate::proxy::Proxy;
 use crate::redis::{Redis, Reply, free_port, temporary};
 
 /// How each of its servers is set: as operators are told to, and quick to notice that another is gone. A primary that is lost takes
@@ -24,11 +26,22 @@ const SETTINGS: [&str; 12] = [
     "0",
 ];
 const SLOTS: usize = 16_384;
+/// So many servers are named in its URL.
+const SEEDS: usize = 4;
+
+/// What a server announces in place of itself: clients and replicas come by the one, other servers of the cluster by the other.
+#[derive(Debug)]
+struct Gate {
+    clients: Proxy,
+    bus: Proxy,
+}
 
 /// A cluster. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Redis>,
+    /// Of each, if it has one.
+    gates: Vec<Option<Gate>>,
     /// Goes with it.
     _folder: TempDir,
 }
@@ -43,21 +56,35 @@ impl Cluster {
     /// So many primaries with so many replicas each; waits until all of them are in order.
     #[track_caller]
     pub fn of(primaries: usize, replicas: usize) -> Self {
+        Self::made(primaries, replicas, false)
+    }
+
+    /// Three primaries with two replicas each, for [`Self::cut_off`].
+    #[track_caller]
+    pub fn with_gates() -> Self {
+        Self::made(3, 2, true)
+    }
+
+    #[track_caller]
+    fn made(primaries: usize, replicas: usize, has_gates: bool) -> Self {
         let folder = temporary();
         let count = primaries * (1 + replicas);
         let node = |number: usize| {
-            let bus = free_port().to_string();
-            let options = [&SETTINGS[..], &["--cluster-port", &bus]].concat();
+            let bus = free_port();
+            let at = bus.to_string();
+            let options = [&SETTINGS[..], &["--cluster-port", &at]].concat();
             let node = Redis::start_with(&folder.path().join(number.to_string()), &options);
             node.done(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
-            (node, bus)
+            let gate = (has_gates && number < primaries).then(|| Gate::before(&node, bus));
+            (node, bus, gate)
         };
         let made: Vec<_> = (0..count).map(node).collect();
-        for (node, bus) in &made[1..] {
-            let port = node.address().port().to_string();
-            made[0].0.done(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        for (node, bus, gate) in &made[1..] {
+            let ports = gate.as_ref().map_or([node.address().port(), *bus], Gate::ports);
+            let [port, bus] = ports.map(|port| port.to_string());
+            made[0].0.done(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
         }
-        let nodes: Vec<_> = made.into_iter().map(|(node, _)| node).collect();
+        let (nodes, gates): (Vec<_>, Vec<_>) = made.into_iter().map(|(node, _, gate)| (node, gate)).unzip();
         for (number, node) in nodes[..primaries].iter().enumerate() {
             let (first, next) = (number * SLOTS / primaries, (number + 1) * SLOTS / primaries);
             node.done(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &(next - 1).to_string()]);
@@ -70,7 +97,7 @@ impl Cluster {
                 replica.command(&["CLUSTER", "REPLICATE", &primary]) == Reply::Text("OK".to_owned())
             });
         }
-        let this = Self { nodes, _folder: folder };
+        let this = Self { nodes, gates, _folder: folder };
         this.wait_until_whole(primaries, replicas);
         this
     }
@@ -103,8 +130,15 @@ impl Cluster {
 
     /// Its URL, with a few of its servers.
     pub fn url(&self) -> String {
-        let seeds: Vec<_> = self.nodes.iter().take(4).map(|node| node.address().to_string()).collect();
-        format!("redis-cluster://{}", seeds.join(","))
+        url_of(self.known().map(|(_, known)| known))
+    }
+
+    /// All its servers, each with where others know it to be.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&Redis, SocketAddr)> {
+        self.nodes
+            .iter()
+            .zip(&self.gates)
+            .map(|(node, gate)| (node, gate.as_ref().map_or(node.address(), |gate| gate.clients.address())))
     }
 
     /// The server that holds a key, as the others see it.
@@ -114,7 +148,8 @@ impl Cluster {
         let slot = asked.command(&["CLUSTER", "KEYSLOT", key]).number().expect("a slot");
         let held = holders(asked);
         let (_, port) = held.range(..=slot).next_back().expect("somebody holds it");
-        self.nodes.iter().find(|node| i64::from(node.address().port()) == *port).expect("it is one of them")
+        let mut known = self.known();
+        known.find(|(_, known)| i64::from(known.port()) == *port).map(|(node, _)| node).expect("it is one of them")
     }
 
     /// A primary that does not hold a key.
@@ -123,6 +158,20 @@ impl Cluster {
         let holder = self.holder_of(key).address();
         let is_other = |node: &&Redis| node.address() != holder && node.says(&["INFO", "replication"], "role:master");
         self.living().find(is_other).expect("there is another primary")
+    }
+
+    /// Cuts a primary off from all other servers, and from whoever comes by what it announces, in a cluster [`Self::with_gates`]. It
+    /// has forgotten the others, so that it never finds out that it is in a minority: all that it can go by is that no replica
+    /// answers any more.
+    #[track_caller]
+    pub fn cut_off(&self, primary: &Redis) {
+        for other in self.nodes.iter().filter(|node| node.address() != primary.address()) {
+            primary.done(&["CLUSTER", "FORGET", &id(other)]);
+        }
+        let number = self.nodes.iter().position(|node| node.address() == primary.address());
+        let gate = number.and_then(|number| self.gates[number].as_ref()).expect("it has a gate");
+        gate.clients.black_hole();
+        gate.bus.black_hole();
     }
 
     /// Moves the slot of a key to another server, as `redis-cli --cluster reshard` does.
@@ -154,6 +203,28 @@ impl Cluster {
             self.living().all(|node| holders(node).range(..=number).next_back().is_some_and(|(_, at)| *at == port))
         });
     }
+}
+
+impl Gate {
+    /// Has a server announce it. The server listens to others of its cluster at the port `bus`.
+    #[track_caller]
+    fn before(node: &Redis, bus: u16) -> Self {
+        let bus = Proxy::before(SocketAddr::from((Ipv4Addr::LOCALHOST, bus)));
+        let this = Self { clients: Proxy::before(node.address()), bus };
+        let [clients, bus] = this.ports().map(|port| port.to_string());
+        node.done(&["CONFIG", "SET", "cluster-announce-port", &clients, "cluster-announce-bus-port", &bus]);
+        this
+    }
+
+    fn ports(&self) -> [u16; 2] {
+        [&self.clients, &self.bus].map(|proxy| proxy.address().port())
+    }
+}
+
+/// The URL of the cluster whose servers are found there.
+pub(crate) fn url_of(servers: impl Iterator<Item = SocketAddr>) -> String {
+    let seeds: Vec<_> = servers.take(SEEDS).map(|server| server.to_string()).collect();
+    format!("redis-cluster://{}", seeds.join(","))
 }
 
 /// A server's id in its cluster.

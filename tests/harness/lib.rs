@@ -4,7 +4,7 @@
 //! processes), [`http`] (who speaks to it, byte for byte), [`http2`] (frame by frame), [`curl`] (as a library does), [`certificates`] (over TLS), [`question`] (asking for a decision, and one `check_…` per kind of
 //! answer), [`keys`] (issuing and changing keys), [`people`] (signing in), [`cli`] (the other commands), [`mod@flood`] (many at once), [`secret`]
 //! (secrets that nobody issued), [`asking`] (on and on, while something happens), [`redis`] and [`proxy`] (a store that can be
-//! killed, paused, slowed down and cut off), [`cluster`] and [`sentinel`] (many of them, which fail over), [`wall_clock`] (a clock that is wrong), [`faults`] (what came of all that), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
+//! killed, paused, slowed down and cut off), [`cluster`] and [`sentinel`] (many of them, which fail over), [`ways`] (one host's, to many of them), [`wall_clock`] (a clock that is wrong), [`faults`] (what came of all that), [`together`] (when each of two hosts knows what was changed through the other), [`gateway`] and
 //! [`api`] (a real gateway, and what it protects), [`balancer`] (nginx before several hosts), [`receiver`] (of webhooks), [`relay`] (of mail), [`jobs_api`] (the example), [`browser`] (somebody with a browser), [`guest`] (policies in Rust, compiled), [`process`] (what runs underneath).
 //!
 //! With `E2E_STORE=redis` every host is on a redis-server of its own, as two processes: what changes something goes to one,
@@ -54,6 +54,7 @@ pub mod sentinel;
 pub mod setup;
 pub mod together;
 pub mod wall_clock;
+pub mod ways;
 
 pub use api::{Api, Received};
 pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_until};
@@ -63,7 +64,7 @@ pub use certificates::{Issuer, Spoken};
 pub use cli::{Ran, run_init};
 pub use cluster::Cluster;
 pub use curl::Curl;
-pub use faults::Fault;
+pub use faults::{Fault, Lag, seen};
 pub use flood::{Tally, flood, in_parallel, stopwatch};
 pub use gateway::{Gateway, Make};
 pub use host::{Host, Stopped};
@@ -82,3 +83,4 @@ pub use relay::{Mailed, Relay};
 pub use sentinel::Sentinels;
 pub use setup::Setup;
 pub use wall_clock::WallClock;
+pub use ways::Ways;

@@ -40,6 +40,8 @@ enum Way {
 #[derive(Debug)]
 struct Shared {
     upstream: SocketAddr,
+    /// How servers write addresses, and what clients are told instead.
+    names: Vec<(String, String)>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -78,9 +80,26 @@ enum Direction {
 impl Proxy {
     /// A proxy before `upstream` that lets everything pass.
     pub fn before(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let address = listener.local_addr().expect("it listens");
-        let shared = Arc::new(Shared { upstream, state: Mutex::default(), changed: Condvar::new() });
+        let (listener, address) = listen();
+        Self::at(listener, address, upstream, Vec::new())
+    }
+
+    /// One before each of these servers of a cluster, of which others know the port beside it. Whoever comes through one of the
+    /// proxies is told of the proxies wherever servers tell of each other.
+    pub fn before_each(servers: &[(SocketAddr, u16)]) -> Vec<Self> {
+        let listeners: Vec<_> = servers.iter().map(|_| listen()).collect();
+        let ports = servers.iter().map(|(_, known)| *known).zip(listeners.iter().map(|(_, address)| address.port()));
+        let names: Vec<_> =
+            ports.flat_map(|(known, instead)| written(known).into_iter().zip(written(instead))).collect();
+        assert!(names.iter().all(|(known, instead)| known.len() == instead.len()), "ports are equally long: {names:?}");
+        let before = |((listener, address), (upstream, _)): ((TcpListener, SocketAddr), &(SocketAddr, u16))| {
+            Self::at(listener, address, *upstream, names.clone())
+        };
+        listeners.into_iter().zip(servers).map(before).collect()
+    }
+
+    fn at(listener: TcpListener, address: SocketAddr, upstream: SocketAddr, names: Vec<(String, String)>) -> Self {
+        let shared = Arc::new(Shared { upstream, names, state: Mutex::default(), changed: Condvar::new() });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -213,7 +232,10 @@ impl Shared {
     fn pump(&self, number: u64, mut from: TcpStream, mut to: TcpStream, direction: Direction) {
         let (mut buffer, mut said) = (vec![0; 256 * 1024], Vec::new());
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let chunk = &buffer[..count];
+            let chunk = &mut buffer[..count];
+            if direction == Direction::ToClient {
+                rename(chunk, &self.names);
+            }
             if direction == Direction::ToServer
                 && says_subscribe(&mut said, chunk)
                 && let Some(link) = self.state().open.get_mut(&number)
@@ -291,6 +313,30 @@ impl Link {
         for end in &self.ends {
             // It may be closed already.
             let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let address = listener.local_addr().expect("it listens");
+    (listener, address)
+}
+
+/// How servers of a cluster write where another is: in answer to `CLUSTER SLOTS`, and in `MOVED` and `ASK`.
+fn written(port: u16) -> [String; 2] {
+    let host = Ipv4Addr::LOCALHOST;
+    [format!("{host}\r\n:{port}\r\n"), format!("{host}:{port}\r\n")]
+}
+
+/// Writes other addresses in place of those that are named. Servers write such answers at once, so that none is in two chunks.
+fn rename(chunk: &mut [u8], names: &[(String, String)]) {
+    for (known, instead) in names {
+        let mut from = 0;
+        while let Some(at) = chunk[from..].windows(known.len()).position(|window| window == known.as_bytes()) {
+            let begins = from + at;
+            from = begins + known.len();
+            chunk[begins..from].copy_from_slice(instead.as_bytes());
         }
     }
 }

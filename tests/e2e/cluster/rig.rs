@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::setup::Identity;
-use harness::{Client, Key, Node, Question, Redis, Reply, Response, Setup, ask_on, stopwatch};
+use harness::{Asked, Client, Key, Node, Question, Redis, Reply, Response, Setup, ask_on, stopwatch};
 use serde_json::{Value, json};
 
 /// How long a host believes what it has heard.
@@ -37,9 +37,18 @@ impl Trio {
     /// Three dev hosts on the store at this URL.
     #[track_caller]
     pub(crate) fn on(url: &str) -> Self {
-        let setup = Setup::dev().on_embedded().env("CRONFLOW_ACCESS_REDIS", url);
-        let start = |number| setup.try_start_node(number).unwrap_or_else(|refused| panic!("{refused:?}"));
-        let nodes: Vec<_> = (1..=3).map(start).collect();
+        Self::on_each([url; 3])
+    }
+
+    /// Three dev hosts on one store, each by a URL of its own.
+    #[track_caller]
+    pub(crate) fn on_each(urls: [&str; 3]) -> Self {
+        let setup = Setup::dev().on_embedded();
+        let start = |(number, url): (usize, &str)| {
+            let setup = setup.clone().env("CRONFLOW_ACCESS_REDIS", url);
+            setup.try_start_node(number).unwrap_or_else(|refused| panic!("{refused:?}"))
+        };
+        let nodes: Vec<_> = (1..).zip(urls).map(start).collect();
         let identity = nodes[0].identity().expect("a dev host tells who is who");
         Self { nodes, identity, _setup: setup }
     }
@@ -105,15 +114,28 @@ impl Trio {
         }
     }
 
-    /// Checks that no host lets a key do anything any more: those that can't say may take their time.
+    /// Checks that no host lets a key do anything any more: those that can't say may take their time. What they said.
     #[track_caller]
-    pub(crate) fn check_dead(&self, key: &Key) {
+    pub(crate) fn check_dead(&self, key: &Key) -> Vec<Asked> {
         let watch = stopwatch();
         let (began, question) = (watch(), Question::reads_jobs(&key.secret).from("198.51.100.7").request());
+        let mut told = Vec::new();
         for at in 0..self.nodes.len() {
             let asked = ask_on(&self.gateway(at), &question, &watch, |asked| asked.came.is_deny("unauthenticated"));
             let allowed = asked.iter().rfind(|asked| asked.came == harness::Came::Allow);
             assert!(allowed.is_none_or(|asked| asked.sent <= began + BOUND), "host {at}: {allowed:?}");
+            told.extend(asked);
+        }
+        told
+    }
+
+    /// Moves the dev clock forward, for all hosts.
+    #[track_caller]
+    pub(crate) fn advance(&self, seconds: u64) {
+        for at in 0..self.nodes.len() {
+            // A move by nothing brings a host up to where the first has moved the store's clock.
+            let seconds = if at == 0 { seconds } else { 0 };
+            self.operator(at).post("/v1/dev/clock", &json!({ "advance_seconds": seconds })).check_json(200);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Decisions and changes without a pause, through both hosts, while Redis goes away and comes back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use harness::process::PATIENCE;
-use harness::{Asked, Came, Count, Fault, Host, Key, Question, Request, ask_on, in_parallel, stopwatch};
+use harness::{Asked, Came, Count, Fault, Host, Key, Question, Request, ask_on, in_parallel, seen, stopwatch};
 use serde_json::json;
 
 /// How long a host believes what it has heard.
@@ -173,15 +173,7 @@ impl Told {
 #[track_caller]
 pub(crate) fn note(what: &str, told: &Told, found: usize) {
     let while_gone = |asked: &&Asked| asked.sent > told.gone && asked.sent + asked.took < told.came_back;
-    let of = |asked: &Asked| match &asked.came {
-        Came::Allow => "allow".to_owned(),
-        Came::Done => "changes made".to_owned(),
-        Came::Unavailable => "503 store_unavailable".to_owned(),
-        Came::Deny(codes) => format!("deny {codes}"),
-        Came::Else(what) => what.clone(),
-    };
-    let saw: BTreeSet<_> = told.all().map(|(_, asked)| asked).filter(while_gone).map(of).collect();
-    let saw = saw.into_iter().collect::<Vec<_>>().join(", ");
+    let saw = seen(told.all().map(|(_, asked)| asked).filter(while_gone).map(|asked| asked.came.to_string()));
     Fault { what, saw: &saw, recovered: told.recovered(), found }.note();
 }
 
