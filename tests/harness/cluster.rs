@@ -99,6 +99,15 @@ impl Cluster {
         }
         let this = Self { nodes, gates, _folder: folder };
         this.wait_until_whole(primaries, replicas);
+        // A replica counts as good a second before it is sent anything: who dies within that second takes everything along.
+        let count = replicas.to_string();
+        let all_have = Reply::Number(i64::try_from(replicas).expect("a few"));
+        for primary in &this.nodes[..primaries] {
+            wait_until("replicas are sent what is written", || {
+                let replies = primary.commands(&[&["FUNCTION", "FLUSH"], &["WAIT", &count, "1000"]]);
+                replies.is_ok_and(|replies| replies.last() == Some(&all_have))
+            });
+        }
         this
     }
 

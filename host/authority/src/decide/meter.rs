@@ -80,7 +80,14 @@ impl Meters {
     pub(crate) fn get(&self, lineage: Id, quota: Quota, attempts_factor: u32) -> Arc<Meter> {
         let meter = || {
             let state = Mutex::new(HostMeter::new(quota, attempts_factor));
-            Arc::new(Meter { id: lineage, quota, attempts_factor, state, renewal: Arc::default(), failures: AtomicU64::new(0) })
+            Arc::new(Meter {
+                id: lineage,
+                quota,
+                attempts_factor,
+                state,
+                renewal: Arc::default(),
+                failures: AtomicU64::new(0),
+            })
         };
         Arc::clone(lock(&self.meters).entry(lineage).or_insert_with(meter))
     }

@@ -53,7 +53,8 @@ impl Refusal {
             Self::UnknownAction(message) => ("unknown_action", message),
             Self::NotStated(message) => ("request_not_stated", message),
             Self::SecretInQuery => {
-                let message = "secrets don't belong into the query, where logs keep them; use the header `Authorization`";
+                let message =
+                    "secrets don't belong into the query, where logs keep them; use the header `Authorization`";
                 ("secret_in_query", message.to_owned())
             }
             Self::NotAsked => ("not_permitted", "the asker may not ask for decisions".to_owned()),

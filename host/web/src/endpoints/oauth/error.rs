@@ -49,7 +49,13 @@ impl OAuthError {
         // RFC 6749 §5.2: visible ASCII, neither quote nor backslash.
         let legal = |c: char| if matches!(c, ' '..='~' if c != '"' && c != '\\') { c } else { '\'' };
         let error_description = description.chars().take(300).map(legal).collect();
-        Self { status, body: ErrorBody { error, error_description }, challenge: Challenge::Basic, quota: None, retry_after: None }
+        Self {
+            status,
+            body: ErrorBody { error, error_description },
+            challenge: Challenge::Basic,
+            quota: None,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn invalid_request(description: &str) -> Self {
