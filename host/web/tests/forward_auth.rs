@@ -224,7 +224,7 @@ async fn keys_are_looked_for_in_one_header_alone() {
     let (production, edge) = (bench.key("production"), bench.in_production(Profile::Envoy).await);
     for query in ["access_token", "key", "api_key", "authorization", "x-cronflow-gateway"] {
         let request = edge.states("GET", &format!("/v1/jobs?{query}={production}"));
-        check_problem(&bench.ask(request.header("x-cronflow-gateway", &edge.secret)).await, 401, "unauthenticated", "");
+        check_problem(&bench.ask(request.header("x-cronflow-gateway", &edge.secret)).await, 403, "secret_in_query", "");
     }
     for elsewhere in ["x-api-key", "cookie", "proxy-authorization"] {
         let request = edge.states("GET", "/v1/jobs").header(elsewhere, format!("Bearer {production}"));
