@@ -8,9 +8,14 @@ use crate::endpoints::oauth::ErrorBody;
 use crate::routes::{Answers, Endpoint, Group};
 
 /// What OAuth2's endpoints answer besides.
-const OAUTH_ERRORS: [(u16, &str); 4] = [
+const OAUTH_ERRORS: [(u16, &str); 6] = [
     (400, "The request, or what it asks for, can't be; `error` says why."),
-    (401, "`invalid_client`: the client could not be authenticated."),
+    (
+        401,
+        "`invalid_client`: the client could not be authenticated; `invalid_token`: a bearer secret identifies nobody.",
+    ),
+    (403, "`insufficient_scope`: whoever presents that bearer secret may not do it."),
+    (405, "The path takes `POST` alone."),
     (429, "Too many requests, tokens or wrong secrets."),
     (503, "Nothing can be decided now."),
 ];
