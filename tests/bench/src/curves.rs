@@ -99,10 +99,12 @@ fn main() {
         folder: tempfile::tempdir().unwrap(),
         figures: Figures::default(),
     };
-    let curves: [(Curve, fn(&mut Bench)); 3] =
-        [(Curve::Keys, keys), (Curve::Policies, policies), (Curve::Replicas, replicas)];
-    for (curve, measure) in curves {
-        measure(&mut bench);
+    for curve in [Curve::Keys, Curve::Policies, Curve::Replicas] {
+        match curve {
+            Curve::Keys => keys(&mut bench),
+            Curve::Policies => policies(&mut bench),
+            Curve::Replicas => replicas(&mut bench),
+        }
         println!("\n{}", bench.figures.table(curve));
         bench.figures.write(Path::new(folder));
     }
