@@ -31,8 +31,13 @@ impl Authority {
             // One that serves nobody for now, since something that it stands by is dead, is not to come back with that.
             None => self.dormant_token(secret).await?,
         };
-        // INVARIANT: who stole a token can spend its client's quota, and must not keep the client from ending it by that.
-        let meter = asker.entry.meter.as_ref().and_then(|meter| self.meters.of_ending_tokens(meter));
+        // INVARIANT: who stole a token can spend its client's quota, and must not keep the client from ending it by that. So the
+        // other meter is for who presents the client's own secret: denied attempts count too.
+        let own = asker.entry.meter.clone();
+        let meter = match &asker.entry.credential {
+            Credential::Client(_) => own.and_then(|meter| self.meters.of_ending_tokens(&meter)),
+            _ => own,
+        };
         let target = target(token.as_ref());
         let permit = match self.require_counted(asker, actions::REVOKE_TOKEN, target, from, meter.as_ref()).await {
             Ok(permit) => permit,
