@@ -106,20 +106,38 @@ fn issue(host: &Host) -> Vec<Key> {
     (0..KEYS).map(|_| host.issue("production", &["jobs:read", "jobs:write"])).collect()
 }
 
+/// What is said of each, asked until it can be decided.
+#[track_caller]
+fn one_by_one(questions: &[Question], client: &Client) -> Vec<String> {
+    let decided = |question: &Question| {
+        let mut decided = None;
+        wait_until("it decides", || {
+            decided = said(question.ask(client).0);
+            decided.is_some()
+        });
+        decided.expect("it has decided")
+    };
+    questions.iter().map(decided).collect()
+}
+
+/// The same, all of them in one request.
+#[track_caller]
+fn at_once(questions: &[Question], client: &Client) -> Vec<String> {
+    let mut decided = None;
+    wait_until("it decides", || {
+        let answers = client.send(&batch(questions)).check_json(200);
+        decided = answers["items"].as_array().expect("items").iter().cloned().map(said).collect();
+        decided.is_some()
+    });
+    decided.expect("it has decided")
+}
+
 /// What a host says that has just begun and is not asked for long enough to remember anything but what it has just read.
 #[track_caller]
 fn said_without_a_memory(host: &Host, questions: &[Question]) -> Vec<String> {
     let mut node = host.setup().try_start_node(3).expect("a third serves beside them");
     let client = node.client(Some(&host.identity().gateway_token));
-    let decided = |question: &Question| {
-        let mut decided = None;
-        wait_until("it decides", || {
-            decided = said(question.ask(&client).0);
-            decided.is_some()
-        });
-        decided.expect("it has decided")
-    };
-    let said = questions.iter().map(decided).collect();
+    let said = one_by_one(questions, &client);
     // It gives back what it leased.
     node.signal(Signal::TERM);
     assert!(node.wait().success());
@@ -248,23 +266,15 @@ fn after_all_of_it_what_is_remembered_is_what_a_fresh_start_reads() {
     let host = Host::dev();
     let keys = issue(&host);
     let questions = questions(&keys);
-    let one_by_one = |host: &Host| -> Vec<String> {
-        questions.iter().map(|question| said(host.decide(question).0).expect("it decides")).collect()
-    };
-    let at_once = |host: &Host| -> Vec<String> {
-        let answers = host.gateway().send(&batch(&questions)).check_json(200);
-        let answers = answers["items"].as_array().expect("items").clone();
-        answers.into_iter().map(|answer| said(answer).expect("it decides")).collect()
-    };
     let operator = host.manager().client(Some(&host.identity().operator_token));
-    let mut remembered = one_by_one(&host);
+    let mut remembered = one_by_one(&questions, host.gateway());
     for change in CHANGES {
         change(&host, &operator, &keys);
         host.wait_until_all_know();
-        let before = std::mem::replace(&mut remembered, one_by_one(&host));
+        let before = std::mem::replace(&mut remembered, one_by_one(&questions, host.gateway()));
         assert_ne!(remembered, before, "a change that changes nothing shows nothing");
-        assert_eq!(at_once(&host), remembered);
+        assert_eq!(at_once(&questions, host.gateway()), remembered);
     }
     let host = host.terminate().start();
-    assert_eq!(one_by_one(&host), remembered);
+    assert_eq!(one_by_one(&questions, host.gateway()), remembered);
 }

@@ -5,7 +5,10 @@ mod ends;
 mod libraries;
 mod spoiled;
 
-use harness::{Host, Key, Question, Request, Response};
+use std::fs;
+
+use harness::process::workspace_root;
+use harness::{Host, Key, Question, Request, Response, Setup};
 use serde_json::{Value, json};
 
 /// A client, as it was registered.
@@ -283,6 +286,32 @@ fn whoever_spends_a_clients_quota_does_not_keep_it_from_ending_tokens() {
     assert_eq!(spent.header("ratelimit-policy"), Some("\"default\";q=10000"));
     assert_eq!(demo.post(&host, "revoke", &format!("token={token}")).status, 200);
     host.decide(&Question::reads_jobs(&token)).check_unauthenticated();
+}
+
+/// Attempts that are denied count too, so a thief's count where the client's own do not.
+#[test]
+fn whoever_is_denied_the_ending_of_tokens_again_and_again_does_not_keep_the_client_from_it() {
+    let setup = Setup::dev();
+    let catalog = fs::read_to_string(workspace_root().join("policies/catalog.toml")).unwrap();
+    let (platform, client) = catalog.split_once("[kinds.client]").expect("a kind of clients");
+    let client = client.replacen(
+        "quota = { limit = 10000, window_seconds = 60 }",
+        "quota = { limit = 10, window_seconds = 3600 }",
+        1,
+    );
+    let file = setup.folder().join("catalog.toml");
+    fs::write(&file, format!("{platform}[kinds.client]{client}")).unwrap();
+    let host = setup.args(["--catalog".to_owned(), file.display().to_string()]).start();
+    let demo = Client::demo(&host);
+    let [stolen, other] = [(); 2].map(|()| demo.token(&host, "&scope=jobs:read"));
+    let thief = host.client(Some(&stolen));
+    let end = Request::new("POST", "/oauth/revoke").body("application/x-www-form-urlencoded", format!("token={other}"));
+    let told: Vec<u16> = (0..60).map(|_| thief.send(&end).status).collect();
+    assert_eq!((told[0], told[59]), (403, 429), "{told:?}");
+    for token in [stolen, other] {
+        assert_eq!(demo.post(&host, "revoke", &format!("token={token}")).status, 200);
+        host.decide(&Question::reads_jobs(&token)).check_unauthenticated();
+    }
 }
 
 #[test]

@@ -50,7 +50,9 @@ pub(super) fn publish(host: &Host, name: &str, upload: &Value) -> Value {
 /// The decision about the demo's production key deleting a job.
 #[track_caller]
 pub(super) fn delete_job(host: &Host) -> Answer {
-    host.decide(&Question::of(&host.demo_key("production").secret).to("DELETE /v1/jobs/42").within("production"))
+    host.decide_patiently(
+        &Question::of(&host.demo_key("production").secret).to("DELETE /v1/jobs/42").within("production"),
+    )
 }
 
 fn delete(path: &str) -> Request {

@@ -60,7 +60,7 @@ fn change(file: &Path, change: impl FnOnce(String) -> String) {
 /// The decision about the demo's production key creating a job.
 #[track_caller]
 fn create_job(host: &Host) -> Answer {
-    host.decide(&Question::of(&host.demo_key("production").secret).to("POST /v1/jobs").within("production"))
+    host.decide_patiently(&Question::of(&host.demo_key("production").secret).to("POST /v1/jobs").within("production"))
 }
 
 #[test]

@@ -67,6 +67,18 @@ fn each_cell_names_tests_and_each_note_is_some_cells() {
     assert_eq!(used, defined, "notes that are referred to, and notes that there are");
 }
 
+/// Whether a function of that name is there, and run as a test.
+fn is_test(text: &str, name: &str) -> bool {
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let function = format!("fn {name}(");
+    let at = lines.iter().position(|line| line.strip_prefix("async ").unwrap_or(line).starts_with(&function));
+    let Some(at) = at else { return false };
+    // What stands above it: its attributes and what is said of it.
+    let above = || lines[..at].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
+    let is_run = above().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+    is_run && !above().any(|line| line.starts_with("#[ignore"))
+}
+
 #[test]
 fn the_tests_that_it_names_exist() {
     let document = document();
@@ -78,7 +90,7 @@ fn the_tests_that_it_names_exist() {
             let place = place.unwrap_or_else(|| panic!("the note `{note}`: nobody knows where `{file}` is"));
             let text = fs::read_to_string(workspace_root().join(&place));
             let text = text.unwrap_or_else(|error| panic!("the note `{note}`: `{place}`: {error}"));
-            assert!(text.contains(&format!("fn {test}(")), "the note `{note}`: there is no `{test}` in `{place}`");
+            assert!(is_test(&text, test), "the note `{note}`: there is no test `{test}` in `{place}`");
         }
     }
 }

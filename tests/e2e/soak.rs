@@ -174,9 +174,13 @@ fn nothing_errs_and_nothing_grows() {
     let tails: Vec<u32> = took.iter().map(|took| at(took, 99)).collect();
     let memory: Vec<u64> = held.iter().map(|held| at(held, 50)).collect();
     tell(window, &took, &tails, &memory);
-    for (took, held) in took.iter().zip(&held) {
-        assert!(!took.is_empty() && !held.is_empty(), "this machine is too slow to show anything");
-    }
+    let is_seen = |window: std::ops::Range<usize>| {
+        took[window.clone()].iter().any(|took| !took.is_empty()) && held[window].iter().any(|held| !held.is_empty())
+    };
+    assert!(
+        (0..3).all(|third| is_seen(third * WINDOWS / 3..(third + 1) * WINDOWS / 3)),
+        "too slow a machine to show anything"
+    );
     let thirds = |of: &[u64]| [at(&of[WINDOWS / 3..2 * WINDOWS / 3], 50), at(&of[2 * WINDOWS / 3..], 50)];
     let [middle, end] = thirds(&memory);
     assert!(end as f64 <= middle as f64 * GROWTH + BESIDES as f64, "from {middle} to {end} bytes in memory");

@@ -109,6 +109,8 @@ fn write_site(folder: &TempDir, address: SocketAddr, hosts: &[SocketAddr], out: 
         text = text.replace(from, &to);
     };
     replace("listen 8080;", format!("listen {address};"));
+    // Hosts on a busy machine may take that long, and all of them be taken for dead.
+    replace("proxy_read_timeout 5s;", "proxy_read_timeout 60s;".to_owned());
     for (place, (from, host)) in HOSTS.iter().zip(hosts).enumerate() {
         replace(from, if out == Some(place) { format!("{host} down") } else { host.to_string() });
     }

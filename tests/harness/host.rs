@@ -153,6 +153,12 @@ impl Host {
         question.ask(&self.gateway)
     }
 
+    /// The same, until it can be decided.
+    #[track_caller]
+    pub fn decide_patiently(&self, question: &Question) -> Answer {
+        question.ask_patiently(&self.gateway)
+    }
+
     /// The value of a metric: its name, with its labels if it has any. 0 when it was never counted.
     #[track_caller]
     pub fn metric(&self, name: &str) -> u64 {

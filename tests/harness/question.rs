@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::asking::wait_until;
 use crate::http::{Client, Request};
 
 /// A question about a presented secret.
@@ -78,6 +79,21 @@ impl Question {
     pub fn ask(&self, asker: &Client) -> Answer {
         Answer::of(asker.send(&self.request()).check_json(200))
     }
+
+    /// Asks until it can be decided: while the store is not heard or the machine has no time for the policies, the answer says to
+    /// try again.
+    #[track_caller]
+    pub fn ask_patiently(&self, asker: &Client) -> Answer {
+        let mut answer = self.ask(asker);
+        wait_until("it can be decided", || {
+            if !answer.says_to_try_again() {
+                return true;
+            }
+            answer = self.ask(asker);
+            false
+        });
+        answer
+    }
 }
 
 /// A decision.
@@ -115,6 +131,11 @@ impl Answer {
     /// Whether it was allowed.
     pub fn is_allow(&self) -> bool {
         self.0["decision"] == "allow"
+    }
+
+    /// Whether it says nothing of the request, and to come again.
+    pub fn says_to_try_again(&self) -> bool {
+        matches!(self.codes().first().map(String::as_str), Some("store_unavailable" | "policy_overloaded"))
     }
 
     /// The codes of all reasons, in their order.

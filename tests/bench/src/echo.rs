@@ -19,6 +19,7 @@ use bytes::Bytes;
 use cronflow_policy_cases::{Attributes, Resource};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -201,7 +202,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .route("/v1/forward-auth", allow)
             .route("/oauth/token", post(token))
             .route("/oauth/introspect", post(introspection));
-        axum::serve(listener, routes).await?;
+        let mut ended = signal(SignalKind::terminate())?;
+        // It leaves by itself, so that a build that is to be trained says what it saw.
+        tokio::select! {
+            served = axum::serve(listener, routes) => served?,
+            _ = ended.recv() => {}
+        }
         Ok(())
     })
 }

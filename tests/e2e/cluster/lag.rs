@@ -137,7 +137,7 @@ fn hosts_whose_announcements_are_cut_short_again_and_again_see_them_within_the_b
 }
 
 #[test]
-fn and_while_primaries_take_turns() {
+fn and_while_another_primary_takes_over() {
     if is_left_to_tests_run("redis-server") {
         return;
     }

@@ -32,7 +32,7 @@ fn use_up(trio: &Trio, key: &Key, watch: &(impl Fn() -> Duration + Sync), until:
             if answer.is_allow() {
                 allowed.push([sent, watch()]);
                 refused[at].store(0, Ordering::Relaxed);
-            } else {
+            } else if !answer.says_to_try_again() {
                 answer.check_rate_limited(PRODUCTION as u64);
                 refused[at].fetch_add(1, Ordering::Relaxed);
             }

@@ -19,7 +19,7 @@ fn every_operation_says_so_at_once_and_nothing_is_half_done() {
     let host = Setup::dev().on_redis().start();
     let operations = Operations::on(&host);
     let question = Question::reads_jobs(&operations.secrets()[0]);
-    host.decide(&question).check_allow();
+    host.decide_patiently(&question).check_allow();
     let before = shown(&host);
     host.setup().redis().kill_9();
 

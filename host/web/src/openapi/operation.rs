@@ -12,9 +12,9 @@ const OAUTH_ERRORS: [(u16, &str); 6] = [
     (400, "The request, or what it asks for, can't be; `error` says why."),
     (
         401,
-        "`invalid_client`: the client could not be authenticated; `invalid_token`: a bearer secret identifies nobody.",
+        "`invalid_client`: the client could not be authenticated; `invalid_token`: a bearer secret, where one is taken, identifies nobody.",
     ),
-    (403, "`insufficient_scope`: whoever presents that bearer secret may not do it."),
+    (403, "`insufficient_scope`: whoever presents that bearer secret, where one is taken, may not do it."),
     (405, "The path takes `POST` alone."),
     (429, "Too many requests, tokens or wrong secrets."),
     (503, "Nothing can be decided now."),
