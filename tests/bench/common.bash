@@ -11,11 +11,11 @@ processors() {
     }' /proc/self/status
 }
 
-# build PACKAGES…: builds with the profile of releases; the binaries are in $built. Flags and folders are of this build alone, and
+# build BINARIES…: builds them with the profile of releases, into the folder $built. Flags and folders are of this build alone, and
 # not of what its binaries have built.
 build() {
     echo 'building (profile dist; link-time optimization takes minutes the first time)' >&2
-    nice cargo build --quiet --profile dist "${@/#/--package=}"
+    nice cargo build --quiet --profile dist --package cronflow-access --package bench "${@/#/--bin=}"
     built=${CARGO_TARGET_DIR:-$PWD/target}/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}dist
     how=$([[ ${RUSTFLAGS-} = *profile-use* ]] && echo 'trained (packaging/trained)' || echo 'not trained')
     unset CARGO_TARGET_DIR CARGO_BUILD_TARGET RUSTFLAGS
