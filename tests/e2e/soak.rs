@@ -174,13 +174,13 @@ fn nothing_errs_and_nothing_grows() {
     let tails: Vec<u32> = took.iter().map(|took| at(took, 99)).collect();
     let memory: Vec<u64> = held.iter().map(|held| at(held, 50)).collect();
     tell(window, &took, &tails, &memory);
-    let is_seen = |window: std::ops::Range<usize>| {
-        took[window.clone()].iter().any(|took| !took.is_empty()) && held[window].iter().any(|held| !held.is_empty())
+    // Of a moment, in which a busy machine may stand still for a window, thirds are enough: those are compared.
+    let parts = if seconds > A_MOMENT { WINDOWS } else { 3 };
+    let is_seen = |part: usize| {
+        let windows = part * WINDOWS / parts..(part + 1) * WINDOWS / parts;
+        took[windows.clone()].iter().any(|took| !took.is_empty()) && held[windows].iter().any(|held| !held.is_empty())
     };
-    assert!(
-        (0..3).all(|third| is_seen(third * WINDOWS / 3..(third + 1) * WINDOWS / 3)),
-        "too slow a machine to show anything"
-    );
+    assert!((0..parts).all(is_seen), "this machine is too slow to show anything");
     let thirds = |of: &[u64]| [at(&of[WINDOWS / 3..2 * WINDOWS / 3], 50), at(&of[2 * WINDOWS / 3..], 50)];
     let [middle, end] = thirds(&memory);
     assert!(end as f64 <= middle as f64 * GROWTH + BESIDES as f64, "from {middle} to {end} bytes in memory");
