@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use access_authority::policies::POLICY_MEMORY;
 use access_model::PlainSecret;
 use access_outbound::secrets::{Aws, Login, Vault};
 use access_outbound::{Keepers, Private, Relay, RelayError, Rules, Source};
@@ -38,6 +39,9 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 const ROOT_KEY: &str = "CRONFLOW_ACCESS_ROOT_KEY";
 /// The Redis that the store is in.
 pub(crate) const REDIS: &str = "CRONFLOW_ACCESS_REDIS";
+
+/// MiB that tenants' policies may have at least: each part of what is kept has room for a workspace's largest set.
+const LEAST_POLICY_MEMORY_MIB: u32 = 256;
 
 /// Settings of a host. Each may stand in the file, in the environment or on the command line; the later wins.
 #[derive(Debug, Clone, Default, Args, Deserialize, Serialize, JsonSchema)]
@@ -108,6 +112,11 @@ pub(crate) struct Settings {
     #[arg(long, env = "CRONFLOW_ACCESS_FRESHNESS_MS", value_name = "N")]
     #[schemars(range(min = 100, max = 60_000))]
     pub(crate) freshness_ms: Option<u64>,
+    /// MiB that tenants' policies may have on this host while they are loaded, from 256; those beyond it that lay unused are loaded
+    /// again when they are needed, which takes milliseconds [default: 1024].
+    #[arg(long, env = "CRONFLOW_ACCESS_POLICY_MEMORY_MIB", value_name = "N")]
+    #[schemars(range(min = 256))]
+    pub(crate) policy_memory_mib: Option<u32>,
     /// Folder of policies that replaces the built-in platform set, watched for changes.
     #[arg(long, env = "CRONFLOW_ACCESS_POLICIES", value_name = "DIR")]
     pub(crate) policies: Option<PathBuf>,
@@ -383,6 +392,7 @@ impl Settings {
             redis_ca_file: self.redis_ca_file.or(below.redis_ca_file),
             redis_wait_replicas: self.redis_wait_replicas.or(below.redis_wait_replicas),
             freshness_ms: self.freshness_ms.or(below.freshness_ms),
+            policy_memory_mib: self.policy_memory_mib.or(below.policy_memory_mib),
             policies: self.policies.or(below.policies),
             catalog: self.catalog.or(below.catalog),
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
@@ -410,6 +420,15 @@ impl Settings {
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
             shutdown_seconds: self.shutdown_seconds.or(below.shutdown_seconds),
+        }
+    }
+
+    /// Bytes that tenants' policies may have while they are loaded.
+    pub(crate) fn policy_memory(&self) -> anyhow::Result<u64> {
+        match self.policy_memory_mib {
+            None => Ok(POLICY_MEMORY),
+            Some(mib) if mib >= LEAST_POLICY_MEMORY_MIB => Ok(u64::from(mib) << 20),
+            Some(mib) => bail!("`policy_memory_mib` can't be {mib}; choose {LEAST_POLICY_MEMORY_MIB} at least"),
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use harness::process::product;
-use harness::{Host, Key, Question, Ran, Setup, Stopped};
+use harness::{AtEnd, Host, Key, Question, Ran, Setup, Stopped};
 use serde_json::{Value, json};
 
 /// Connections that ask for decisions while a backup is made.
@@ -174,6 +174,7 @@ fn every_key_decides_as_before_after_a_backup_under_load() {
     let to = host.setup().folder().join("backup");
     let load = Load::default();
     let (trail, acknowledged, ran) = std::thread::scope(|scope| {
+        let _end = AtEnd(&load.stop);
         for _ in 0..ASKING {
             scope.spawn(|| load.ask(&host, &each));
         }
@@ -190,7 +191,6 @@ fn every_key_decides_as_before_after_a_backup_under_load() {
             load.decisions.load(Ordering::Relaxed) > decided + BEFORE
                 && load.acknowledged.lock().unwrap().len() > changed + BEFORE
         });
-        load.stop.store(true, Ordering::Relaxed);
         (trail, acknowledged, ran)
     });
     let told = ran.check(0, &["is not in the backup; keep a copy of it apart"]).check_json(0);

@@ -14,7 +14,6 @@ use harness::{
     Asked, Came, Cluster, Count, Fault, Key, Question, Request, ask_on, in_parallel, is_left_to_tests_run, seen,
     stopwatch, wait_until,
 };
-use serde_json::json;
 
 use self::rig::Trio;
 
@@ -102,7 +101,7 @@ fn change_on(
         changes.push(asked);
         if let Some(key) = key {
             let sent = watch();
-            let answered = operator.try_send(&Request::new("POST", &trio.key(&key, "/revoke")).json(&json!({})));
+            let answered = trio.try_revoke(&operator, &key);
             let is_confirmed = answered.as_ref().is_ok_and(rig::is_confirmed);
             let asked = Asked { sent, took: watch() - sent, came: Came::of(answered) };
             is_over |= is_enough(&asked);
@@ -246,11 +245,9 @@ fn a_primary_that_slept_while_another_took_its_place_is_not_believed() {
                 cluster.nodes().iter().any(|node| node.address() != old.address() && rig::holds(node, &home))
             });
             for key in &keys {
-                wait_until("it is revoked", || {
-                    let answered =
-                        trio.operator(0).try_send(&Request::new("POST", &trio.key(key, "/revoke")).json(&json!({})));
-                    answered.as_ref().is_ok_and(|response| response.status == 200 && rig::is_confirmed(response))
-                });
+                let operator = trio.operator(0);
+                let is_revoked = || trio.try_revoke(&operator, key).is_ok_and(|told| rig::is_confirmed(&told));
+                wait_until("it is revoked", is_revoked);
             }
             ended.set(watch()).expect("it ends once");
             old.resume();

@@ -140,6 +140,7 @@ fn what_would_not_work_is_told_before_it_is_served() {
         check(&format!("trusted_proxies = [\"{proxies}\"]"), level, &["trusted_proxies", says]);
     }
     check("log = \"access=loud\"", "fail", &["`access=loud`: ", "write a level"]);
+    check("policy_memory_mib = 255", "fail", &["policy_memory_mib", "choose 256 at least"]);
     check("shutdown_seconds = 0", "warn", &["cut off at once"]);
     check("data_dir = \"data\"", "warn", &["whatever folder the host is started from", "state the whole path"]);
 

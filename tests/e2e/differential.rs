@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use harness::{
-    Answer, Client, Count, Host, Key, Question, Request, Setup, ask_on, in_parallel, is_left_to_tests_run, stopwatch,
-    wait_until,
+    Answer, AtEnd, Client, Count, Host, Key, Question, Request, Setup, ask_on, in_parallel, is_left_to_tests_run,
+    stopwatch, wait_until,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -197,15 +197,6 @@ fn possible<'a>(states: &'a [State], told: &'a Told) -> impl Iterator<Item = (us
         state.begun <= told.came && ended(number).is_none_or(|ended| told.sent <= ended)
     };
     states.iter().enumerate().filter(move |(number, state)| is_possible(*number, state))
-}
-
-/// Ends the questions, however the changes end.
-struct AtEnd<'a>(&'a AtomicBool);
-
-impl Drop for AtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

@@ -316,7 +316,7 @@ fn the_command_reports_what_a_text_holds_and_sends_nothing_else() {
         let mut command = harness::process::product();
         let url = format!("http://{}", host.manager().address());
         command.env("CRONFLOW_ACCESS_URL", url).args(["leak", "report", from, "--found-at", FOUND_AT, "--output=json"]);
-        Ran::of(command.stdin(std::fs::File::open(&file).expect("it is there")))
+        Ran::reading(&mut command, std::fs::read(&file).expect("it is there"))
     };
     assert_eq!(run("-").check_json(0), json!({ "received": 2 }));
     host.wait_until_all_know();

@@ -7,6 +7,7 @@ use harness::process::{Process, product};
 use harness::setup::temporary;
 use harness::{Host, Question, Ran, Redis, Reply, Setup, is_left_to_tests_run, wait_until};
 use rustix::process::Signal;
+use serde_json::json;
 
 const PASSWORD: &str = "hunter2-of-redis";
 
@@ -145,4 +146,35 @@ fn check_out_of_reach(host: &Host, question: &Question) {
         host.gateway().send(&question.request()).body.contains("store_unavailable")
     });
     host.operator().get(&host.workspace("/keys")).check_problem(503, "store_unavailable");
+}
+
+#[test]
+fn what_is_taken_away_twice_is_confirmed_no_sooner_than_replicas_have_it() {
+    if is_left_to_tests_run("redis-server") {
+        return;
+    }
+    let folder = temporary();
+    let redis = Redis::start(&folder.path().join("primary"));
+    let host = Setup::dev()
+        .on_embedded()
+        .env("CRONFLOW_ACCESS_REDIS", &format!("redis://{}", redis.address()))
+        .env("CRONFLOW_ACCESS_REDIS_WAIT_REPLICAS", "1")
+        .start();
+    let [revoked, disabled] = [(); 2].map(|()| host.issue("production", &["jobs:read"]).id);
+    let paths = [
+        host.workspace(&format!("/keys/{revoked}/revoke")),
+        host.workspace(&format!("/keys/{disabled}/disable")),
+        format!("/v1/organizations/{}/suspend", host.identity().organization),
+    ];
+    let is_confirmed = |path: &String| {
+        let response = host.operator().post(path, &json!({}));
+        response.check_json(200);
+        response.header("x-cronflow-confirmed").is_none()
+    };
+    for _ in ["done", "done already"] {
+        assert_eq!(paths.each_ref().map(is_confirmed), [false; 3], "no replica has it");
+    }
+    let port = redis.address().port().to_string();
+    let _replica = Redis::start_with(&folder.path().join("replica"), &["--replicaof", "127.0.0.1", &port]);
+    wait_until("a replica has it", || paths.iter().all(is_confirmed));
 }

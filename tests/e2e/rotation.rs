@@ -1,9 +1,8 @@
 //! The life of a key: rotated, switched off and on, ended; by its own dates and by its kind's.
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Host, Key, Question, in_parallel};
+use harness::{AtEnd, Count, Host, Key, Question, in_parallel};
 use serde_json::{Value, json};
 
 const DAY: u64 = 86_400;
@@ -263,18 +262,21 @@ fn of_a_hundred_rotations_at_once_one_succeeds() {
 fn check_end_under_load(end: impl Fn(&Host, &Key) + Sync) {
     let host = Host::dev();
     let key = host.issue("production", &["jobs:read"]);
-    let (ended, all_have_asked) = (AtomicBool::new(false), Barrier::new(17));
+    let (ended, all_have_asked) = (AtomicBool::new(false), Count::default());
+    let wait_for_all = || {
+        all_have_asked.add_one();
+        all_have_asked.wait_for(17, "all have asked");
+    };
     in_parallel(17, |number| {
         if number == 0 {
-            all_have_asked.wait();
-            end(&host, &key);
-            ended.store(true, Ordering::SeqCst);
-            return;
+            let _end = AtEnd(&ended);
+            wait_for_all();
+            return end(&host, &key);
         }
         let gateway = host.client(Some(&host.identity().gateway_token));
         let question = Question::reads_jobs(&key.secret);
         question.ask(&gateway).check_allow();
-        all_have_asked.wait();
+        wait_for_all();
         while !ended.load(Ordering::SeqCst) {
             question.ask(&gateway);
         }

@@ -136,9 +136,7 @@ fn a_proxy_keeps_back_announcements_alone() {
 
     proxy.hold_announcements();
     publish("two");
-    while proxy.dropped() == 0 {
-        std::thread::yield_now();
-    }
+    wait_until("it is dropped", || proxy.dropped() > 0);
     proxy.open();
     publish("three");
     subscriber.check_hears_message("three");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -108,10 +109,29 @@ pub fn ask_on(
 /// Waits until something is so, without sleeping: by looking again and again.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    wait_for(PATIENCE, what, || is_so().then_some(()));
+}
+
+/// The same for what is found once it is so, and that long.
+#[track_caller]
+pub fn wait_for<T>(patience: Duration, what: &str, mut find: impl FnMut() -> Option<T>) -> T {
     let watch = crate::flood::stopwatch();
-    while !is_so() {
-        assert!(watch() < PATIENCE, "waited in vain until {what}");
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(watch() < patience, "waited in vain until {what}");
         std::thread::yield_now();
+    }
+}
+
+/// Says when it is dropped that something is over, however it ended: others go on until then.
+#[derive(Debug)]
+pub struct AtEnd<'a>(pub &'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

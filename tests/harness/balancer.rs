@@ -1,7 +1,7 @@
 //! nginx before three hosts, started from the very file in `packaging/nginx`: only its addresses are replaced. A host is taken out
 //! as that file says.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -52,13 +52,7 @@ impl Balancer {
         let mut command = Command::new("nginx");
         command.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(folder.path()).current_dir(folder.path());
         let process = Process::start(&mut command);
-        while TcpStream::connect(address).is_err() {
-            if process.stderr.has_ended() {
-                return None;
-            }
-            std::thread::yield_now();
-        }
-        Some(Self { address, hosts, process, folder })
+        process.is_reached_at(address).then_some(Self { address, hosts, process, folder })
     }
 
     /// Somebody who speaks to a host through it, whichever that is.

@@ -1,12 +1,17 @@
 //! The commands that are not `serve`.
 
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::host::Host;
-use crate::process::product;
+use crate::process::{Process, product};
+
+/// How long a command may take, whatever it does.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// A command that has ended.
 #[derive(Debug)]
@@ -21,10 +26,25 @@ pub struct Ran {
 
 impl Ran {
     /// Runs a command to its end.
+    #[track_caller]
     pub fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().expect("the command runs");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is text");
-        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        Self::to_its_end(command.stdin(Stdio::null()))
+    }
+
+    /// The same of a command that reads this from standard input.
+    #[track_caller]
+    pub fn reading(command: &mut Command, input: impl AsRef<[u8]>) -> Self {
+        let mut file = tempfile::tempfile().expect("there is room for a file");
+        file.write_all(input.as_ref()).expect("there is room in a file");
+        file.rewind().expect("a file can be read again");
+        Self::to_its_end(command.stdin(file))
+    }
+
+    #[track_caller]
+    fn to_its_end(command: &mut Command) -> Self {
+        let mut process = Process::start(command);
+        let status = process.wait_within(PATIENCE, &format!("the end of {command:?}"));
+        Self { code: status.code(), stdout: process.stdout.text(), stderr: process.stderr.text() }
     }
 
     /// Checks the exit code, and that everything in `what` was said, wherever.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::asking::Count;
 use crate::host::Host;
 use crate::question::{Answer, Question};
 
@@ -71,11 +72,12 @@ pub fn flood(host: &Host, connections: usize, total: usize, question: impl Fn(us
 
 /// Does `work` on so many threads at once; what each came to, in their order. They begin together.
 pub fn in_parallel<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let (work, start) = (&work, &std::sync::Barrier::new(threads));
+    let (work, begun) = (&work, &Count::default());
     std::thread::scope(|scope| {
         let begin = |number| {
             scope.spawn(move || {
-                start.wait();
+                begun.add_one();
+                begun.wait_for(threads, "all have begun");
                 work(number)
             })
         };

@@ -1,6 +1,6 @@
 //! A real gateway before a host, started from the very file in `examples/gateways`: only its addresses are replaced.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
@@ -70,13 +70,7 @@ impl Gateway {
         };
         let process = Process::start(command.current_dir(folder.path()).env("CRONFLOW_GATEWAY_TOKEN", token));
         // None of them says that it serves in a way that all can be asked by, so they are knocked at.
-        while TcpStream::connect(address).is_err() {
-            if process.stderr.has_ended() {
-                return None;
-            }
-            std::thread::yield_now();
-        }
-        Some(Self { make, address, process, _folder: folder })
+        process.is_reached_at(address).then_some(Self { make, address, process, _folder: folder })
     }
 
     /// Which one it is.

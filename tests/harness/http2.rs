@@ -114,6 +114,7 @@ impl Http2 {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         let mut this = Self(stream);
         this.0.write_all(PREFACE)?;
         this.write(&Frame::new(SETTINGS, 0, 0, []))?;

@@ -57,7 +57,7 @@ pub mod wall_clock;
 pub mod ways;
 
 pub use api::{Api, Received};
-pub use asking::{Asked, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_until};
+pub use asking::{Asked, AtEnd, Came, Count, WASM_TARGET, ask_on, is_left_to_tests_run, tools, wait_for, wait_until};
 pub use balancer::Balancer;
 pub use browser::{Browser, Tab};
 pub use certificates::{Issuer, Spoken};

@@ -1,12 +1,15 @@
 //! A process of the product: started, listened to, signalled, and never left behind.
 
 use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, prlimit, waitpid};
+
+use crate::asking::wait_until;
 
 /// How long anything is waited for before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -117,20 +120,15 @@ impl Output {
     /// Waits until `what` is written after the first `from` bytes. False when the output ends without it.
     #[track_caller]
     pub fn wait_for(&self, what: &str, from: usize) -> bool {
-        self.wait_until(|captured| contains(&captured.bytes[from..], what), what);
+        self.wait_until(|captured| contains(&captured.bytes[from..], what), PATIENCE, what);
         contains(&self.0.0.lock().unwrap().bytes[from..], what)
     }
 
     #[track_caller]
-    fn wait_for_end(&self) {
-        self.wait_until(|_| false, "the end");
-    }
-
-    #[track_caller]
-    fn wait_until(&self, is_there: impl Fn(&Captured) -> bool, what: &str) {
+    fn wait_until(&self, is_there: impl Fn(&Captured) -> bool, patience: Duration, what: &str) {
         let Self(shared) = self;
         let waiting = |captured: &mut Captured| !captured.ended && !is_there(captured);
-        let (captured, waited) = shared.1.wait_timeout_while(shared.0.lock().unwrap(), PATIENCE, waiting).unwrap();
+        let (captured, waited) = shared.1.wait_timeout_while(shared.0.lock().unwrap(), patience, waiting).unwrap();
         drop(captured);
         assert!(!waited.timed_out(), "waited for `{what}` in vain; so far:\n{}", self.text());
     }
@@ -185,12 +183,27 @@ impl Process {
         prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("a child's limits can be set");
     }
 
+    /// Waits until somebody can connect there. False: it has ended instead.
+    #[track_caller]
+    pub(crate) fn is_reached_at(&self, address: SocketAddr) -> bool {
+        let is_reached = || TcpStream::connect(address).is_ok();
+        wait_until("it serves, or has ended", || is_reached() || self.stderr.has_ended());
+        !self.stderr.has_ended()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
+        self.wait_within(PATIENCE, "the end")
+    }
+
+    /// The same that long for the end that is called so.
+    #[track_caller]
+    pub(crate) fn wait_within(&mut self, patience: Duration, end: &str) -> ExitStatus {
         // The pipes end with the process, and unlike it they can be waited for with a deadline.
-        self.stdout.wait_for_end();
-        self.stderr.wait_for_end();
+        for output in [&self.stdout, &self.stderr] {
+            output.wait_until(|_| false, patience, end);
+        }
         self.child.wait().expect("a child can be waited for")
     }
 }

@@ -190,7 +190,8 @@ impl Shared {
             .wait_timeout_while(state, PATIENCE, |state| state.passing > 0)
             .unwrap_or_else(PoisonError::into_inner);
         drop(state);
-        assert!(!waited.timed_out(), "what was on its way does not arrive");
+        // A test that has failed drops its proxies, and a second panic would end all others.
+        assert!(!waited.timed_out() || std::thread::panicking(), "what was on its way does not arrive");
     }
 
     /// Waits while nothing may pass to the server. False: the connection is to be closed.

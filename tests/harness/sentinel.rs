@@ -1,10 +1,14 @@
 //! A primary with replicas, and sentinels that watch over them.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::asking::wait_until;
+use crate::asking::{wait_for, wait_until};
 use crate::process::Process;
 use crate::redis::{Redis, Reply, free_port, temporary};
 
@@ -15,6 +19,8 @@ const SETTINGS: [&str; 6] =
 const NAME: &str = "main";
 /// So many of the sentinels must agree.
 const QUORUM: &str = "2";
+/// How long a fail-over may take. Sentinels on a busy machine pause for half a minute, or give one up and wait before the next.
+const FAIL_OVER: Duration = Duration::from_secs(300);
 
 /// One primary, two replicas, three sentinels. Dropped, they are killed.
 #[derive(Debug)]
@@ -39,30 +45,36 @@ impl Sentinels {
         };
         let servers: Vec<_> = [primary].into_iter().chain((1..=2).map(replica)).collect();
         wait_until("both replicas follow", || servers[0].says(&["INFO", "replication"], "min_slaves_good_slaves:2"));
-        let (mut ports, mut processes) = (Vec::new(), Vec::new());
-        for number in 0..3 {
-            let at = free_port();
+        let sentinel = |number| {
             let file = folder.path().join(format!("sentinel-{number}.conf"));
-            let text = format!(
-                "port {at}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {port} {QUORUM}\n\
-                 sentinel down-after-milliseconds {NAME} 4000\nsentinel failover-timeout {NAME} 5000\n",
-                folder.path().display()
-            );
-            std::fs::write(&file, text).expect("there is room for a file");
-            let process = Process::start(Command::new("redis-server").arg(&file).arg("--sentinel"));
-            assert!(process.stdout.wait_for("+monitor", 0), "a sentinel starts: {}", process.stdout.text());
-            ports.push(at);
-            processes.push(process);
-        }
+            // A port that was free a moment ago may be gone; the next one then.
+            let started = (0..20).find_map(|_| watch_over(&port, free_port(), &file));
+            started.expect("a sentinel starts")
+        };
+        let (ports, processes) = (0..3).map(sentinel).unzip();
         let this = Self { servers, ports, processes, _folder: folder };
-        wait_until("the sentinels know each other and the replicas", || {
-            this.ports.iter().all(|port| {
-                let known = ask(*port, &["SENTINEL", "MASTER", NAME]);
-                let of = |name: &str| known.iter().skip_while(|word| *word != name).nth(1).cloned();
-                of("num-slaves").as_deref() == Some("2") && of("num-other-sentinels").as_deref() == Some("2")
-            })
-        });
+        this.wait_until_whole();
         this
+    }
+
+    /// Waits until all servers that live follow one primary, and all sentinels know it, each other, and nothing that is under way.
+    #[track_caller]
+    pub fn wait_until_whole(&self) {
+        wait_until("the servers and sentinels are whole", || {
+            let Some(primary) = self.primary_if_known() else { return false };
+            let port = primary.address().port().to_string();
+            let known = [("port", &*port), ("flags", "master"), ("num-slaves", "2"), ("num-other-sentinels", "2")];
+            let living: Vec<_> = self.servers.iter().filter(|server| server.commands(&[&["PING"]]).is_ok()).collect();
+            let good = format!("min_slaves_good_slaves:{}", living.len().saturating_sub(1));
+            let says = |server: &Redis, what: &str| server.says(&["INFO", "replication"], what);
+            let is_known = |sentinel: &u16| {
+                let told = master(*sentinel);
+                known.iter().all(|(name, value)| told.get(*name).is_some_and(|told| told == value))
+            };
+            living.iter().all(|server| says(server, "role:slave") || server.address() == primary.address())
+                && says(primary, &good)
+                && self.ports.iter().all(is_known)
+        });
     }
 
     /// The URL by which hosts find the primary.
@@ -79,25 +91,41 @@ impl Sentinels {
     /// The primary, as the first sentinel sees it.
     #[track_caller]
     pub fn primary(&self) -> &Redis {
+        self.primary_if_known().expect("it is one of them")
+    }
+
+    /// The same. None: the sentinel does not say.
+    fn primary_if_known(&self) -> Option<&Redis> {
         let found = ask(self.ports[0], &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
-        let port = found.last().expect("it is known");
-        self.servers.iter().find(|server| server.address().port().to_string() == *port).expect("it is one of them")
+        let port = found.last()?;
+        self.servers.iter().find(|server| server.address().port().to_string() == *port)
     }
 
     /// Has the sentinels put another in the primary's place, while the primary is well.
     #[track_caller]
     pub fn fail_over(&self) {
         let old = self.primary().address();
-        wait_until("the sentinels fail over", || ask(self.ports[0], &["SENTINEL", "FAILOVER", NAME]) == ["OK"]);
-        self.wait_for_another_than(old);
+        self.wait_for_another(old, || {
+            let known = master(self.ports[0]);
+            // One that was given up is asked for again.
+            if known.get("port") == Some(&old.port().to_string()) && !known["flags"].contains("failover_in_progress") {
+                ask(self.ports[0], &["SENTINEL", "FAILOVER", NAME]);
+            }
+        });
     }
 
     /// Waits until the sentinels have put another in this one's place.
     #[track_caller]
-    pub fn wait_for_another_than(&self, old: std::net::SocketAddr) {
-        wait_until("another is primary", || {
-            let primary = self.primary();
-            primary.address() != old && primary.says(&["INFO", "replication"], "role:master")
+    pub fn wait_for_another_than(&self, old: SocketAddr) {
+        self.wait_for_another(old, || {});
+    }
+
+    #[track_caller]
+    fn wait_for_another(&self, old: SocketAddr, meanwhile: impl Fn()) {
+        wait_for(FAIL_OVER, "another is primary", || {
+            meanwhile();
+            let primary = self.primary_if_known()?;
+            (primary.address() != old && primary.says(&["INFO", "replication"], "role:master")).then_some(())
         });
     }
 
@@ -107,6 +135,24 @@ impl Sentinels {
     }
 }
 
+/// Has a sentinel watch over the primary at a port, and the other sentinels. None: it ended, for its own port is taken.
+fn watch_over(primary: &str, port: u16, file: &Path) -> Option<(u16, Process)> {
+    let text = format!(
+        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {primary} {QUORUM}\n\
+         sentinel down-after-milliseconds {NAME} 4000\nsentinel failover-timeout {NAME} 20000\n",
+        file.parent().expect("it lies in a folder").display()
+    );
+    std::fs::write(file, text).expect("there is room for a file");
+    let process = Process::start(Command::new("redis-server").arg(file).arg("--sentinel"));
+    process.stdout.wait_for("+monitor", 0).then_some((port, process))
+}
+
+/// What a sentinel knows of the primary, by name; nothing while it does not say.
+fn master(sentinel: u16) -> BTreeMap<String, String> {
+    let words = ask(sentinel, &["SENTINEL", "MASTER", NAME]);
+    words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
 /// Runs one command; the words of its answer.
 #[track_caller]
 fn ask(port: u16, words: &[&str]) -> Vec<String> {
@@ -114,7 +160,7 @@ fn ask(port: u16, words: &[&str]) -> Vec<String> {
         Reply::Text(text) => text,
         other => format!("{other:?}"),
     };
-    match crate::redis::ask(std::net::SocketAddr::from(([127, 0, 0, 1], port)), words) {
+    match crate::redis::ask(SocketAddr::from(([127, 0, 0, 1], port)), words) {
         Ok(Reply::List(words)) => words.into_iter().map(text).collect(),
         Ok(word) => vec![text(word)],
         Err(error) => vec![error.to_string()],

@@ -26,6 +26,7 @@ use crate::lifecycle::dev_clock;
 use crate::lifecycle::keyring::Keyring;
 use crate::mail::{Mailer, Post};
 use crate::numbers::Numbers;
+use crate::policies::POLICY_MEMORY;
 use crate::policies::quarantined::Quarantined;
 use crate::policies::tenant_set::TenantSets;
 use crate::policies::{GateQueue, Policies};
@@ -159,7 +160,7 @@ impl Authority {
             catalog,
             keys: ArcSwap::from_pointee(keyring),
             policies,
-            tenant_sets: TenantSets::new(Arc::clone(&cache)),
+            tenant_sets: TenantSets::new(POLICY_MEMORY, Arc::clone(&cache)),
             lane: Lane::default(),
             quarantined: Arc::default(),
             gate_queue: GateQueue::default(),
@@ -216,6 +217,12 @@ impl Authority {
     #[must_use]
     pub fn with_bound(self, bound: Duration) -> Self {
         Self { bound, ..self }
+    }
+
+    /// The same, where tenants' policies may have so many bytes while they are loaded.
+    #[must_use]
+    pub fn with_policy_memory(self, bytes: u64) -> Self {
+        Self { tenant_sets: TenantSets::new(bytes, Arc::clone(&self.cache)), ..self }
     }
 
     /// The keys that are held at this moment. What is made of several of them takes them once.

@@ -92,7 +92,11 @@ impl Authority {
             change(&mut after)?;
             let after_shown = shown(&after);
             if after_shown == before {
-                return Ok(Current { shown: before, version: found.version() });
+                let version = found.version();
+                if self.is_still_so(permit.action(), id.home(), found.check).await? {
+                    return Ok(Current { shown: before, version });
+                }
+                continue;
             }
             let (organization, workspace) = after.owners();
             let mut commit = Commit::new(id.home());

@@ -13,6 +13,7 @@
 //! It must never decide by an `if` what a policy can decide, and never change anything without an audit record in the
 //! same commit.
 
+mod already;
 mod authority;
 mod current;
 mod due;

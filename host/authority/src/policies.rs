@@ -42,6 +42,7 @@ pub use self::publish::Publication;
 pub use self::put::PutView;
 pub use self::show::RevisionView;
 pub use self::status::{HostStatus, StatusView, Troubles};
+pub use self::tenant_set::POLICY_MEMORY;
 pub use self::upload::{FailedCase, Finding, UploadRefused, UploadRequest};
 
 /// Actions of the catalog that these use cases need a permit for.

@@ -13,6 +13,8 @@ use crate::entropy::{ALPHABET, Entropy, EntropyError, random_base62};
 
 /// Characters of an id after its kind: two digits of home shard, sixteen of randomness (95 bits).
 pub const BODY_LENGTH: usize = 18;
+/// Letters before the underscore, at most.
+const LONGEST_PREFIX: usize = 3;
 /// Digits of base 62 that tell milliseconds until the year 2081, and then from the beginning again.
 const TIME_LENGTH: usize = 7;
 
@@ -233,7 +235,13 @@ impl FromStr for Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", self.kind.prefix(), self.body())
+        // All at once, so that a text that is made of it is allocated once.
+        let prefix = self.kind.prefix();
+        let mut text = [b'_'; LONGEST_PREFIX + 1 + BODY_LENGTH];
+        let characters = prefix.bytes().chain([b'_']).chain(self.body);
+        text.iter_mut().zip(characters).for_each(|(place, character)| *place = character);
+        let text = text.get(..prefix.len() + 1 + BODY_LENGTH).unwrap_or_default();
+        f.write_str(std::str::from_utf8(text).unwrap_or_default())
     }
 }
 
@@ -293,6 +301,10 @@ mod tests {
         assert!(id.to_string().starts_with("key_07"), "{id}");
         assert_eq!(id.home(), shard);
         assert_eq!(id.to_string().parse(), Ok(id));
+        for kind in IdKind::ALL {
+            let id = Id { kind, ..id };
+            assert_eq!(id.to_string(), format!("{}_{}", kind.prefix(), id.body()));
+        }
     }
 
     #[test]

@@ -111,7 +111,8 @@ impl Serve {
             .with_egress(egress)
             .with_mailer(mailer)
             .with_keepers(settings.keepers()?)
-            .with_bound(bound(&settings)?);
+            .with_bound(bound(&settings)?)
+            .with_policy_memory(settings.policy_memory()?);
         let authority = Arc::new(self.dying(authority)?);
         let proxies = settings.trusted_proxies.clone().unwrap_or_default();
         let app = App::new(Arc::clone(&authority), proxies, public_url);

@@ -26,6 +26,10 @@ impl PublicUrl {
         Ok(Self(text.to_owned()))
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// An address below it.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.0)

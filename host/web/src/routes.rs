@@ -431,7 +431,7 @@ pub(crate) fn table() -> Vec<Group> {
                     .named("oauth.introspect")
                     .says("Ask whether a token is active (RFC 7662)")
                     .oauth::<oauth::introspect::TokenQuestion>()
-                    .answers::<oauth::introspect::FactsBody>(200)
+                    .answers::<oauth::introspect::FactsBody<'static>>(200)
                     .only_reads(),
                 post("/oauth/revoke", oauth::revoke::revoke)
                     .named("oauth.revoke")

@@ -133,6 +133,7 @@ fn a_trail_has_so_many_followers_and_places_are_given_back() {
     drop(all);
     harness::wait_until("there are places again", || {
         let mut connection = TcpStream::connect(host.address()).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
         let token = &host.identity().operator_token;
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nAccept: text/event-stream\r\n\r\n"

@@ -237,9 +237,8 @@ fn a_restore_that_was_cut_short_is_done_again() {
         fs::remove_dir_all(setup.data_dir()).unwrap();
         let mut command = restore(&setup, &to);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while !setup.data_dir().join(stage).exists() && child.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
+        let is_there = || setup.data_dir().join(stage).exists();
+        harness::wait_until("it is there, or has ended", || is_there() || child.try_wait().unwrap().is_some());
         child.kill().unwrap();
         child.wait().unwrap();
         if !setup.data_dir().join(DATA).exists() {

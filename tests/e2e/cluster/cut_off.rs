@@ -8,7 +8,6 @@ use harness::{
     Asked, Came, Client, Cluster, Count, Fault, Key, Question, Request, Ways, ask_on, in_parallel,
     is_left_to_tests_run, seen, stopwatch, wait_until,
 };
-use serde_json::json;
 
 use super::lag::check_lags;
 use super::rig::{self, BOUND, Trio};
@@ -29,8 +28,8 @@ fn revoke(trio: &Trio, keys: &[Key], ended: impl Fn(usize) + Sync) {
     in_parallel(REVOKING, |number| {
         let operator = trio.operator(number % LEFT);
         for (at, key) in keys.iter().enumerate().skip(number).step_by(REVOKING) {
-            let request = Request::new("POST", &trio.key(key, "/revoke")).json(&json!({}));
-            wait_until("it is revoked", || operator.try_send(&request).is_ok_and(|told| rig::is_confirmed(&told)));
+            let is_revoked = || trio.try_revoke(&operator, key).is_ok_and(|told| rig::is_confirmed(&told));
+            wait_until("it is revoked", is_revoked);
             ended(at);
         }
     });

@@ -3,11 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use harness::{
-    Came, Cluster, Lag, Question, Request, Response, Ways, ask_on, in_parallel, is_left_to_tests_run, stopwatch,
-    wait_until,
-};
-use serde_json::json;
+use harness::{Came, Cluster, Lag, Question, Ways, ask_on, in_parallel, is_left_to_tests_run, stopwatch};
 
 use super::rig::{self, BOUND, Trio};
 
@@ -37,23 +33,21 @@ fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration>
             }
             // Each from a network of its own, where nobody has failed yet.
             let from = format!("10.{}.{}.1", number / 256, number % 256);
-            let (key, question) = loop {
+            let question = loop {
                 assert!(watch() < PATIENCE, "no key is issued and known everywhere any more");
-                let Some(key) = issued(trio, &operator) else { continue };
+                let Some(key) = trio.try_issue(&operator) else { continue };
                 let question = Question::reads_jobs(&key.secret).from(&from).request();
                 let is_known = |other| {
                     let asked = ask_on(other, &question, &watch, |asked| !asked.came.is_unavailable());
                     asked.last().is_some_and(|asked| asked.came == Came::Allow)
                 };
-                // A fail-over may lose a key that was issued a moment before. Then another takes its place.
-                if others.iter().all(is_known) {
-                    break (key, question);
+                // A fail-over may lose a key that was issued a moment before, and a revocation that was not confirmed says nothing of
+                // how late it is seen. Then another takes its place.
+                let is_revoked = || trio.try_revoke(&operator, &key).is_ok_and(|told| rig::is_confirmed(&told));
+                if others.iter().all(is_known) && is_revoked() {
+                    break question;
                 }
             };
-            let revoke = Request::new("POST", &trio.key(&key, "/revoke")).json(&json!({}));
-            // What a fail-over has lost meanwhile is nobody's.
-            let is_over = |response: Response| rig::is_confirmed(&response) || response.status == 404;
-            wait_until("it is revoked", || operator.try_send(&revoke).is_ok_and(is_over));
             let ended = watch();
             let lag = others.iter().flat_map(|other| {
                 let asked = ask_on(other, &question, &watch, |asked| asked.came.is_deny("unauthenticated"));
@@ -70,12 +64,6 @@ fn lags(trio: &Trio, count: usize, meanwhile: impl Fn() + Sync) -> Vec<Duration>
     let lags: Vec<_> = lags.into_iter().flatten().collect();
     assert_eq!(lags.len(), count);
     lags
-}
-
-/// A new key; none while the store is out of reach.
-fn issued(trio: &Trio, operator: &harness::Client) -> Option<harness::Key> {
-    let answered = operator.try_send(&Request::new("POST", &trio.workspace("/keys")).json(&rig::a_key())).ok()?;
-    (answered.status == 201).then(|| harness::Key::of(answered.check_json(201)))
 }
 
 /// Asks all hosts about a key that lives, each time that it is called: others are served meanwhile, as far as their quota goes.

@@ -18,15 +18,17 @@ const A_SECOND: Duration = Duration::from_secs(1);
 /// A question that was allowed: when it was sent, and when it was answered.
 type Allowed = [Duration; 2];
 
-/// Asks all hosts without a pause, at least until then, and until none has anything left.
+/// Asks all hosts without a pause, at least until then, and until none has anything left or it has taken too long.
 #[track_caller]
 fn use_up(trio: &Trio, key: &Key, watch: &(impl Fn() -> Duration + Sync), until: Duration) -> Vec<Allowed> {
     let (question, refused) = (Question::reads_jobs(&key.secret).request(), [const { AtomicUsize::new(0) }; 3]);
+    let most = until.max(watch()) + WINDOW;
     let allowed = in_parallel(CONNECTIONS, |connection| {
         let at = connection % 3;
         let (client, mut allowed) = (trio.gateway(at), Vec::new());
         // A host has nothing left when all of its connections were refused again and again.
-        while watch() < until || refused.iter().any(|row| row.load(Ordering::Relaxed) < 20 * CONNECTIONS) {
+        let is_left = || refused.iter().any(|row| row.load(Ordering::Relaxed) < 20 * CONNECTIONS);
+        while watch() < most && (watch() < until || is_left()) {
             let sent = watch();
             let answer = Answer::of(client.send(&question).check_json(200));
             if answer.is_allow() {

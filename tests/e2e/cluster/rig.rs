@@ -1,9 +1,13 @@
 //! Three hosts on one Redis that is many servers.
 
+use std::io;
 use std::time::Duration;
 
+use harness::process::PATIENCE;
 use harness::setup::Identity;
-use harness::{Asked, Client, Key, Node, Question, Redis, Reply, Response, Setup, ask_on, stopwatch};
+use harness::{
+    Asked, Client, Key, Node, Question, Redis, Reply, Request, Response, Setup, ask_on, stopwatch, wait_for,
+};
 use serde_json::{Value, json};
 
 /// How long a host believes what it has heard.
@@ -13,6 +17,8 @@ pub(crate) const BOUND: Duration = Duration::from_secs(1);
 pub(crate) struct Trio {
     nodes: Vec<Node>,
     identity: Identity,
+    /// How long they believe what they have heard.
+    bound: Duration,
     _setup: Setup,
 }
 
@@ -40,17 +46,34 @@ impl Trio {
         Self::on_each([url; 3])
     }
 
+    /// The same, who believe so long what they have heard.
+    #[track_caller]
+    pub(crate) fn who_believe_for(bound: Duration, url: &str) -> Self {
+        let setup = Setup::dev().on_embedded().env("CRONFLOW_ACCESS_FRESHNESS_MS", &bound.as_millis().to_string());
+        Self::of(setup, bound, [url; 3])
+    }
+
     /// Three dev hosts on one store, each by a URL of its own.
     #[track_caller]
     pub(crate) fn on_each(urls: [&str; 3]) -> Self {
-        let setup = Setup::dev().on_embedded();
+        Self::of(Setup::dev().on_embedded(), BOUND, urls)
+    }
+
+    #[track_caller]
+    fn of(setup: Setup, bound: Duration, urls: [&str; 3]) -> Self {
+        // Servers on a busy machine may not be ready for them, though they were a moment ago.
+        let is_busy = |told: &str| told.contains("can't use Redis") || told.contains("refuses to be written to");
         let start = |(number, url): (usize, &str)| {
             let setup = setup.clone().env("CRONFLOW_ACCESS_REDIS", url);
-            setup.try_start_node(number).unwrap_or_else(|refused| panic!("{refused:?}"))
+            wait_for(PATIENCE, "a host starts", || {
+                let started = setup.try_start_node(number);
+                assert!(!started.as_ref().is_err_and(|refused| !is_busy(&refused.stderr)), "{started:?}");
+                started.ok()
+            })
         };
         let nodes: Vec<_> = (1..).zip(urls).map(start).collect();
         let identity = nodes[0].identity().expect("a dev host tells who is who");
-        Self { nodes, identity, _setup: setup }
+        Self { nodes, identity, bound, _setup: setup }
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {
@@ -86,16 +109,38 @@ impl Trio {
         format!("access:{{s{}}}:state", &self.identity.organization["org_".len()..][..2])
     }
 
+    /// A new key; none while the store is out of reach.
+    #[track_caller]
+    pub(crate) fn try_issue(&self, operator: &Client) -> Option<Key> {
+        let answered = operator.try_send(&Request::new("POST", &self.workspace("/keys")).json(&a_key())).ok()?;
+        (answered.status != 503).then(|| Key::of(answered.check_json(201)))
+    }
+
+    /// A new key, as soon as there is one.
     #[track_caller]
     pub(crate) fn issue(&self, at: usize) -> Key {
-        Key::of(self.operator(at).post(&self.workspace("/keys"), &a_key()).check_json(201))
+        let operator = self.operator(at);
+        wait_for(PATIENCE, "a key is issued", || self.try_issue(&operator))
     }
 
     #[track_caller]
     pub(crate) fn issue_many(&self, count: usize) -> Vec<Key> {
         let operator = self.operator(0);
-        let issue = |_| Key::of(operator.post(&self.workspace("/keys"), &a_key()).check_json(201));
-        (0..count).map(issue).collect()
+        (0..count).map(|_| wait_for(PATIENCE, "a key is issued", || self.try_issue(&operator))).collect()
+    }
+
+    /// A key that was allowed by all, and then revoked, which was confirmed at once; where it was not, another key.
+    #[track_caller]
+    pub(crate) fn revoked(&self) -> Key {
+        wait_for(PATIENCE, "a revocation is confirmed", || {
+            let key = self.issue(1);
+            self.wait_until_all_allow(&key);
+            self.try_revoke(&self.operator(2), &key).is_ok_and(|told| is_confirmed(&told)).then_some(key)
+        })
+    }
+
+    pub(crate) fn try_revoke(&self, operator: &Client, key: &Key) -> io::Result<Response> {
+        operator.try_send(&Request::new("POST", &self.key(key, "/revoke")).json(&json!({})))
     }
 
     #[track_caller]
@@ -123,7 +168,7 @@ impl Trio {
         for at in 0..self.nodes.len() {
             let asked = ask_on(&self.gateway(at), &question, &watch, |asked| asked.came.is_deny("unauthenticated"));
             let allowed = asked.iter().rfind(|asked| asked.came == harness::Came::Allow);
-            assert!(allowed.is_none_or(|asked| asked.sent <= began + BOUND), "host {at}: {allowed:?}");
+            assert!(allowed.is_none_or(|asked| asked.sent <= began + self.bound), "host {at}: {allowed:?}");
             told.extend(asked);
         }
         told

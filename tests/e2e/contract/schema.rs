@@ -1,6 +1,9 @@
 //! Whether a value is what a JSON Schema says: the part of draft 2020-12 that our documents use. An object with stated fields
 //! is closed, even where a reader must expect more: what we answer has no field that we don't tell of.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -123,7 +126,16 @@ fn is_of(ty: &Value, value: &Value) -> bool {
 
 /// Whether a text is what a pattern says.
 pub(super) fn matches(pattern: &Value, text: &str) -> bool {
-    Regex::new(pattern.as_str().expect("a pattern")).expect("a regular expression").is_match(text)
+    is_match(pattern.as_str().expect("a pattern"), text)
+}
+
+/// Compiled once a thread: a few patterns are looked at thousands of times.
+fn is_match(pattern: &str, text: &str) -> bool {
+    thread_local!(static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default());
+    COMPILED.with_borrow_mut(|compiled| {
+        let new = || Regex::new(pattern).expect("a regular expression");
+        compiled.entry(pattern.to_owned()).or_insert_with(new).is_match(text)
+    })
 }
 
 /// Whether a text has a format; those that we don't know hold.
@@ -138,9 +150,7 @@ pub(super) fn has_format(format: &Value, text: &str) -> bool {
 
 /// An instant as our answers write it.
 fn is_time(text: &str) -> bool {
-    Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
-        .expect("a regular expression")
-        .is_match(text)
+    is_match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$", text)
 }
 
 #[test]

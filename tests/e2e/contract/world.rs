@@ -97,8 +97,8 @@ impl<'s> World<'s> {
         // Whose network guesses too often, or whose organization was ended, does not come in, and asks as anybody does.
         let client = member.as_ref().map_or(&self.anybody, |member| &member.client);
         let response = client.send(&sent.request());
-        // What it asked may have ended its session, or its factor is one of long ago.
-        if sent.method != "GET" || !matches!(response.status, 200 | 400) {
+        // What it asked may have ended its session, or its factor is one of long ago. What was not understood did nothing.
+        if !matches!((sent.method.as_str(), response.status), ("GET", 200) | (_, 400 | 404 | 405 | 413 | 415 | 422)) {
             *member = None;
         }
         response

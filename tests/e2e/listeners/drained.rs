@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use harness::http::Connection;
 use harness::http2::{DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, Http2, SETTINGS, block};
+use harness::process::PATIENCE;
 use harness::{Answer, Host, Request, is_left_to_tests_run};
 use rustix::process::Signal;
 
@@ -28,8 +29,9 @@ fn by_a_socket() {
     let (setup, socket) = at_socket();
     let host = setup.start();
     let question = asks(&host);
-    let connection = Connection::over(UnixStream::connect(&socket).unwrap());
-    check_drains(host, connection, &question.request());
+    let stream = UnixStream::connect(&socket).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    check_drains(host, Connection::over(stream), &question.request());
     assert!(UnixStream::connect(&socket).is_err(), "nobody listens any more");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::http::Connection;
-use harness::{Answer, Curl, Host, Issuer, in_parallel, is_left_to_tests_run, wait_until};
+use harness::{Answer, AtEnd, Curl, Host, Issuer, in_parallel, is_left_to_tests_run, wait_until};
 
 use super::{asks, https, with_tls};
 
@@ -35,6 +35,7 @@ fn under_load_no_request_fails() {
     ask_on_kept();
     let is_over = AtomicBool::new(false);
     let asked = std::thread::scope(|scope| {
+        let end = AtEnd(&is_over);
         let load = scope.spawn(|| {
             in_parallel(4, |asker| {
                 let version = if asker % 2 == 0 { "--http2" } else { "--http1.1" };
@@ -51,7 +52,7 @@ fn under_load_no_request_fails() {
         fs::copy(&next[0], &certificate).unwrap();
         fs::copy(&next[1], &key).unwrap();
         wait_until("the new certificate is shown", || reloads(&host, "swapped") >= 1 || load.is_finished());
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         load.join().unwrap()
     });
     assert!(asked.iter().all(|asked| *asked > 0), "{asked:?}");

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Host, Question, in_parallel, wait_until};
+use harness::{AtEnd, Host, Question, in_parallel, wait_until};
 use serde_json::{Value, json};
 
 use super::{Client, check_error, client};
@@ -136,22 +136,13 @@ fn a_token_that_serves_nobody_for_now_is_ended_for_good() {
     host.decide(&Question::reads_jobs(&token)).check_unauthenticated();
 }
 
-/// Says at its end that it is over, however it ends.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn a_token_that_is_ended_while_its_client_changes_stays_dead() {
     let host = Host::dev();
     let demo = Client::demo(&host);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let over = Over(&is_over);
+        let _end = AtEnd(&is_over);
         scope.spawn(|| {
             let (operator, path) = (host.operator(), client(&host, &demo, ""));
             for turn in 0_u32.. {
@@ -172,6 +163,5 @@ fn a_token_that_is_ended_while_its_client_changes_stays_dead() {
             host.wait_until_all_know();
             host.decide(&question).check_unauthenticated();
         }
-        drop(over);
     });
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use harness::{Answer, Host, Question, Request, in_parallel, wait_until};
+use harness::{Answer, AtEnd, Host, Question, Request, in_parallel, wait_until};
 use serde_json::{Value, json};
 
 use super::{base64, delete_job, policy, publish, wasm};
@@ -40,15 +40,6 @@ fn while_others_ask(upload: impl Fn(&Host, &Value) -> Value + Sync, uploads: &[V
     told.concat().iter().enumerate().for_each(|(number, told)| check(number, told));
     delete_job(&host).check_allow();
     assert_eq!(process(), before, "it is the same process");
-}
-
-/// Ends the questions, however the uploads end.
-struct AtEnd<'a>(&'a AtomicBool);
-
-impl Drop for AtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Uploads as the workspace itself would; what it is told.

@@ -3,22 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Answer, Host, Question, in_parallel};
+use harness::{Answer, AtEnd, Host, Question, in_parallel};
 use serde_json::json;
 
 use super::{policy, publish};
 
 const REVISIONS: u64 = 200;
 const CONNECTIONS: usize = 8;
-
-/// Ends the questions, however the publishing ends.
-struct AtEnd<'a>(&'a AtomicBool);
-
-impl Drop for AtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 #[test]
 fn each_decision_names_one_revision_and_agrees_with_it() {

@@ -3,22 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Answer, Question, in_parallel};
+use harness::{Answer, AtEnd, Question, in_parallel};
 use serde_json::json;
 
 use super::{IN_FORCE, from_outside, served, wait_for};
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
-
-/// Ends the questions, however the swaps end.
-struct AtEnd<'a>(&'a AtomicBool);
-
-impl Drop for AtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 #[test]
 fn swapping_under_load_is_seen_as_one_set_or_the_other() {

@@ -1,11 +1,10 @@
 //! What clients do, through nginx, on and on. Nothing of it may fail.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use harness::{Balancer, Client, Count, Key, Question, Request, stopwatch};
+use harness::{AtEnd, Balancer, Client, Count, Key, Question, Request, stopwatch};
 use serde_json::{Value, json};
 
 use crate::soak::Pace;
@@ -111,16 +110,15 @@ impl<'a> Load<'a> {
         let watch = &stopwatch();
         let workers: Vec<_> = (0..CONNECTIONS).map(|_| Worker::of(self)).collect();
         std::thread::scope(|scope| {
+            let end = AtEnd(&self.is_over);
             let working: Vec<_> = (0..)
                 .zip(workers)
                 .map(|(number, worker)| scope.spawn(move || worker.work(number == 0, watch)))
                 .collect();
-            let done = catch_unwind(AssertUnwindSafe(steps));
-            self.is_over.store(true, Ordering::Relaxed);
+            steps();
+            drop(end);
             let all = working.into_iter().map(|thread| thread.join().expect("nobody fails otherwise than in a book"));
-            let books = all.fold(Books::default(), Books::and);
-            done.unwrap_or_else(|panic| resume_unwind(panic));
-            books
+            all.fold(Books::default(), Books::and)
         })
     }
 

@@ -140,12 +140,7 @@ fn files_folders_and_standard_input_are_looked_at_and_what_can_not_be_is_told() 
     scan(folder.path(), &["b/link"]).check(1, &[]);
     scan(folder.path(), &["nowhere"]).check(2, &["`nowhere`", "not looked at"]);
     scan(folder.path(), &["nowhere", "a"]).check(1, &["`nowhere`"]);
-    let piped = |text: &str| {
-        let path = folder.path().join("in");
-        std::fs::write(&path, text).expect("a file is written");
-        let mut command = command(folder.path(), &["-", "--output=json"]);
-        Ran::of(command.stdin(std::fs::File::open(&path).expect("it is there")))
-    };
+    let piped = |text: &str| Ran::reading(&mut command(folder.path(), &["-", "--output=json"]), text);
     assert_eq!(found(&piped(&format!("\n\n{}", plant.secret))), [("-".to_owned(), 3, plant.shown())]);
     piped("cf_prod_").check(0, &[]);
     scan(folder.path(), &["-", "--git"]).check(2, &["no repository"]);

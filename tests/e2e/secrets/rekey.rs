@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::people::{self, STEP};
-use harness::{Client, Host, Key, Node, Person, Question, Ran, Receiver, Setup, SignedIn, wait_until};
+use harness::process::Process;
+use harness::{AtEnd, Client, Host, Key, Node, Person, Question, Ran, Receiver, Setup, SignedIn, wait_until};
 use serde_json::{Value, json};
 
 use super::keepers::generate;
@@ -52,26 +53,20 @@ fn owner(host: &Host, step: u64) -> Person {
 
 /// Asks about keys again and again until `work` is done. Every answer must be an allow.
 fn under_load<T: Send>(host: &Host, keys: &[Key], work: impl FnOnce() -> T + Send) -> T {
-    let is_done = AtomicBool::new(false);
-    let is_done = &is_done;
+    let is_done = &AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let asking: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                scope.spawn(move || {
-                    let gateway = host.client(Some(&host.identity().gateway_token));
-                    let mut asked = 0;
-                    while !is_done.load(Ordering::Relaxed) || asked < 50 {
-                        Question::reads_jobs(&key.secret).ask(&gateway).check_allow();
-                        asked += 1;
-                    }
-                })
-            })
-            .collect();
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        is_done.store(true, Ordering::Relaxed);
-        asking.into_iter().for_each(|thread| thread.join().unwrap());
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let _end = AtEnd(is_done);
+        for key in keys {
+            scope.spawn(move || {
+                let gateway = host.client(Some(&host.identity().gateway_token));
+                let mut asked = 0;
+                while !is_done.load(Ordering::Relaxed) || asked < 50 {
+                    Question::reads_jobs(&key.secret).ask(&gateway).check_allow();
+                    asked += 1;
+                }
+            });
+        }
+        work()
     })
 }
 
@@ -168,13 +163,13 @@ fn a_rekey_that_kill_9_cuts_short_is_gone_on_with() {
     let mut setup = host.setup().clone();
     let mut host = host;
     for round in 0..4 {
-        let command = &mut host.cli_as(&host.identity().operator_token, &["secrets", "rekey", "--to", &new]);
-        let mut running = command.spawn().unwrap();
+        let mut command = host.cli_as(&host.identity().operator_token, &["secrets", "rekey", "--to", &new]);
+        let mut running = Process::start(&mut command);
         if round > 0 {
             host.operator().post("/v1/secrets/reseal", &json!({})).check_json(200);
         }
         drop(host.kill_9());
-        running.wait().unwrap();
+        running.wait();
         setup = if round % 2 == 0 { setup.env(ROOT_KEY, &new) } else { setup.without_env() };
         host = setup.clone().start();
         host.decide(&Question::reads_jobs(&keys[1].secret)).check_allow();

@@ -1,6 +1,7 @@
 //! One limit over both hosts together.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use harness::{Answer, Host, Key, Question, Setup, Tally, in_parallel, is_left_to_tests_run, stopwatch};
 use rustix::process::Signal;
@@ -9,6 +10,8 @@ const PRODUCTION: usize = 10_000;
 /// What several hosts can use of a limit, at least.
 const USABLE: usize = PRODUCTION * 97 / 100;
 const CONNECTIONS: usize = 64;
+/// What takes longer shows nothing.
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// Asks both hosts, half of the connections each, until each host has refused so often in a row that nothing is left there.
 fn flood_both(host: &Host, key: &Key, at: impl Fn(usize) + Sync) -> Tally {
@@ -20,7 +23,8 @@ fn flood_both(host: &Host, key: &Key, at: impl Fn(usize) + Sync) -> Tally {
         let client = host.nodes()[side].client(Some(&host.identity().gateway_token));
         let mut tally = Tally::default();
         // A host has nothing left when all of its connections were refused again and again.
-        while refused_in_a_row.iter().any(|row| row.load(Ordering::Relaxed) < 20 * CONNECTIONS) {
+        let is_left = || refused_in_a_row.iter().any(|row| row.load(Ordering::Relaxed) < 20 * CONNECTIONS);
+        while watch() < WINDOW && is_left() {
             at(number.fetch_add(1, Ordering::Relaxed));
             let Ok(response) = client.try_send(&Question::reads_jobs(&key.secret).request()) else {
                 tally.lost += 1;

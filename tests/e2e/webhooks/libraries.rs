@@ -2,28 +2,24 @@
 //! show.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use harness::{Received, is_left_to_tests_run, tools};
+use harness::{Ran, Received, is_left_to_tests_run, tools};
 use serde_json::json;
 
 use super::{received_by, send, setup};
 
 /// Whether a program says that a request is CronFlow's; it reads it from standard input, as JSON.
 pub(super) fn says(mut program: Command, secret: &str, received: &Received) -> bool {
-    use std::io::Write as _;
     let headers: serde_json::Map<String, serde_json::Value> =
         received.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let body = String::from_utf8(received.body.clone()).expect("text");
     let request = json!({ "secret": secret, "headers": headers, "body": body }).to_string();
-    program.env("NODE_TOOLS", tools().join("node")).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = program.spawn().expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(request.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
-    match String::from_utf8_lossy(&output.stdout).trim() {
+    let ran = Ran::reading(program.env("NODE_TOOLS", tools().join("node")), request);
+    match ran.stdout.trim() {
         "verified" => true,
         "refused" => false,
-        other => panic!("{program:?} said `{other}`"),
+        _ => panic!("{program:?} said {ran:?}"),
     }
 }
 

@@ -1,8 +1,6 @@
 //! What is sent, once and again.
 
-use std::io::Write as _;
-
-use harness::{Host, Received, Request};
+use harness::{Host, Ran, Received, Request};
 use serde_json::{Value, json};
 
 use super::{Hook, received_by, send, setup};
@@ -21,10 +19,7 @@ fn verified(host: &Host, secret: &str, received: &Received, headers: &[&str]) ->
     for name in headers {
         command.arg("--header").arg(format!("{name}: {}", received.header(name).expect("a header")));
     }
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let mut child = command.spawn().expect("the product runs");
-    child.stdin.take().expect("a pipe").write_all(&received.body).expect("it reads");
-    child.wait().expect("it ends").success()
+    Ran::reading(&mut command, &received.body).code == Some(0)
 }
 
 #[test]

@@ -68,7 +68,10 @@ impl Authority {
             let Versioned { value: before, check } = found;
             let after = change.apply(before.clone(), self.clock.now())?;
             if after.state == before.state {
-                return Ok(Current { shown: self.view(&after), version });
+                if self.is_still_so(change.action(), id.home(), check).await? {
+                    return Ok(Current { shown: self.view(&after), version });
+                }
+                continue;
             }
             let granted = match change {
                 // It hands out all that the key holds, as issuing it would.

@@ -40,7 +40,7 @@ impl Authority {
         let named = self.catalog.kind_of_secret(secret.expose()).filter(|(kind, _)| kind.class == Class::Client);
         let id: Option<Id> = named.and_then(|(_, tail)| secret.id(IdKind::Client, tail));
         // A secret says whose it is. One that is not this client's, or no secret at all, touches nothing.
-        let Some(id) = id.filter(|id| id.to_string() == client_id && id.home().number() < self.store.shards()) else {
+        let Some(id) = id.filter(|id| client_id.parse() == Ok(*id) && id.home().number() < self.store.shards()) else {
             self.numbers.malformed.increment(1);
             return Err(nobody());
         };

@@ -162,7 +162,9 @@ impl Authority {
     ) -> Result<Option<Current<ClientView>>, Error> {
         let shown = ClientView::new(&after, self.clock.now());
         if shown == ClientView::new(&before.value, self.clock.now()) {
-            return Ok(Some(Current { shown, version: before.version() }));
+            let version = before.version();
+            let is_still_so = self.is_still_so(permit.action(), after.id.home(), before.check).await?;
+            return Ok(is_still_so.then_some(Current { shown, version }));
         }
         let mut commit = Commit::new(after.id.home());
         self.put_changed_client(&mut commit, permit, &before.value, &after, before.check)?;

@@ -70,7 +70,10 @@ impl Authority {
             // Swept, or ended by another: done.
             let Some(Versioned { value: Credential::AccessToken(token), check }) = found else { return Ok(()) };
             if token.revoked_at.is_some() {
-                return Ok(());
+                if self.is_still_so(permit.action(), home, check).await? {
+                    return Ok(());
+                }
+                continue;
             }
             let mut commit = Commit::new(home);
             commit.checks.push(check);

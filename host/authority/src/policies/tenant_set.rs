@@ -30,9 +30,9 @@ use crate::decide::log::DecisionLog;
 use crate::decide::stated::in_logs;
 use crate::error::Error;
 
-/// Bytes of all sets that are kept at hand, by what their packages weigh. Of those beyond it, the ones that lay unused are
-/// dropped, and loaded again when they are needed.
-const BYTES: u64 = 512 << 20;
+/// Bytes of all sets that are kept at hand where nobody says another number: a thousand modules of the SDK and ten thousand
+/// policies in CEL, all different.
+pub const POLICY_MEMORY: u64 = 1 << 30;
 /// Sets that are kept at hand, about. So many lie in one of the cache's parts at least, each of which has room for several
 /// of the largest.
 const SETS: usize = 256;
@@ -128,11 +128,9 @@ impl Lifecycle<SetKey, Arc<TenantSet>> for Forgetting {
 
 impl TenantSets {
     /// Nothing yet. What is dropped is taken away from `cache`.
-    pub(crate) fn new(cache: Arc<ReadCache>) -> Self {
-        Self::of(BYTES, cache)
-    }
-
-    fn of(bytes: u64, cache: Arc<ReadCache>) -> Self {
+    /// None, and room for so many bytes of them, by what their packages weigh. Of those beyond it, the ones that lay unused are
+    /// dropped, and loaded again when they are needed.
+    pub(crate) fn new(bytes: u64, cache: Arc<ReadCache>) -> Self {
         let hasher = DefaultHashBuilder::default();
         Self {
             sets: Cache::with(SETS, bytes, Weight, hasher, Forgetting(cache)),
@@ -460,7 +458,7 @@ mod tests {
         let cache = Arc::new(ReadCache::new(1));
         let used = loaded(&sandbox);
         let room = 64;
-        let sets = TenantSets::of(room * used.weight, Arc::clone(&cache));
+        let sets = TenantSets::new(room * used.weight, Arc::clone(&cache));
         let others: Vec<_> = (0..1_000).map(|_| loaded(&sandbox)).collect();
         for set in others.iter().chain([&used]) {
             remember(&cache, set);

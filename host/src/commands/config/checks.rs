@@ -24,8 +24,21 @@ use crate::store::{bound, redis_options};
 const WIDE: (u8, u8) = (8, 32);
 
 /// Those of settings that speak for themselves, in the order of their lines.
-pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 12] =
-    [paths, listen, metrics_listen, data_dir, redis, catalog_file, egress, mail, links, keepers, log, shutdown_seconds];
+pub(crate) const PLAIN: [fn(&Settings) -> Vec<Finding>; 13] = [
+    paths,
+    listen,
+    metrics_listen,
+    data_dir,
+    redis,
+    policy_memory,
+    catalog_file,
+    egress,
+    mail,
+    links,
+    keepers,
+    log,
+    shutdown_seconds,
+];
 /// Those that `doctor` says more about.
 pub(crate) const SPECIAL: [fn(&Settings) -> Vec<Finding>; 3] = [root_key, trusted_proxies, policies];
 
@@ -226,6 +239,12 @@ fn redis(settings: &Settings) -> Vec<Finding> {
             Finding::ok("redis", format!("{address}; what another host changes holds here within {bound} ms"))
         }
     }]
+}
+
+fn policy_memory(settings: &Settings) -> Vec<Finding> {
+    let fault = settings.policy_memory().err();
+    let told = |error: anyhow::Error| Finding::fail("policy_memory_mib", error.to_string(), "leave it out for 1024");
+    fault.map(told).into_iter().collect()
 }
 
 fn catalog_file(settings: &Settings) -> Vec<Finding> {

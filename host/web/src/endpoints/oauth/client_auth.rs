@@ -1,9 +1,13 @@
 //! How a client presents its secret: `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1), and never both.
 
+use std::convert::Infallible;
+
 use access_authority::{Caller, Error};
 use access_model::PlainSecret;
-use axum::http::HeaderMap;
+use axum::extract::FromRequestParts;
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -12,14 +16,29 @@ use super::form::Form;
 use crate::app::App;
 use crate::asker::Asker;
 
+/// A request's `Authorization` headers.
+pub(crate) struct Authorization {
+    first: Option<HeaderValue>,
+    has_more: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Authorization {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut all = parts.headers.get_all(AUTHORIZATION).iter();
+        Ok(Self { first: all.next().cloned(), has_more: all.next().is_some() })
+    }
+}
+
 /// The client that a request authenticates.
 pub(super) async fn client(
     app: &App,
     asker: &Asker,
-    headers: &HeaderMap,
+    authorization: &Authorization,
     form: &mut Form,
 ) -> Result<Caller, OAuthError> {
-    let (id, secret) = presented(headers, form)?;
+    let (id, secret) = presented(authorization, form)?;
     Ok(app.authority.authenticate_client(&id, &secret, asker.client).await?)
 }
 
@@ -27,13 +46,13 @@ pub(super) async fn client(
 pub(super) async fn client_or_bearer(
     app: &App,
     asker: &Asker,
-    headers: &HeaderMap,
+    authorization: &Authorization,
     form: &mut Form,
 ) -> Result<Caller, OAuthError> {
     match &asker.secret {
         Some(_) if form.take("client_secret").is_some() => Err(twice()),
         Some(secret) => app.authority.caller(secret, asker.client).await.map_err(OAuthError::of_bearer),
-        None => client(app, asker, headers, form).await,
+        None => client(app, asker, authorization, form).await,
     }
 }
 
@@ -42,23 +61,22 @@ pub(super) fn told(asker: &Asker) -> fn(Error) -> OAuthError {
     if asker.secret.is_some() { OAuthError::of_bearer } else { OAuthError::from }
 }
 
-fn presented(headers: &HeaderMap, form: &mut Form) -> Result<(String, PlainSecret), OAuthError> {
+fn presented(authorization: &Authorization, form: &mut Form) -> Result<(String, PlainSecret), OAuthError> {
     let (in_form, secret_in_form) = (form.take("client_id"), form.take_secret("client_secret"));
-    let mut all = headers.get_all(AUTHORIZATION).iter();
-    match (all.next(), all.next()) {
+    match (&authorization.first, authorization.has_more) {
         (None, _) => match (in_form, secret_in_form) {
             (Some(id), Some(secret)) => Ok((id, secret)),
             _ => Err(OAuthError::invalid_client()),
         },
-        (Some(_), None) if secret_in_form.is_some() => Err(twice()),
-        (Some(header), None) => {
+        (Some(_), false) if secret_in_form.is_some() => Err(twice()),
+        (Some(header), false) => {
             let (id, secret) = header.to_str().ok().and_then(basic).ok_or_else(OAuthError::invalid_client)?;
             match in_form {
                 Some(other) if other != id => Err(OAuthError::invalid_request("client_id is not whose secret it is")),
                 _ => Ok((id, secret)),
             }
         }
-        (Some(_), Some(_)) => Err(OAuthError::invalid_request("there is more than one Authorization header")),
+        (Some(_), true) => Err(OAuthError::invalid_request("there is more than one Authorization header")),
     }
 }
 
@@ -78,6 +96,10 @@ fn basic(header: &str) -> Option<(String, PlainSecret)> {
 }
 
 fn decoded(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Some(text.to_owned());
+    }
     // One value: what would begin another was not encoded.
     let mut values = form_urlencoded::parse(text.as_bytes());
     let (value, more) = (values.next()?, values.next());

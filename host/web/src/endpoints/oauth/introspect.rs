@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use access_authority::oauth::TokenFacts;
+use access_model::Id;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::client_auth::{client_or_bearer, told};
+use super::client_auth::{Authorization, client_or_bearer, told};
 use super::error::{OAuthError, uncached};
 use super::form::Form;
 use crate::app::App;
@@ -26,7 +27,7 @@ pub(crate) struct TokenQuestion {
     /// Not looked at: there is one type.
     token_type_hint: Option<String>,
     /// The client, where it is not in `Authorization`.
-    client_id: Option<String>,
+    client_id: Option<Id>,
     /// Its secret, where it is not in `Authorization`.
     client_secret: Option<String>,
 }
@@ -34,7 +35,7 @@ pub(crate) struct TokenQuestion {
 /// What is told of a token (RFC 7662 §2.2). Of one that is not active, that alone.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "TokenFacts", example = serde_json::json!({ "active": false }))]
-pub(crate) struct FactsBody {
+pub(crate) struct FactsBody<'a> {
     /// Whether it identifies somebody now.
     active: bool,
     /// What it may do.
@@ -42,10 +43,10 @@ pub(crate) struct FactsBody {
     scope: Option<String>,
     /// The client that it was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<String>,
+    client_id: Option<Id>,
     /// The same.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sub: Option<String>,
+    sub: Option<Id>,
     /// `Bearer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
@@ -57,44 +58,44 @@ pub(crate) struct FactsBody {
     iat: Option<i64>,
     /// This host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<String>,
+    iss: Option<&'a str>,
     /// The token's public id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
+    jti: Option<Id>,
     /// The workspace that it serves, where that is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
     /// The client's owner.
     #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<String>,
+    organization: Option<Id>,
 }
 
 pub(crate) async fn introspect(
     State(app): State<Arc<App>>,
     asker: Asker,
-    headers: HeaderMap,
+    authorization: Authorization,
     form: Result<Form, OAuthError>,
 ) -> Result<Response, OAuthError> {
     let mut form = form?;
-    let caller = client_or_bearer(&app, &asker, &headers, &mut form).await?;
+    let caller = client_or_bearer(&app, &asker, &authorization, &mut form).await?;
     let token = form.take_secret("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let known = app.authority.introspect(&caller, &token, asker.client).await.map_err(told(&asker))?;
     let body = known.map_or_else(FactsBody::default, |token| facts(&app, &token));
     Ok(uncached(json(StatusCode::OK, &body)))
 }
 
-fn facts(app: &App, token: &TokenFacts) -> FactsBody {
+fn facts<'a>(app: &'a App, token: &TokenFacts) -> FactsBody<'a> {
     FactsBody {
         active: true,
         scope: Some(token.scopes.join(" ")),
-        client_id: Some(token.client.to_string()),
-        sub: Some(token.client.to_string()),
+        client_id: Some(token.client),
+        sub: Some(token.client),
         token_type: Some("Bearer"),
         exp: Some(token.expires_at.as_millis().div_euclid(1000)),
         iat: Some(token.created_at.as_millis().div_euclid(1000)),
-        iss: Some(app.public_url.to_string()),
-        jti: Some(token.id.to_string()),
+        iss: Some(app.public_url.as_str()),
+        jti: Some(token.id),
         aud: token.workspace.map(|id| app.public_url.at(&format!("/v1/workspaces/{id}"))),
-        organization: Some(token.organization.to_string()),
+        organization: Some(token.organization),
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use access_authority::oauth::TokenRequest;
 use access_model::{Id, IdKind};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::client_auth::client;
+use super::client_auth::{Authorization, client};
 use super::error::{OAuthError, uncached};
 use super::form::Form;
 use crate::app::App;
@@ -59,12 +59,12 @@ pub(crate) struct TokenBody {
 pub(crate) async fn issue(
     State(app): State<Arc<App>>,
     asker: Asker,
-    headers: HeaderMap,
+    authorization: Authorization,
     form: Result<Form, OAuthError>,
 ) -> Result<Response, OAuthError> {
     let mut form = form?;
     let grant_type = form.take("grant_type").ok_or_else(|| OAuthError::invalid_request("grant_type is missing"))?;
-    let caller = client(&app, &asker, &headers, &mut form).await?;
+    let caller = client(&app, &asker, &authorization, &mut form).await?;
     if grant_type != "client_credentials" {
         return Err(OAuthError::new(400, "unsupported_grant_type", "grant_type must be client_credentials"));
     }
