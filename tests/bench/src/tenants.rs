@@ -55,6 +55,7 @@ fn main() {
     let counts = [cel, wasm].map(|count| count.parse::<usize>().unwrap());
     let host = Setup::dev().args(["--catalog".to_owned(), catalog.clone()]).start();
     floods(&host);
+    reloads(&host);
     many(&host, &module, counts);
 }
 
@@ -149,6 +150,46 @@ fn floods(host: &Host) {
         Spread::of(ratios)
     );
     println!("  the floods: {a_second:.0} questions a second on a looping policy and a slow one, half each");
+}
+
+fn reloads(host: &Host) {
+    let tenant = asked(host, "reloaded");
+    publish(host, &tenant, &tenant::cel(0));
+    let (mut ratios, mut quiet, mut reloaded) = (Vec::new(), Vec::new(), Vec::new());
+    let mut published = 0;
+    let pace = Duration::from_millis(2);
+    for _ in 0..ROUNDS {
+        let before = p99(&ask(host, 2, pace, &[&tenant.reads]));
+        let over = AtomicBool::new(false);
+        let during = thread::scope(|scope| {
+            let publishing = scope.spawn(|| {
+                let mut published = 0;
+                while !over.load(Ordering::Relaxed) {
+                    published += 1;
+                    publish(host, &tenant, &tenant::cel(published));
+                    thread::sleep(Duration::from_millis(20));
+                }
+                published
+            });
+            let during = p99(&ask(host, 2, pace, &[&tenant.reads]));
+            over.store(true, Ordering::Relaxed);
+            published += publishing.join().unwrap();
+            during
+        });
+        quiet.push(before as f64);
+        reloaded.push(during as f64);
+        ratios.push(during as f64 / before as f64);
+    }
+    println!(
+        "p99 while a policy is published, µs: quiet {:.2}, meanwhile {:.2}, ratio {:.2} (≤ 2)",
+        Spread::of(quiet),
+        Spread::of(reloaded),
+        Spread::of(ratios)
+    );
+    let a_second = published as f64 / (ROUNDS as f64 * SLICE.as_secs_f64());
+    println!(
+        "  every answer an allow; {a_second:.0} revisions a second, put, checked by the gate, published and loaded"
+    );
 }
 
 fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
