@@ -2,7 +2,7 @@
 //! the figures mean.
 //!
 //! `curves FOLDER CATALOG HERTZ ANSWERING ASKING SIZE`: where table and drawing go, a catalog whose quotas never run out, ticks of
-//! the system's clock in a second, processors of whoever answers and of whoever asks (`0,1`; empty: any), and `full` or `quick`.
+//! the system's clock in a second, processors of whoever answers and of whoever asks (`0,1`; empty: any), and `full`, `quick` or `rows`.
 //! The binary that is measured is the one that `CRONFLOW_ACCESS_BIN` names.
 
 #![expect(
@@ -64,6 +64,8 @@ const FULL: Scale = Scale {
 };
 const QUICK: Scale =
     Scale { keys: &[1_000, 10_000, 100_000], policies: &[10, 100, 1_000], rounds: 3, seconds: 1, revocations: 50 };
+/// What `tests/bench/run --all` takes rows of.
+const ROWS: Scale = Scale { keys: &[1_000, 1_000_000], policies: &[], rounds: 1, seconds: 1, revocations: 200 };
 const REPLICAS: usize = 3;
 
 /// Starts that are timed at each place.
@@ -89,7 +91,11 @@ fn main() {
     let [folder, catalog, hertz, answering, asking, size] = args.as_slice() else {
         panic!("curves FOLDER CATALOG HERTZ ANSWERING ASKING SIZE");
     };
-    let scale = if size == "quick" { QUICK } else { FULL };
+    let scale = match size.as_str() {
+        "quick" => QUICK,
+        "rows" => ROWS,
+        _ => FULL,
+    };
     let processors = Processors::new(answering, asking);
     let mut bench = Bench {
         scale,

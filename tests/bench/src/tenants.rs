@@ -143,13 +143,8 @@ fn floods(host: &Host) {
         ratios.push(during as f64 / before as f64);
     }
     let a_second = asked as f64 / (ROUNDS as f64 * SLICE.as_secs_f64());
-    println!(
-        "a third tenant's p99, µs: quiet {:.2}, during floods {:.2}, ratio {:.2} (≤ 2)",
-        Spread::of(quiet),
-        Spread::of(flooded),
-        Spread::of(ratios)
-    );
-    println!("  the floods: {a_second:.0} questions a second on a looping policy and a slow one, half each");
+    row("p99 of a third tenant under two floods, and quiet: µs", [flooded, quiet, ratios], "ratio ≤ 2");
+    note(&format!("the floods, half on a looping policy and half on a slow one: {a_second:.0} a second"));
 }
 
 fn reloads(host: &Host) {
@@ -180,16 +175,9 @@ fn reloads(host: &Host) {
         reloaded.push(during as f64);
         ratios.push(during as f64 / before as f64);
     }
-    println!(
-        "p99 while a policy is published, µs: quiet {:.2}, meanwhile {:.2}, ratio {:.2} (≤ 2)",
-        Spread::of(quiet),
-        Spread::of(reloaded),
-        Spread::of(ratios)
-    );
     let a_second = published as f64 / (ROUNDS as f64 * SLICE.as_secs_f64());
-    println!(
-        "  every answer an allow; {a_second:.0} revisions a second, put, checked by the gate, published and loaded"
-    );
+    row("p99 while policies are published, and quiet: µs", [reloaded, quiet, ratios], "no error, ratio ≤ 2");
+    note(&format!("revisions put, checked, published and loaded: {a_second:.0} a second"));
 }
 
 fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
@@ -241,19 +229,27 @@ fn many(host: &Host, module: &[u8], [cel, wasm_count]: [usize; 2]) {
         many.push(all);
         ratios.push(all / ten);
     }
-    println!(
-        "p99 over tenants, µs: ten policies {:.2}, {cel} CEL and {wasm_count} WASM policies {:.2}, ratio {:.2} (≤ 1.5, ≤ 1.1)",
-        Spread::of(few),
-        Spread::of(many),
-        Spread::of(ratios)
+    row(
+        &format!("p99 over {cel} CEL and {wasm_count} WASM policies, and ten: µs"),
+        [many, few, ratios],
+        "ratio ≤ 1.5, ≤ 1.1",
     );
     let each = |more: f64, count: usize| more / 1024.0 / count.max(1) as f64;
     let tenant = each(plain - start, plain_count);
-    println!(
-        "  memory: a tenant with a key {tenant:.1} KiB; the policy besides, CEL {:.1} KiB, WASM ({} KiB of module) {:.1} KiB",
-        each(after_cel - plain, cel) - tenant,
-        module.len() / 1024,
-        each(after_wasm - after_cel, wasm_count) - tenant
-    );
-    println!("  made and published in {took} s, one after the other");
+    note(&format!("memory of a tenant with a key: {tenant:.1} KiB"));
+    note(&format!("memory of a policy in CEL besides: {:.1} KiB", each(after_cel - plain, cel) - tenant));
+    let of_module = each(after_wasm - after_cel, wasm_count) - tenant;
+    note(&format!("memory of a module ({} KiB) besides: {of_module:.1} KiB", module.len() / 1024));
+    note(&format!("made and published one after the other in {took} s"));
+}
+
+/// A line of the table: ours, what it is beside, their ratio, and the budget, with tabs between.
+fn row(what: &str, [ours, beside, ratios]: [Vec<f64>; 3], budget: &str) {
+    let [ours, beside, ratio] = [ours, beside, ratios].map(Spread::of);
+    println!("{what}\t{ours:.0}\t{beside:.0}\t{ratio:.2}\t{budget}");
+}
+
+/// What belongs to the line before.
+fn note(text: &str) {
+    println!("  {text}");
 }
